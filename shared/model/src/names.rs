@@ -1,0 +1,91 @@
+//! Every annotation, label, finalizer and field manager that we read or write, and the newtypes for names.
+
+use std::fmt;
+
+/// API group of all our kinds.
+pub const GROUP: &str = "vitistack.io";
+/// The only version served today.
+pub const VERSION: &str = "v1alpha1";
+/// Field manager of every write, and the value of [`MANAGED_BY`].
+pub const OPERATOR: &str = "kubevirt-operator";
+
+/// Annotation: the KubevirtConfig that a Machine is assigned to.
+pub const KUBEVIRT_CONFIG: &str = "vitistack.io/kubevirt-config";
+/// Annotation: the sizing that admission resolved, as JSON ([`crate::admission::sizing::Sizing`]).
+pub const RESOLVED: &str = "vitistack.io/resolved";
+/// Annotation: why the Machine is where it is.
+pub const PLACEMENT: &str = "vitistack.io/placement";
+/// Annotation: a changed value asks admission to read the MachineClass again (X60).
+pub const REFRESH_CLASS: &str = "vitistack.io/refresh-class";
+/// Annotation: `Delete`, `Retain` or `Orphan` (X57).
+pub const DELETION_POLICY: &str = "vitistack.io/deletion-policy";
+/// Annotation the controller touches to ask admission to decide about a Machine older than the webhook.
+pub const ADMISSION_ASKED: &str = "vitistack.io/admission-requested";
+/// Finalizer of a Machine: there may be something of it on a cluster.
+pub const CLEANUP: &str = "machine.vitistack.io/cleanup";
+/// Finalizer of the published Go operator, taken off together with [`CLEANUP`] (X12).
+pub const LEGACY_FINALIZER: &str = "machine.vitistack.io/finalizer";
+/// Finalizer of a KubevirtConfig that Machines are assigned to.
+pub const IN_USE: &str = "kubevirtconfig.vitistack.io/in-use";
+
+/// Label: who manages a remote object; the value is [`OPERATOR`].
+pub const MANAGED_BY: &str = "vitistack.io/managed-by";
+/// Label: name of the Machine that a remote object belongs to.
+pub const MACHINE: &str = "vitistack.io/machine";
+/// Label the published Go operator used for the same thing (X14).
+pub const SOURCE_MACHINE: &str = "vitistack.io/source-machine";
+/// Label: UID of the Machine that a remote object belongs to. Ownership is judged by this one.
+pub const MACHINE_UID: &str = "vitistack.io/machine-uid";
+/// Label: UID of the supervisor's `kube-system` namespace.
+pub const SUPERVISOR: &str = "vitistack.io/supervisor";
+/// Label on a Machine, an alias of `spec.template` (C1).
+pub const TEMPLATE_LABEL: &str = "vitistack.io/machine-template";
+/// Label on disks that outlived their Machine (X57).
+pub const RETAINED: &str = "vitistack.io/retained";
+/// Annotation on what outlived its Machine: `<namespace>/<machine>` (X57).
+pub const RETAINED_FROM: &str = "vitistack.io/retained-from";
+
+/// Key of a kubeconfig Secret that the controller uses, and the webhook where [`KUBECONFIG_READONLY_KEY`] is absent.
+pub const KUBECONFIG_KEY: &str = "kubeconfig";
+/// Key of a kubeconfig Secret with read-only rights, for the webhook.
+pub const KUBECONFIG_READONLY_KEY: &str = "kubeconfig-readonly";
+
+/// Name of a KubevirtConfig, which names one remote cluster.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ClusterName(pub String);
+
+/// Namespace and name of a Machine on the supervisor.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct MachineKey {
+    /// Namespace of the Machine.
+    pub namespace: String,
+    /// Name of the Machine.
+    pub name: String,
+}
+
+/// Namespace and name of a VirtualMachine on one remote cluster.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct VmKey {
+    /// Namespace on the remote cluster.
+    pub namespace: String,
+    /// Name of the VirtualMachine.
+    pub name: String,
+}
+
+impl fmt::Display for ClusterName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Display for MachineKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.namespace, self.name)
+    }
+}
+
+impl fmt::Display for VmKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.namespace, self.name)
+    }
+}
