@@ -1,1 +1,100 @@
-//! placeholder
+//! The lean controller: makes true on its cluster what admission decided about each Machine. It contains no placement code.
+
+pub mod args;
+pub mod configs;
+pub mod index;
+pub mod machine;
+pub mod metrics;
+pub mod retries;
+pub mod session;
+mod triggers;
+
+use std::sync::Arc;
+
+use futures::StreamExt;
+use kube::Api;
+use kube::runtime::controller::{Action, Config, applier};
+use kube::runtime::events::{Recorder, Reporter};
+use kube::runtime::reflector;
+use prometheus_client::registry::Registry;
+use runtime::clusters::{ClusterMap, KeyOrder, Source, identify};
+use runtime::ready::Ready;
+use runtime::shutdown::Shutdown;
+use tokio::sync::mpsc;
+
+use crate::args::Args;
+use crate::machine::{Context, Fault, Guarded, reconcile};
+use crate::session::Watches;
+
+/// Why the process cannot go on.
+pub type Fatal = Box<dyn std::error::Error + Send + Sync>;
+
+/// Runs until the process is asked to stop.
+pub async fn run(args: Args) -> Result<(), Fatal> {
+    let shutdown = Shutdown::on_signals()?;
+    let ready = Ready::new();
+    let synced = ready.latch("watches on the supervisor");
+    let mut registry = Registry::default();
+    let metrics = metrics::Metrics::register(&mut registry);
+    runtime::admin::metrics(args.shared.metrics_bind_address, Arc::new(registry)).await?;
+    runtime::admin::health(args.shared.health_probe_bind_address, ready).await?;
+    tokio::select! {
+        () = shutdown.asked() => Ok(()),
+        ended = work(args, metrics, synced, shutdown.clone()) => ended,
+    }
+}
+
+async fn work(args: Args, metrics: metrics::Metrics, synced: runtime::ready::Latch, shutdown: Shutdown) -> Result<(), Fatal> {
+    let client = runtime::client::supervisor(args.shared.kubeconfig.as_deref()).await?;
+    let supervisor = triggers::until_it_answers("the supervisor", || identify(&client)).await;
+    let namespace = args.shared.kubevirt_configs_namespace.clone();
+    let clusters = Arc::new(ClusterMap::default());
+    let (touch, touched) = mpsc::unbounded_channel();
+    let (config_changed, configs_changed) = mpsc::unbounded_channel();
+    let source = Source::start(client.clone(), &namespace, KeyOrder::ReadWrite, move |config| {
+        // The receiver lives as long as the process.
+        let _ = config_changed.send(config);
+    }).await;
+    let (machines, writer) = reflector::store::<Guarded>();
+    let reporter = Reporter { controller: model::names::OPERATOR.to_owned(), instance: std::env::var("HOSTNAME").ok() };
+    let ctx = Arc::new(Context {
+        events: Recorder::new(client.clone(), reporter),
+        configs: source.configs.clone(),
+        vm_prefix: args.shared.vm_name_prefix.clone(),
+        interval: args.reconcile_interval,
+        retries: retries::Retries::default(),
+        client: client.clone(),
+        supervisor: supervisor.clone(),
+        clusters: clusters.clone(),
+        metrics,
+    });
+    let (changed, links) = mpsc::channel(64);
+    tokio::spawn(runtime::clusters::run(source, Arc::new(Watches { supervisor, touched: touch.clone() }), clusters.clone(), changed));
+    let of_configs = triggers::Configs { client: client.clone(), namespace, clusters, configs: ctx.configs.clone(), machines: machines.clone(), touch };
+    tokio::spawn(of_configs.follow(links, configs_changed));
+    let queue = triggers::queue(Api::all(client), writer, touched, shutdown);
+    let ready = machines.clone();
+    tokio::spawn(async move {
+        if ready.wait_until_ready().await.is_ok() {
+            synced.open();
+            tracing::info!(machines = ready.len(), "watching Machines");
+        }
+    });
+    let limits = Config::default().concurrency(args.max_concurrent_reconciles);
+    applier(|machine, ctx| Box::pin(reconcile(machine, ctx)), on_fault, ctx, machines, queue, limits)
+        .for_each(|ended| async {
+            if let Err(why) = ended {
+                tracing::debug!(error = runtime::clusters::said(&why), "a reconciliation ended with an error");
+            }
+        })
+        .await;
+    Ok(())
+}
+
+#[allow(clippy::needless_pass_by_value)] // reason: it is the shape `applier` takes
+fn on_fault(machine: Arc<Guarded>, fault: &Fault, ctx: Arc<Context>) -> Action {
+    use kube::ResourceExt;
+    tracing::warn!(machine = machine.name_any(), namespace = machine.namespace(), error = %fault, "reconciliation failed; it is tried again");
+    ctx.metrics.failed(fault.kind());
+    Action::requeue(ctx.retries.failed(&machine.uid().unwrap_or_default()))
+}

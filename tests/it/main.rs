@@ -1,1 +1,6 @@
-//! placeholder
+//! Integration suites. One binary, so that they share control planes.
+
+mod chart;
+mod fleet;
+mod planes;
+mod simulator;

@@ -1,1 +1,39 @@
-//! placeholder
+//! Real control planes for tests and for the demo: etcd, one supervisor, any number of remotes, a simulated KubeVirt on
+//! each, and the two processes of the product, run with exactly the rights that the chart gives them.
+//!
+//! | Question | Answer |
+//! |---|---|
+//! | Where do kube-apiserver and the others come from? | [`binaries`] |
+//! | How is a process started, found again and ended? | [`process`], and [`keeper`] for those of a test run |
+//! | What is a control plane here? | [`plane`], with its keys in [`pki`] and its data in [`etcd`] |
+//! | Who asked an API server for what? | [`audit`] |
+//! | How do manifests and the chart get onto a plane? | [`install`] |
+//! | What is a whole fleet, and in which order does it start? | [`fleet`] |
+//! | Who builds the product's binaries before a suite runs them? | [`workspace`] |
+//! | Who plays KubeVirt? | [`kubevirt`], with the definitions of [`remote_crds`] |
+
+pub mod audit;
+pub mod binaries;
+pub mod error;
+pub mod etcd;
+pub mod fleet;
+pub mod generated;
+pub mod install;
+pub mod keeper;
+pub mod kubevirt;
+pub mod pki;
+pub mod plane;
+pub mod ports;
+pub mod probe;
+pub mod process;
+pub mod remote_crds;
+pub mod workspace;
+
+pub use error::{Error, Result};
+
+/// Chooses ring for every TLS connection of this process. kube needs a choice before its first client; calling this
+/// again does nothing.
+pub fn install_crypto() {
+    // An error says only that somebody has chosen before.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+}

@@ -1,1 +1,55 @@
-//! placeholder
+//! The webhook: decides about Machines at admission. It writes nothing but its own certificate authority and caBundle.
+
+pub mod answer;
+pub mod args;
+pub mod metrics;
+pub mod routes;
+pub mod server;
+pub mod world;
+
+use std::io;
+use std::sync::Arc;
+
+use prometheus_client::registry::Registry;
+use runtime::ready::Ready;
+use runtime::shutdown::Shutdown;
+
+use crate::args::Args;
+
+/// Why the process cannot go on.
+pub type Fatal = Box<dyn std::error::Error + Send + Sync>;
+
+/// Runs until the process is asked to stop.
+pub async fn run(args: Args) -> Result<(), Fatal> {
+    let shutdown = Shutdown::on_signals()?;
+    let ready = Ready::new();
+    let (synced, trusted) = (ready.latch("watches on the supervisor"), ready.latch("serving certificate and caBundle"));
+    let mut registry = Registry::default();
+    let metrics = metrics::Metrics::register(&mut registry);
+    runtime::admin::metrics(args.shared.metrics_bind_address, Arc::new(registry)).await?;
+    runtime::admin::health(args.shared.health_probe_bind_address, ready).await?;
+    let listener = args.webhook_bind_address.listen().await?;
+    let listener = listener.ok_or_else(|| io::Error::other("WEBHOOK_BIND_ADDRESS must be an address"))?;
+
+    let client = runtime::client::supervisor(args.shared.kubeconfig.as_deref()).await?;
+    let identity = certs::start(client.clone(), certs::Settings {
+        namespace: args.shared.namespace.clone(),
+        secret: args.webhook_ca_secret.clone(),
+        mutating: args.webhook_configuration.clone(),
+        validating: args.webhook_configuration.clone(),
+        names: args.webhook_dns_names.clone(),
+    })?;
+    let mut bundle = identity.ready.clone();
+    tokio::spawn(async move {
+        if bundle.wait_for(|ready| *ready).await.is_ok() {
+            trusted.open();
+        }
+    });
+    let world = world::empty(args.policy());
+    let follow = world::follow(client, &args.shared.kubevirt_configs_namespace, world.clone(), synced);
+    let serve = server::serve(listener, identity.tls.clone(), routes::routes(routes::Shared { world: world.clone(), metrics }), shutdown.clone());
+    tokio::select! {
+        served = serve => Ok(served?),
+        () = follow => Err("the watches on the supervisor ended".into()),
+    }
+}

@@ -1,4 +1,15 @@
-//! Placeholder until the crate has its page of module docs.
+//! Every decision of kubevirt-operator, and the CRD types they are about. No I/O, no clock, no randomness.
+//!
+//! - [`admission::decide`] answers a review: what is written onto the Machine, or why it is refused.
+//! - [`machine::plan`] answers a reconcile: which writes make the Machine's VM true on its cluster;
+//!   [`machine::status`] says what the Machine shows of it.
+//! - [`clusters`] answers which connections to remote clusters should run.
+//!
+//! `runtime` and the two binaries fetch what these functions are given, and carry their answers to API servers.
 
+pub mod admission;
 pub mod api;
+pub mod machine;
+pub mod clusters;
 pub mod names;
+pub mod reason;

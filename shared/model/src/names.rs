@@ -19,8 +19,6 @@ pub const PLACEMENT: &str = "vitistack.io/placement";
 pub const REFRESH_CLASS: &str = "vitistack.io/refresh-class";
 /// Annotation: `Delete`, `Retain` or `Orphan` (X57).
 pub const DELETION_POLICY: &str = "vitistack.io/deletion-policy";
-/// Annotation the controller touches to ask admission to decide about a Machine older than the webhook.
-pub const ADMISSION_ASKED: &str = "vitistack.io/admission-requested";
 /// Finalizer of a Machine: there may be something of it on a cluster.
 pub const CLEANUP: &str = "machine.vitistack.io/cleanup";
 /// Finalizer of the published Go operator, taken off together with [`CLEANUP`] (X12).

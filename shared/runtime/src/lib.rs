@@ -1,1 +1,11 @@
-//! placeholder
+//! What both binaries need around their work: settings, logs, the metrics and health endpoints, readiness, shutdown,
+//! and clients for the supervisor and for remote clusters. It decides nothing: decisions are `model`'s.
+
+pub mod admin;
+pub mod args;
+pub mod bind;
+pub mod client;
+pub mod clusters;
+pub mod ready;
+pub mod shutdown;
+pub mod telemetry;

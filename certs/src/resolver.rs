@@ -1,0 +1,102 @@
+//! Serves the leaf of the moment. No I/O.
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwapOption;
+use rustls::crypto::ring;
+use rustls::server::{ClientHello, NoServerSessionStorage, ResolvesServerCert};
+use rustls::sign::CertifiedKey;
+use rustls::version::{TLS12, TLS13};
+use rustls::{Error, ServerConfig};
+
+/// Holds the leaf that new connections are answered with; connections that exist go on. Empty, it refuses handshakes.
+#[derive(Debug, Default)]
+pub struct Resolver(ArcSwapOption<CertifiedKey>);
+
+impl Resolver {
+    /// The next connection gets this one.
+    pub fn swap(&self, certified: Arc<CertifiedKey>) {
+        self.0.store(Some(certified));
+    }
+}
+
+impl ResolvesServerCert for Resolver {
+    fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        self.0.load_full()
+    }
+}
+
+/// TLS 1.2 and 1.3, HTTP/1.1. Nothing of a session outlives its connection: a resumed one would not meet a new leaf.
+pub fn server_config(resolver: Arc<Resolver>) -> Result<ServerConfig, Error> {
+    let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_protocol_versions(&[&TLS13, &TLS12])?
+        .with_no_client_auth()
+        .with_cert_resolver(resolver);
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    config.session_storage = Arc::new(NoServerSessionStorage {});
+    config.send_tls13_tickets = 0;
+    Ok(config)
+}
+
+#[cfg(test)]
+mod tests {
+    use rustls::pki_types::pem::PemObject;
+    use rustls::pki_types::{CertificateDer, ServerName};
+    use rustls::{ClientConfig, HandshakeKind, RootCertStore, SupportedProtocolVersion};
+    use time::OffsetDateTime;
+    use tokio_rustls::{TlsAcceptor, TlsConnector};
+
+    use super::*;
+    use crate::issue::Ca;
+
+    fn client(ca: &Ca, version: &'static SupportedProtocolVersion) -> TlsConnector {
+        let mut roots = RootCertStore::empty();
+        roots.add(CertificateDer::from_pem_slice(ca.cert_pem().as_bytes()).unwrap()).unwrap();
+        let mut config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_protocol_versions(&[version])
+            .unwrap()
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        TlsConnector::from(Arc::new(config))
+    }
+
+    /// The certificate that one connection to 127.0.0.1 sees. A full handshake, or an error.
+    async fn connect(server: &TlsAcceptor, client: &TlsConnector) -> std::io::Result<CertificateDer<'static>> {
+        let (near, far) = tokio::io::duplex(16 * 1024);
+        let name = ServerName::try_from("127.0.0.1").unwrap();
+        let (accepted, connected) = tokio::join!(server.accept(far), client.connect(name, near));
+        let (_, session) = connected?.into_inner();
+        accepted?;
+        assert_eq!(session.alpn_protocol(), Some(b"http/1.1".as_slice()));
+        assert_eq!(session.handshake_kind(), Some(HandshakeKind::Full));
+        Ok(session.peer_certificates().unwrap()[0].clone().into_owned())
+    }
+
+    #[tokio::test]
+    async fn the_next_connection_sees_the_swapped_leaf() {
+        let now = OffsetDateTime::now_utc();
+        let ca = Ca::new(now).unwrap();
+        let resolver = Arc::new(Resolver::default());
+        let server = TlsAcceptor::from(Arc::new(server_config(resolver.clone()).unwrap()));
+        for version in [&TLS13, &TLS12] {
+            let client = client(&ca, version);
+            for _ in 0..2 {
+                let leaf = ca.sign(&["127.0.0.1".to_owned()], now).unwrap();
+                resolver.swap(leaf.certified.clone());
+                for _ in 0..2 {
+                    assert_eq!(connect(&server, &client).await.unwrap(), leaf.certified.cert[0], "{version:?}");
+                }
+            }
+        }
+        let stranger = client(&Ca::new(now).unwrap(), &TLS13);
+        assert!(connect(&server, &stranger).await.is_err(), "a leaf of another CA is not trusted");
+    }
+
+    #[tokio::test]
+    async fn without_a_leaf_there_is_no_connection() {
+        let ca = Ca::new(OffsetDateTime::now_utc()).unwrap();
+        let server = TlsAcceptor::from(Arc::new(server_config(Arc::default()).unwrap()));
+        assert!(connect(&server, &client(&ca, &TLS13)).await.is_err());
+    }
+}

@@ -1,0 +1,146 @@
+{{/*
+Names are fixed: webhook configurations and ClusterRoles are cluster-wide, so a cluster holds one release of each mode.
+Helpers that need to know which process they are for take (list $ "webhook") or (list $ "controller").
+*/}}
+
+{{/* Labels of every object. */}}
+{{- define "kubevirt-operator.labels" -}}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
+app.kubernetes.io/name: kubevirt-operator
+app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+{{- end }}
+
+{{/* Labels that select the pods of one process. */}}
+{{- define "kubevirt-operator.selector" -}}
+{{- $root := index . 0 -}}
+app.kubernetes.io/name: kubevirt-operator
+app.kubernetes.io/instance: {{ $root.Release.Name }}
+app.kubernetes.io/component: {{ index . 1 }}
+{{- end }}
+
+{{- define "kubevirt-operator.image" -}}
+{{- with .Values.image -}}
+{{ .repository }}
+{{- if or .tag (not .digest) }}:{{ .tag | default $.Chart.AppVersion }}{{ end }}
+{{- with .digest }}@{{ . }}{{ end }}
+{{- end }}
+{{- end }}
+
+{{/* Environment of one process: what both read, what only it reads, then extraEnv. */}}
+{{- define "kubevirt-operator.env" -}}
+{{- $root := index . 0 -}}
+{{- $process := index . 1 -}}
+{{- $own := include "kubevirt-operator.env.own" . | fromYamlArray -}}
+{{- $extra := $root.Values.extraEnv -}}
+{{- $key := "extraEnv" -}}
+{{- if eq $process "webhook" -}}
+{{- $extra = $root.Values.webhook.extraEnv -}}
+{{- $key = "webhook.extraEnv" -}}
+{{- end -}}
+{{- $taken := list -}}
+{{- range $own }}{{ $taken = append $taken .name }}{{ end -}}
+{{- range $extra -}}
+{{- if has .name $taken -}}
+{{- fail (printf "%s: %s is set already; the chart has a value for it, or it is given twice" $key .name) -}}
+{{- end -}}
+{{- $taken = append $taken .name -}}
+{{- end -}}
+{{- concat $own ($extra | default list) | toYaml -}}
+{{- end }}
+
+{{- define "kubevirt-operator.env.own" -}}
+{{- $root := index . 0 -}}
+{{- $process := index . 1 -}}
+{{- with $root.Values -}}
+- name: NAMESPACE
+  valueFrom:
+    fieldRef:
+      fieldPath: metadata.namespace
+- name: KUBEVIRT_CONFIGS_NAMESPACE
+  value: {{ .kubevirtConfigs.namespace | quote }}
+- name: VM_NAME_PREFIX
+  value: {{ .vmNamePrefix | quote }}
+- name: METRICS_BIND_ADDRESS
+  value: ":8080"
+- name: HEALTH_PROBE_BIND_ADDRESS
+  value: ":8081"
+- name: LOG_FORMAT
+  value: {{ .log.format | quote }}
+- name: LOG_LEVEL
+  value: {{ .log.level | quote }}
+{{- if eq $process "controller" }}
+- name: RECONCILE_INTERVAL
+  value: {{ .reconcileInterval | quote }}
+- name: MAX_CONCURRENT_RECONCILES
+  value: {{ .maxConcurrentReconciles | int64 | quote }}
+{{- else }}
+{{- with .defaultKubevirtConfig }}
+- name: DEFAULT_KUBEVIRT_CONFIG
+  value: {{ . | quote }}
+{{- end }}
+- name: WEBHOOK_BIND_ADDRESS
+  value: ":8443"
+- name: WEBHOOK_DNS_NAMES
+  value: {{ include "kubevirt-operator.dnsNames" $root | quote }}
+- name: WEBHOOK_CONFIGURATION
+  value: kubevirt-operator
+- name: WEBHOOK_CA_SECRET
+  value: kubevirt-operator-webhook-ca
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{/* Names in the serving certificate: those of the Service, and the host of webhook.url. */}}
+{{- define "kubevirt-operator.dnsNames" -}}
+{{- $service := "kubevirt-operator-webhook" -}}
+{{- $namespaced := printf "%s.%s" $service .Release.Namespace -}}
+{{- $names := list $service $namespaced (printf "%s.svc" $namespaced) (printf "%s.svc.cluster.local" $namespaced) -}}
+{{- with .Values.webhook.url }}{{ $names = append $names (urlParse .).hostname }}{{ end -}}
+{{- join "," $names -}}
+{{- end }}
+
+{{/* How the API server reaches one path of the webhook. The caBundle is the webhook's to write, at run time. */}}
+{{- define "kubevirt-operator.clientConfig" -}}
+{{- $root := index . 0 -}}
+{{- $path := index . 1 -}}
+{{- with $root.Values.webhook.url -}}
+url: {{ printf "%s%s" (trimSuffix "/" .) $path | quote }}
+{{- else -}}
+service:
+  name: kubevirt-operator-webhook
+  namespace: {{ $root.Release.Namespace }}
+  path: {{ $path }}
+  port: 443
+{{- end }}
+{{- end }}
+
+{{- define "kubevirt-operator.podSecurity" -}}
+runAsNonRoot: true
+seccompProfile:
+  type: RuntimeDefault
+{{- end }}
+
+{{- define "kubevirt-operator.containerSecurity" -}}
+allowPrivilegeEscalation: false
+readOnlyRootFilesystem: true
+runAsNonRoot: true
+capabilities:
+  drop: [ALL]
+{{- end }}
+
+{{- define "kubevirt-operator.probes" -}}
+livenessProbe:
+  httpGet:
+    path: /healthz
+    port: health
+  periodSeconds: 10
+  failureThreshold: 3
+readinessProbe:
+  httpGet:
+    path: /readyz
+    port: health
+  periodSeconds: 2
+  failureThreshold: 2
+{{- end }}

@@ -1,0 +1,22 @@
+//! The controller's settings.
+
+use std::time::Duration;
+
+use runtime::args::{Settings, go_duration};
+
+/// Makes true on its cluster what admission decided about a Machine.
+#[derive(Debug, clap::Parser)]
+#[command(name = "kubevirt-operator-controller", version)]
+pub struct Args {
+    /// What both processes share
+    #[command(flatten)]
+    pub shared: Settings,
+
+    /// How often a Machine is looked at although nothing happened: a safety net under the watches
+    #[arg(long, env = "RECONCILE_INTERVAL", default_value = "30s", value_parser = go_duration)]
+    pub reconcile_interval: Duration,
+
+    /// How many Machines are worked on at once
+    #[arg(long, env = "MAX_CONCURRENT_RECONCILES", default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub max_concurrent_reconciles: u16,
+}

@@ -1,0 +1,262 @@
+//! What the watches of one cluster say about our objects there, as compact records by Machine UID. No I/O.
+//!
+//! The records are a few hundred bytes each; whole objects and managedFields are never kept.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::time::{Duration, Instant};
+
+use k8s_openapi::api::core::v1::PersistentVolumeClaim;
+use kube::api::DynamicObject;
+use kube::{Resource, ResourceExt};
+use model::machine::{Claim, Kind, Nic, Vm, Vmi};
+use model::machine::vm::DESIRED;
+use model::names::{MACHINE, MACHINE_UID, MachineKey};
+use serde_json::Value;
+
+/// A creation whose watch event has not come after this long is not waited for any longer: it is looked up instead.
+pub const AWAITED_FOR: Duration = Duration::from_secs(30);
+
+/// The objects of one cluster that carry our labels. Locked for moments only, never across an await.
+#[derive(Debug, Default)]
+pub struct Index(RwLock<Records>);
+
+/// Namespace and name on the remote cluster.
+pub type Key = (String, String);
+
+/// The Machine that a remote object says it belongs to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Owner {
+    /// Its UID.
+    pub uid: String,
+    /// Where it is on the supervisor.
+    pub machine: MachineKey,
+}
+
+/// Kinds that are watched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Watched {
+    /// VirtualMachines.
+    Vm,
+    /// VirtualMachineInstances.
+    Vmi,
+    /// PersistentVolumeClaims.
+    Claim,
+}
+
+/// One watched object.
+#[derive(Clone, Debug)]
+pub enum Record {
+    /// A VirtualMachine.
+    Vm(Vm),
+    /// An instance.
+    Vmi(Vmi),
+    /// A claim.
+    Claim(Claim),
+}
+
+#[derive(Debug, Default)]
+struct Records {
+    objects: BTreeMap<(Watched, Key), (Owner, Record)>,
+    by_machine: BTreeMap<String, BTreeSet<(Watched, Key)>>,
+    awaited: BTreeMap<(Kind, Key), (String, Instant)>,
+    storage_classes: BTreeSet<String>,
+    namespaces: BTreeSet<String>,
+}
+
+/// All that is known of one Machine on one cluster.
+#[derive(Debug, Default, PartialEq)]
+pub struct Objects {
+    /// Its VirtualMachine.
+    pub vm: Option<Vm>,
+    /// Its VirtualMachineInstance.
+    pub vmi: Option<Vmi>,
+    /// Its claims by name.
+    pub claims: BTreeMap<String, Claim>,
+    /// What we created and have not seen yet.
+    pub awaited: BTreeSet<(Kind, String)>,
+    /// Something was awaited for too long: only a lookup can tell.
+    pub overdue: bool,
+}
+
+impl Index {
+    fn write(&self) -> RwLockWriteGuard<'_, Records> {
+        self.0.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, Records> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes in an object that was added or changed.
+    pub fn put(&self, key: Key, owner: Owner, record: Record) {
+        let (watched, kind) = match &record {
+            Record::Vm(_) => (Watched::Vm, Some(Kind::Vm)),
+            Record::Vmi(_) => (Watched::Vmi, None),
+            Record::Claim(_) => (Watched::Claim, Some(Kind::Claim)),
+        };
+        let mut all = self.write();
+        if let Some(kind) = kind {
+            all.awaited.remove(&(kind, key.clone()));
+        }
+        all.by_machine.entry(owner.uid.clone()).or_default().insert((watched, key.clone()));
+        if let Some((before, _)) = all.objects.insert((watched, key.clone()), (owner.clone(), record))
+            && before.uid != owner.uid
+        {
+            all.unlink(&before.uid, watched, &key);
+        }
+    }
+
+    /// Forgets an object that is gone, and says whose it was.
+    pub fn remove(&self, watched: Watched, key: &Key) -> Option<Owner> {
+        let mut all = self.write();
+        all.awaited.retain(|(kind, awaited), _| awaited != key || !matches!((kind, watched), (Kind::Vm, Watched::Vm) | (Kind::Claim, Watched::Claim)));
+        let (owner, _) = all.objects.remove(&(watched, key.clone()))?;
+        all.unlink(&owner.uid, watched, key);
+        Some(owner)
+    }
+
+    /// After a complete list of one kind: forgets what it did not hold, and says whose that was.
+    pub fn keep_only(&self, watched: Watched, listed: &BTreeSet<Key>) -> Vec<Owner> {
+        let gone: Vec<Key> = self.read().objects.keys().filter(|(kind, key)| *kind == watched && !listed.contains(key)).map(|(_, key)| key.clone()).collect();
+        gone.iter().filter_map(|key| self.remove(watched, key)).collect()
+    }
+
+    /// A StorageClass came or went.
+    pub fn storage_class(&self, name: String, there: bool) {
+        let mut all = self.write();
+        if there { all.storage_classes.insert(name) } else { all.storage_classes.remove(&name) };
+    }
+
+    /// The namespace exists.
+    pub fn saw_namespace(&self, name: &str) {
+        self.write().namespaces.insert(name.to_owned());
+    }
+
+    /// The namespace may be gone.
+    pub fn forget_namespace(&self, name: &str) {
+        self.write().namespaces.remove(name);
+    }
+
+    /// Something was sent to be created, so its absence from the watches means nothing until they show it.
+    pub fn await_creation(&self, kind: Kind, key: Key, machine: &str) {
+        self.write().awaited.insert((kind, key), (machine.to_owned(), Instant::now()));
+    }
+
+    /// It was looked up directly: the absence is known.
+    pub fn stop_awaiting(&self, machine: &str) {
+        self.write().awaited.retain(|_, (of, _)| of != machine);
+    }
+
+    /// Whether a namespace is known to exist, and the StorageClasses.
+    pub fn surroundings(&self, namespace: &str) -> (bool, BTreeSet<String>) {
+        let all = self.read();
+        (all.namespaces.contains(namespace), all.storage_classes.clone())
+    }
+
+    /// What is known of the Machine with this UID.
+    pub fn of(&self, machine: &str) -> Objects {
+        let all = self.read();
+        let mut found = Objects::default();
+        for at in all.by_machine.get(machine).into_iter().flatten() {
+            match all.objects.get(at).map(|(_, record)| record.clone()) {
+                Some(Record::Vm(vm)) => found.vm = Some(vm),
+                Some(Record::Vmi(vmi)) => found.vmi = Some(vmi),
+                Some(Record::Claim(claim)) => drop(found.claims.insert(at.1.1.clone(), claim)),
+                None => {}
+            }
+        }
+        for ((kind, key), (of, since)) in &all.awaited {
+            if of == machine {
+                found.awaited.insert((*kind, key.1.clone()));
+                found.overdue |= since.elapsed() > AWAITED_FOR;
+            }
+        }
+        found
+    }
+}
+
+impl Records {
+    fn unlink(&mut self, machine: &str, watched: Watched, key: &Key) {
+        if let Some(keys) = self.by_machine.get_mut(machine) {
+            keys.remove(&(watched, key.clone()));
+            if keys.is_empty() {
+                self.by_machine.remove(machine);
+            }
+        }
+    }
+}
+
+/// The Machine that an object belongs to by its labels. Machines keep their namespace on the remote cluster.
+pub fn owner_of(object: &impl ResourceExt) -> Option<Owner> {
+    let label = |key: &str| object.labels().get(key).cloned();
+    let machine = MachineKey { namespace: object.namespace()?, name: label(MACHINE)? };
+    Some(Owner { uid: label(MACHINE_UID)?, machine })
+}
+
+/// Namespace and name of an object.
+pub fn key_of(object: &impl ResourceExt) -> Key {
+    (object.namespace().unwrap_or_default(), object.name_any())
+}
+
+fn text(value: &Value, pointer: &str) -> Option<String> {
+    value.pointer(pointer).and_then(Value::as_str).map(str::to_owned)
+}
+
+fn condition<'v>(object: &'v Value, kind: &str, status: &str) -> Option<&'v Value> {
+    let all = object.pointer("/status/conditions")?.as_array()?;
+    all.iter().find(|condition| condition["type"] == kind && condition["status"] == status)
+}
+
+fn message(condition: &Value) -> String {
+    let said = condition["message"].as_str().filter(|said| !said.is_empty()).or(condition["reason"].as_str());
+    said.unwrap_or_default().chars().filter(|c| !c.is_control()).take(512).collect()
+}
+
+/// Reads a VirtualMachine.
+pub fn vm(object: &DynamicObject) -> Vm {
+    let data = &object.data;
+    Vm {
+        name: object.name_any(),
+        uid: object.uid().unwrap_or_default(),
+        resource_version: object.resource_version().unwrap_or_default(),
+        deleting: object.metadata.deletion_timestamp.is_some(),
+        hash: object.annotations().get(DESIRED).cloned(),
+        printable: text(data, "/status/printableStatus").unwrap_or_default(),
+        failure: condition(data, "Failure", "True").map(message),
+        restart_required: condition(data, "RestartRequired", "True").map(message),
+    }
+}
+
+/// Reads a VirtualMachineInstance. What is no IP address is left out: a remote cluster's word is checked.
+pub fn vmi(object: &DynamicObject) -> Vmi {
+    let data = &object.data;
+    let interfaces = data.pointer("/status/interfaces").and_then(Value::as_array);
+    let nic = |nic: &Value| {
+        let several = nic["ipAddresses"].as_array().into_iter().flatten().filter_map(Value::as_str);
+        let mut ips: Vec<String> = Vec::new();
+        for ip in nic["ipAddress"].as_str().into_iter().chain(several) {
+            if ip.parse::<std::net::IpAddr>().is_ok() && !ips.iter().any(|known| known == ip) {
+                ips.push(ip.to_owned());
+            }
+        }
+        Nic { name: text(nic, "/name"), mac: text(nic, "/mac"), ips }
+    };
+    Vmi {
+        name: object.name_any(),
+        phase: text(data, "/status/phase").unwrap_or_default(),
+        ready: condition(data, "Ready", "True").is_some(),
+        node: text(data, "/status/nodeName").filter(|node| !node.is_empty()),
+        interfaces: interfaces.into_iter().flatten().take(256).map(nic).collect(),
+        unschedulable: condition(data, "PodScheduled", "False").map(message),
+    }
+}
+
+/// Reads a claim.
+pub fn claim(object: &PersistentVolumeClaim) -> Claim {
+    Claim {
+        uid: object.uid().unwrap_or_default(),
+        phase: object.status.as_ref().and_then(|status| status.phase.clone()).unwrap_or_default(),
+        deleting: object.meta().deletion_timestamp.is_some(),
+    }
+}

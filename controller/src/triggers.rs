@@ -1,0 +1,97 @@
+//! What makes the controller look at a Machine: its own watch, its objects on a remote cluster, its cluster's connection.
+//! I/O: the watch of Machines, and the status of KubevirtConfigs through `configs`.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::stream::{self, Stream, StreamExt};
+use kube::runtime::reflector::store::Writer;
+use kube::runtime::reflector::{ObjectRef, Store};
+use kube::runtime::{WatchStreamExt, watcher};
+use kube::{Api, Client, ResourceExt};
+use model::api::KubevirtConfig;
+use model::names::{ClusterName, KUBEVIRT_CONFIG, MachineKey};
+use runtime::clusters::{ClusterMap, said};
+use runtime::shutdown::Shutdown;
+use tokio::sync::mpsc;
+
+use crate::configs;
+use crate::index::Index;
+use crate::machine::Guarded;
+
+/// The Machines to look at, as they come. It ends when the process shall stop.
+pub(crate) fn queue(
+    machines: Api<Guarded>,
+    writer: Writer<Guarded>,
+    touched: mpsc::UnboundedReceiver<MachineKey>,
+    shutdown: Shutdown,
+) -> impl Stream<Item = Result<ObjectRef<Guarded>, watcher::Error>> {
+    let own = watcher(machines, watcher::Config::default())
+        .default_backoff()
+        .reflect(writer)
+        .applied_objects()
+        .filter_map(|event| async {
+            match event {
+                Ok(machine) => Some(Ok(ObjectRef::from_obj(&machine))),
+                Err(why) => {
+                    tracing::warn!(error = said(&why), "the watch of Machines failed; it is tried again");
+                    None
+                }
+            }
+        });
+    let remote = stream::unfold(touched, |mut touched| async {
+        let key = touched.recv().await?;
+        Some((Ok(ObjectRef::new(&key.name).within(&key.namespace)), touched))
+    });
+    stream::select(own.boxed(), remote.boxed()).take_until(async move { shutdown.asked().await })
+}
+
+/// Follows connections and KubevirtConfigs.
+pub(crate) struct Configs {
+    pub(crate) client: Client,
+    pub(crate) namespace: String,
+    pub(crate) clusters: Arc<ClusterMap<Index>>,
+    pub(crate) configs: Store<KubevirtConfig>,
+    pub(crate) machines: Store<Guarded>,
+    pub(crate) touch: mpsc::UnboundedSender<MachineKey>,
+}
+
+impl Configs {
+    /// Reports every change in the KubevirtConfig's status, and looks at the Machines of that cluster again.
+    pub(crate) async fn follow(self, mut links: mpsc::Receiver<ClusterName>, mut changed: mpsc::UnboundedReceiver<KubevirtConfig>) {
+        loop {
+            let name = tokio::select! {
+                Some(name) = links.recv() => {
+                    self.wake(&name);
+                    name
+                }
+                Some(config) = changed.recv() => ClusterName(config.name_any()),
+                else => return,
+            };
+            configs::report(&self.client, &self.namespace, &name, &self.configs, &self.clusters).await;
+        }
+    }
+
+    fn wake(&self, cluster: &ClusterName) {
+        for machine in self.machines.state() {
+            let recorded = machine.0.as_ref().ok().and_then(|machine| machine.status.as_ref()?.kubevirt_config_ref.as_ref()?.name.as_deref());
+            if machine.annotations().get(KUBEVIRT_CONFIG) == Some(&cluster.0) || recorded == Some(&*cluster.0) {
+                // The receiver lives as long as the process.
+                let _ = self.touch.send(MachineKey { namespace: machine.namespace().unwrap_or_default(), name: machine.name_any() });
+            }
+        }
+    }
+}
+
+/// Asks again until there is an answer, saying why there is none yet.
+pub(crate) async fn until_it_answers<F: Future<Output = Result<String, String>>>(what: &str, ask: impl Fn() -> F) -> String {
+    let mut pause = Duration::from_millis(250);
+    loop {
+        match ask().await {
+            Ok(answer) => return answer,
+            Err(why) => tracing::warn!(error = why, "{what} does not answer yet"),
+        }
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(Duration::from_secs(10));
+    }
+}

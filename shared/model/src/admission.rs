@@ -1,0 +1,152 @@
+//! Admission: what is written onto a Machine, or why it is refused. Pure.
+//!
+//! [`decide`] is the only entry, for both webhook routes. The validating route runs the same decision over the result of the
+//! mutating one and demands that nothing is left to change, so admission is a fixed point by construction.
+
+pub mod changes;
+pub mod placement;
+pub mod quantity;
+pub mod review;
+pub mod rules;
+pub mod sizing;
+
+use std::collections::BTreeMap;
+
+use self::changes::Change;
+use self::placement::Placement;
+use self::review::{Annotations, Object, Request, Text};
+use self::sizing::{Class, Sizing};
+use crate::names::{self, ClusterName};
+use crate::reason::{Reason, Violation};
+
+/// All that admission may know. Immutable: one snapshot serves one decision.
+#[derive(Clone, Debug, PartialEq)]
+pub struct World {
+    /// Every KubevirtConfig.
+    pub configs: BTreeMap<ClusterName, Config>,
+    /// Every MachineClass.
+    pub classes: BTreeMap<String, Class>,
+    /// The settings of this webhook.
+    pub policy: Policy,
+}
+
+/// What admission knows of a KubevirtConfig.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Config {
+    /// `spec.schedulable`: may be chosen without being named.
+    pub schedulable: bool,
+    /// Why the controller cannot use it, from its status.
+    pub unhealthy: Option<String>,
+}
+
+/// Settings that decisions depend on.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Policy {
+    /// `DEFAULT_KUBEVIRT_CONFIG`.
+    pub default_cluster: Option<ClusterName>,
+    /// Where KubevirtConfigs live; `None` where the CRD is cluster-scoped (X8, X9).
+    pub configs_namespace: Option<String>,
+    /// `VM_NAME_PREFIX`.
+    pub vm_prefix: String,
+    /// `PVC_ACCESS_MODE`.
+    pub access_mode: String,
+    /// `PVC_VOLUME_MODE`.
+    pub volume_mode: Option<String>,
+}
+
+/// The answer to a review.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Verdict {
+    /// The Machine is accepted with these changes.
+    Admit(Admission),
+    /// The Machine is refused for all these reasons, sorted by field path.
+    Refuse(Vec<Violation>),
+}
+
+/// An accepted Machine.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Admission {
+    /// What is still to be written onto it; nothing when it was decided before.
+    pub changes: Vec<Change>,
+    /// What its author should know.
+    pub warnings: Vec<String>,
+    /// Where it goes, unless it is none of ours.
+    pub placement: Option<Placement>,
+}
+
+/// Decides about one review. A function of its arguments alone: same review and world, same verdict.
+pub fn decide(request: &Request<'_>, world: &World) -> Verdict {
+    let Some(object) = &request.object else {
+        return Verdict::Refuse(vec![Reason::FieldRequired.at("request.object").says("Required value: the review carries no object")]);
+    };
+    if request.kind.group.0 != names::GROUP || request.kind.kind.0 != "Machine" {
+        let found = format!("{}/{}", &*request.kind.group, &*request.kind.kind);
+        return Verdict::Refuse(vec![Reason::FieldNotSupported.at("request.kind").says(format!(
+            "Unsupported value: {found:?}: this webhook judges Machines of {} only; correct the rules of its configuration",
+            names::GROUP
+        ))]);
+    }
+    let old = request.old_object.as_ref();
+    if !ours(object) {
+        return match old.filter(|old| ours(old)).and_then(assigned) {
+            None => Verdict::Admit(Admission::default()),
+            Some(_) => Verdict::Refuse(vec![rules::provider_changed(object)]),
+        };
+    }
+    judge(request, object, old.filter(|old| ours(old)), world)
+}
+
+fn judge(request: &Request<'_>, object: &Object<'_>, old: Option<&Object<'_>>, world: &World) -> Verdict {
+    let mut wrong = Vec::new();
+    let mut admission = Admission::default();
+    let leaving = object.metadata.deletion_timestamp.is_some();
+    rules::check(object, &world.policy, &mut wrong);
+    let placed = placement::place(request, object, old, world, &mut admission.warnings);
+    let resolved = if leaving { None } else { resolve(object, old, world, &mut wrong, &mut admission.warnings) };
+    match placed {
+        Err(violations) => wrong.extend(violations),
+        Ok(placement) => admission.placement = Some(placement),
+    }
+    if !wrong.is_empty() {
+        wrong.sort_by(|a, b| a.path.cmp(&b.path));
+        return Verdict::Refuse(wrong);
+    }
+    rules::warn(object, &mut admission.warnings);
+    admission.changes = changes::wanted(object, admission.placement.as_ref(), resolved.as_deref(), leaving);
+    Verdict::Admit(admission)
+}
+
+/// The text of `vitistack.io/resolved`: the one that was decided before while nothing asks for another (X60).
+fn resolve(object: &Object<'_>, old: Option<&Object<'_>>, world: &World, wrong: &mut Vec<Violation>, warnings: &mut Vec<String>) -> Option<String> {
+    let held = old.and_then(|old| Some((old, annotation(old, |all| &all.resolved)?)));
+    let held = held.and_then(|(old, text)| Some((old, serde_json::from_str::<Sizing>(text).ok()?, text)));
+    if let Some((old, _, before)) = held
+        && sizing::same_size(object, old)
+        && annotation(object, |all| &all.refresh_class) == annotation(old, |all| &all.refresh_class)
+    {
+        if annotation(object, |all| &all.resolved).is_some_and(|now| now != before) {
+            wrong.push(Reason::ResolvedImmutable.at(format!("metadata.annotations[{}]", names::RESOLVED)).says(
+                "Forbidden: admission writes this annotation; change the spec, or set vitistack.io/refresh-class to a new value to read the MachineClass again",
+            ));
+        }
+        return Some(before.to_owned());
+    }
+    let class = held.as_ref().and_then(|(_, sizing, _)| sizing.template.as_deref());
+    let sizing = sizing::resolve(object, class, world, wrong, warnings)?;
+    Some(serde_json::to_string(&sizing).expect("invariant: a sizing is plain data"))
+}
+
+/// Whether a Machine is for this operator.
+fn ours(object: &Object<'_>) -> bool {
+    matches!(object.spec.provider.as_deref(), None | Some("" | "kubevirt"))
+}
+
+/// An annotation of a Machine; an empty one says nothing.
+fn annotation<'o, 'a>(object: &'o Object<'a>, which: impl Fn(&'o Annotations<'a>) -> &'o Option<Text<'a>>) -> Option<&'o str> {
+    which(object.metadata.annotations.as_ref()?).as_deref().filter(|value| !value.is_empty())
+}
+
+/// The KubevirtConfig that a Machine is assigned to.
+fn assigned<'o>(object: &'o Object<'_>) -> Option<&'o str> {
+    annotation(object, |all| &all.kubevirt_config)
+}

@@ -1,0 +1,56 @@
+//! What admission writes onto a Machine, and its JSON patch. Pure.
+//!
+//! The patch is written as text, never by comparing two trees. It touches our own keys only.
+
+use super::placement::Placement;
+use super::review::{Metadata, Object};
+use crate::names;
+
+/// One thing to write.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// Sets an annotation of ours.
+    Annotate(&'static str, String),
+    /// Adds our finalizer.
+    Guard,
+}
+
+/// The changes between the object and the decision; empty when the object carries it already.
+pub fn wanted(object: &Object<'_>, placement: Option<&Placement>, resolved: Option<&str>, leaving: bool) -> Vec<Change> {
+    let annotations = object.metadata.annotations.as_ref();
+    let mut changes = Vec::new();
+    let mut annotate = |key, now: Option<&str>, wanted: Option<&str>| {
+        if let Some(wanted) = wanted.filter(|wanted| now != Some(wanted)) {
+            changes.push(Change::Annotate(key, wanted.to_owned()));
+        }
+    };
+    let now = annotations.and_then(|all| all.kubevirt_config.as_deref());
+    annotate(names::KUBEVIRT_CONFIG, now, placement.map(|placement| placement.cluster.0.as_str()));
+    annotate(names::RESOLVED, annotations.and_then(|all| all.resolved.as_deref()), resolved);
+    let guarded = object.metadata.finalizers.as_deref().unwrap_or_default().iter().any(|name| **name == *names::CLEANUP);
+    if !leaving && !guarded {
+        changes.push(Change::Guard);
+    }
+    changes
+}
+
+/// The JSON patch (RFC 6902) that makes the changes on an object with this metadata.
+pub fn patch(changes: &[Change], metadata: &Metadata<'_>) -> String {
+    let mut operations = Vec::with_capacity(changes.len() + 1);
+    let add = |path: &str, value: String| format!(r#"{{"op":"add","path":"{path}","value":{value}}}"#);
+    if metadata.annotations.is_none() && changes.iter().any(|change| matches!(change, Change::Annotate(..))) {
+        operations.push(add("/metadata/annotations", "{}".to_owned()));
+    }
+    for change in changes {
+        operations.push(match change {
+            Change::Annotate(key, value) => add(&format!("/metadata/annotations/{}", key.replace('/', "~1")), quoted(value)),
+            Change::Guard if metadata.finalizers.is_none() => add("/metadata/finalizers", format!("[{}]", quoted(names::CLEANUP))),
+            Change::Guard => add("/metadata/finalizers/-", quoted(names::CLEANUP)),
+        });
+    }
+    format!("[{}]", operations.join(","))
+}
+
+fn quoted(text: &str) -> String {
+    serde_json::to_string(text).expect("invariant: a string is plain data")
+}

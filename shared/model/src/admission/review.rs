@@ -1,0 +1,474 @@
+//! The AdmissionReview as admission needs it: decoded once, borrowed from the body, holding only what is judged.
+//!
+//! Enums and quantities stay text, so a bad one becomes a violation that is reported beside the others; only a value of
+//! the wrong JSON type fails the decode, and [`decode`] then names its path (X78). Keys that are not judged are skipped
+//! without being stored, save in the parts of the spec where an unknown key deserves a warning.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::marker::PhantomData;
+
+use serde::Deserialize;
+use serde::de::{Deserializer, Error as _, IgnoredAny, MapAccess, Visitor};
+
+use crate::reason::{Reason, Violation};
+
+/// A string of the body: borrowed unless it holds an escape.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Text<'a>(pub Cow<'a, str>);
+
+impl std::ops::Deref for Text<'_> {
+    type Target = str;
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Text<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+struct TextVisitor;
+
+impl<'de> Visitor<'de> for TextVisitor {
+    type Value = Text<'de>;
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a string")
+    }
+    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Text<'de>, E> {
+        Ok(Text(Cow::Borrowed(text)))
+    }
+    fn visit_str<E>(self, text: &str) -> Result<Text<'de>, E> {
+        Ok(Text(Cow::Owned(text.to_owned())))
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        from.deserialize_str(TextVisitor)
+    }
+}
+
+/// A quantity as the author wrote it: `"20Gi"` or `20`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Amount<'a> {
+    /// Written as a JSON integer.
+    Number(i64),
+    /// Written as a string.
+    Text(Text<'a>),
+}
+
+impl fmt::Display for Amount<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Amount::Number(number) => write!(f, "{number}"),
+            Amount::Text(text) => f.write_str(text),
+        }
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Amount<'a> {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct AmountVisitor;
+        impl<'de> Visitor<'de> for AmountVisitor {
+            type Value = Amount<'de>;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a quantity such as \"20Gi\"")
+            }
+            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Amount<'de>, E> {
+                Ok(Amount::Text(Text(Cow::Borrowed(text))))
+            }
+            fn visit_str<E>(self, text: &str) -> Result<Amount<'de>, E> {
+                Ok(Amount::Text(Text(Cow::Owned(text.to_owned()))))
+            }
+            fn visit_i64<E>(self, number: i64) -> Result<Amount<'de>, E> {
+                Ok(Amount::Number(number))
+            }
+            fn visit_u64<E: serde::de::Error>(self, number: u64) -> Result<Amount<'de>, E> {
+                i64::try_from(number).map(Amount::Number).map_err(|_| E::custom("quantity is out of range"))
+            }
+        }
+        from.deserialize_any(AmountVisitor)
+    }
+}
+
+/// Declares a part of the spec: the listed keys are judged, and the names of other keys that are set are kept in `rest`,
+/// because each of them deserves a warning.
+macro_rules! part {
+    ($(#[$doc:meta])* $name:ident { $($(#[$field_doc:meta])* $key:literal $field:ident: $type:ty,)* }) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, Default, PartialEq)]
+        pub struct $name<'a> {
+            $($(#[$field_doc])* pub $field: Option<$type>,)*
+            /// Keys that are set and not judged.
+            pub rest: Vec<Text<'a>>,
+        }
+
+        impl $name<'_> {
+            /// The keys that are judged, as they are written in JSON.
+            pub const KEYS: &'static [&'static str] = &[$($key),*];
+        }
+
+        impl<'de: 'a, 'a> Deserialize<'de> for $name<'a> {
+            fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+                struct Fields<'a>(PhantomData<&'a ()>);
+                impl<'de: 'a, 'a> Visitor<'de> for Fields<'a> {
+                    type Value = $name<'a>;
+                    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                        f.write_str("an object")
+                    }
+                    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                        let mut out = $name::default();
+                        while let Some(key) = map.next_key::<Text<'a>>()? {
+                            match &*key {
+                                $($key => match out.$field {
+                                    Some(_) => return Err(A::Error::duplicate_field($key)),
+                                    None => out.$field = map.next_value::<Option<$type>>()?,
+                                })*
+                                _ => if map.next_value::<Option<IgnoredAny>>()?.is_some() { out.rest.push(key) },
+                            }
+                        }
+                        Ok(out)
+                    }
+                }
+                from.deserialize_map(Fields(PhantomData))
+            }
+        }
+    };
+}
+
+part! {
+    /// `spec` of a Machine.
+    Spec {
+        /// Canonical name of the size.
+        "template" template: Text<'a>,
+        /// Alias of `template` (seeds 000 and 001).
+        "instanceType" instance_type: Text<'a>,
+        /// Alias of `template` (the published operator).
+        "machineClass" machine_class: Text<'a>,
+        /// Overrides of the size, field by field.
+        "resources" resources: Resources<'a>,
+        /// The published form of `resources.cpu`.
+        "cpu" cpu: PublishedCpu,
+        /// The published form of `resources.memory.size`, in bytes.
+        "memory" memory: i64,
+        /// Disks, merged with those of the size by name.
+        "disks" disks: Vec<Disk<'a>>,
+        /// Which KubevirtConfig the Machine shall be on.
+        "kubevirtConfigRef" kubevirt_config_ref: NameRef<'a>,
+        /// Empty or `kubevirt` is ours.
+        "provider" provider: Text<'a>,
+        /// When the VM runs.
+        "runStrategy" run_strategy: Text<'a>,
+        /// Name that the published operator's users repeat here; it has no effect of its own.
+        "name" name: IgnoredAny,
+    }
+}
+
+part! {
+    /// One entry of `spec.disks`.
+    Disk {
+        /// What the disk is merged and named by.
+        "name" name: Text<'a>,
+        /// Size as a quantity.
+        "size" size: Amount<'a>,
+        /// Size in GiB (X64).
+        "sizeGB" size_gb: i64,
+        /// StorageClass on the remote cluster.
+        "storageClass" storage_class: Text<'a>,
+        /// Access mode of the claim.
+        "accessMode" access_mode: Text<'a>,
+        /// Volume mode of the claim.
+        "volumeMode" volume_mode: Text<'a>,
+        /// Whether the machine boots from this disk.
+        "boot" boot: bool,
+    }
+}
+
+/// `spec.resources`.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+pub struct Resources<'a> {
+    /// Overrides of the CPU topology.
+    pub cpu: Option<Cpu>,
+    /// Override of the memory.
+    #[serde(borrow)]
+    pub memory: Option<Memory<'a>>,
+}
+
+/// `spec.resources.cpu`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize)]
+pub struct Cpu {
+    /// Cores per socket.
+    pub cores: Option<i64>,
+    /// Threads per core.
+    pub threads: Option<i64>,
+    /// Sockets.
+    pub sockets: Option<i64>,
+}
+
+/// `spec.cpu`, the published form.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PublishedCpu {
+    /// Cores per socket.
+    pub cores: Option<i64>,
+    /// Threads per core.
+    pub threads_per_core: Option<i64>,
+    /// Sockets.
+    pub sockets: Option<i64>,
+}
+
+/// `spec.resources.memory`.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+pub struct Memory<'a> {
+    /// Guest memory as a quantity.
+    #[serde(borrow)]
+    pub size: Option<Amount<'a>>,
+}
+
+/// A reference by name.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+pub struct NameRef<'a> {
+    /// The name.
+    #[serde(borrow)]
+    pub name: Option<Text<'a>>,
+}
+
+/// The annotations and labels that admission reads; all others are skipped.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+pub struct Annotations<'a> {
+    /// [`crate::names::KUBEVIRT_CONFIG`].
+    #[serde(rename = "vitistack.io/kubevirt-config", borrow)]
+    pub kubevirt_config: Option<Text<'a>>,
+    /// [`crate::names::RESOLVED`].
+    #[serde(rename = "vitistack.io/resolved", borrow)]
+    pub resolved: Option<Text<'a>>,
+    /// [`crate::names::REFRESH_CLASS`].
+    #[serde(rename = "vitistack.io/refresh-class", borrow)]
+    pub refresh_class: Option<Text<'a>>,
+    /// [`crate::names::DELETION_POLICY`].
+    #[serde(rename = "vitistack.io/deletion-policy", borrow)]
+    pub deletion_policy: Option<Text<'a>>,
+}
+
+/// The labels that admission reads.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+pub struct Labels<'a> {
+    /// [`crate::names::TEMPLATE_LABEL`], an alias of `spec.template`.
+    #[serde(rename = "vitistack.io/machine-template", borrow)]
+    pub template: Option<Text<'a>>,
+}
+
+/// `metadata` of a Machine.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Metadata<'a> {
+    /// Empty under `generateName` in the mutating call (X77).
+    #[serde(borrow)]
+    pub name: Option<Text<'a>>,
+    /// Prefix that the API server completes.
+    #[serde(borrow)]
+    pub generate_name: Option<Text<'a>>,
+    /// Set once deletion was asked for.
+    #[serde(borrow)]
+    pub deletion_timestamp: Option<Text<'a>>,
+    /// `None` also when the object has no `annotations` at all: the patch then has to make them.
+    #[serde(borrow)]
+    pub annotations: Option<Annotations<'a>>,
+    /// The labels that are read.
+    #[serde(borrow)]
+    pub labels: Option<Labels<'a>>,
+    /// All finalizers.
+    #[serde(borrow)]
+    pub finalizers: Option<Vec<Text<'a>>>,
+}
+
+/// `status`, as far as a change of the assignment depends on it.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Status<'a> {
+    /// Recorded before the first write to the remote cluster (X58, X71).
+    #[serde(borrow)]
+    pub kubevirt_config_ref: Option<Recorded<'a>>,
+}
+
+/// `status.kubevirtConfigRef`.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Recorded<'a> {
+    /// UID of the remote cluster's `kube-system` namespace.
+    #[serde(borrow)]
+    pub cluster_id: Option<Text<'a>>,
+}
+
+/// A Machine as admission reads it.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+pub struct Object<'a> {
+    /// Its metadata.
+    #[serde(borrow, default)]
+    pub metadata: Metadata<'a>,
+    /// Its spec.
+    #[serde(borrow, default)]
+    pub spec: Spec<'a>,
+    /// Its status.
+    #[serde(borrow, default)]
+    pub status: Option<Status<'a>>,
+}
+
+/// `kind` or `resource` of a request.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+pub struct Kind<'a> {
+    /// API group.
+    #[serde(borrow, default)]
+    pub group: Text<'a>,
+    /// Kind.
+    #[serde(borrow, default)]
+    pub kind: Text<'a>,
+}
+
+/// `request` of an AdmissionReview.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Request<'a> {
+    /// New on every call; it names the call, never the object.
+    #[serde(borrow)]
+    pub uid: Text<'a>,
+    /// What kind of object it is about.
+    #[serde(borrow)]
+    pub kind: Kind<'a>,
+    /// Name, empty under `generateName`.
+    #[serde(borrow, default)]
+    pub name: Text<'a>,
+    /// Namespace of the Machine.
+    #[serde(borrow, default)]
+    pub namespace: Text<'a>,
+    /// CREATE or UPDATE for us.
+    #[serde(borrow)]
+    pub operation: Text<'a>,
+    /// The object as it would be stored.
+    #[serde(borrow, default)]
+    pub object: Option<Object<'a>>,
+    /// The object as it is stored, on UPDATE.
+    #[serde(borrow, default)]
+    pub old_object: Option<Object<'a>>,
+    /// Nothing will be stored.
+    #[serde(default)]
+    pub dry_run: Option<bool>,
+}
+
+/// `AdmissionReview` of `admission.k8s.io/v1`.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+pub struct Review<'a> {
+    /// What is asked.
+    #[serde(borrow)]
+    pub request: Request<'a>,
+}
+
+/// The answer to a body that is no review of a Machine.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Undecodable {
+    /// `request.uid`, when at least that could be read: without it the API server takes no answer.
+    pub uid: Option<String>,
+    /// What is wrong, and where.
+    pub violation: Violation,
+}
+
+/// Reads a review. Only when that fails the body is read a second time, with every step noted, to name the field.
+pub fn decode(body: &[u8]) -> Result<Review<'_>, Undecodable> {
+    serde_json::from_slice(body).map_err(|_| undecodable(body))
+}
+
+fn undecodable(body: &[u8]) -> Undecodable {
+    #[derive(Deserialize)]
+    struct Envelope {
+        request: Identified,
+    }
+    #[derive(Deserialize)]
+    struct Identified {
+        uid: String,
+    }
+    let uid = serde_json::from_slice::<Envelope>(body).ok().map(|envelope| envelope.request.uid);
+    let mut from = serde_json::Deserializer::from_slice(body);
+    let violation = match serde_path_to_error::deserialize::<_, Review<'_>>(&mut from) {
+        Ok(_) => Reason::TypeInvalid.at("").says("the AdmissionReview ends in data that does not belong to it"),
+        Err(error) => {
+            let path = error.path().to_string();
+            let path = path.strip_prefix("request.object.").unwrap_or(&path);
+            Reason::TypeInvalid.at(path).says(plain(&error.inner().to_string()))
+        }
+    };
+    Undecodable { uid, violation }
+}
+
+/// serde's sentence in the words of the author of a manifest, who knows neither `i64` nor the body's columns.
+fn plain(error: &str) -> String {
+    let sentence = error.rsplit_once(" at line ").map_or(error, |(sentence, _)| sentence);
+    let sentence = sentence
+        .replace("expected i64", "expected an integer")
+        .replace("expected a sequence", "expected a list")
+        .replace("expected struct", "expected an object:");
+    format!("Invalid type: {}", sentence.strip_prefix("invalid type: ").unwrap_or(&sentence))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::names;
+
+    fn body(object: &str) -> String {
+        format!(
+            r#"{{"request":{{"uid":"u1","kind":{{"group":"vitistack.io","kind":"Machine"}},"operation":"CREATE","object":{object}}}}}"#
+        )
+    }
+
+    #[test]
+    fn x78_a_wrong_type_is_answered_with_path_found_and_expected() {
+        #[rustfmt::skip]
+        let cases = [
+            (r#"{"spec":{"template":7}}"#,                     "spec.template",          "integer `7`, expected a string"),
+            (r#"{"spec":{"disks":"big"}}"#,                    "spec.disks",             "string \"big\", expected a list"),
+            (r#"{"spec":{"disks":[{},{"size":true}]}}"#,       "spec.disks[1].size",     "boolean `true`, expected a quantity"),
+            (r#"{"spec":{"resources":{"cpu":{"cores":"4"}}}}"#, "spec.resources.cpu.cores", "string \"4\", expected an integer"),
+            (r#"{"spec":{"cpu":{"threadsPerCore":1.5}}}"#,     "spec.cpu.threadsPerCore", "floating point `1.5`, expected an integer"),
+            (r#"{"spec":[]}"#,                                 "spec",                   "sequence, expected an object"),
+            (r#"{"metadata":{"annotations":{"vitistack.io/kubevirt-config":1}}}"#, "metadata.annotations.vitistack.io/kubevirt-config", "integer `1`, expected a string"),
+        ];
+        for (object, path, says) in cases {
+            let wrong = decode(body(object).as_bytes()).expect_err(object);
+            assert_eq!(wrong.uid.as_deref(), Some("u1"), "{object}");
+            assert_eq!(wrong.violation.path, path, "{object}");
+            assert!(wrong.violation.message.contains(says), "{object}: {}", wrong.violation.message);
+        }
+    }
+
+    #[test]
+    fn what_is_no_review_has_no_uid() {
+        for body in ["", "{", "[]", "{\"request\":{}}", "null", "\u{0}", "{\"request\":{\"uid\":3}}"] {
+            assert_eq!(decode(body.as_bytes()).expect_err(body).uid, None, "{body}");
+        }
+    }
+
+    #[test]
+    fn strings_are_borrowed_and_unknown_keys_are_remembered() {
+        let body = body(r#"{"spec":{"template":"small","backup":{"enabled":true},"vpc":null,"disks":[{"name":"a","iops":300}]}}"#);
+        let review = decode(body.as_bytes()).expect("a review");
+        let spec = review.request.object.expect("an object").spec;
+        assert!(matches!(spec.template, Some(Text(Cow::Borrowed("small")))));
+        assert_eq!(spec.rest, [Text("backup".into())], "null is unset");
+        assert_eq!(spec.disks.expect("disks")[0].rest, [Text("iops".into())]);
+    }
+
+    #[test]
+    fn the_annotation_keys_are_those_of_names() {
+        let keys = [names::KUBEVIRT_CONFIG, names::RESOLVED, names::REFRESH_CLASS, names::DELETION_POLICY];
+        let annotations = keys.map(|key| format!("\"{key}\":\"{key}\"")).join(",");
+        let body = body(&format!(r#"{{"metadata":{{"annotations":{{{annotations}}},"labels":{{"{0}":"{0}"}}}}}}"#, names::TEMPLATE_LABEL));
+        let metadata = decode(body.as_bytes()).expect("a review").request.object.expect("an object").metadata;
+        let read = metadata.annotations.expect("annotations");
+        let read = [read.kubevirt_config, read.resolved, read.refresh_class, read.deletion_policy];
+        assert_eq!(read.map(|text| text.map(|text| text.to_string())), keys.map(|key| Some(key.to_owned())));
+        assert_eq!(metadata.labels.expect("labels").template, Some(Text(names::TEMPLATE_LABEL.into())));
+    }
+}

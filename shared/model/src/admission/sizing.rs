@@ -1,0 +1,126 @@
+//! Sizing: which CPU, memory and disks a Machine gets. Pure. Implements seed 002 "Template Processing" with X1, X21,
+//! X24, X25, X63, X64, X66: class, else built-in template; then overrides field by field; then disks by name.
+
+pub mod base;
+pub mod disks;
+pub mod overrides;
+
+use serde::{Deserialize, Serialize};
+
+use self::base::Base;
+use super::World;
+use super::review::{Disk, Object};
+use crate::reason::Violation;
+
+/// What admission resolved, as it stands in the annotation `vitistack.io/resolved`. The spec stays the author's intent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Sizing {
+    /// The name of the size; absent when the spec gives everything itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub template: Option<String>,
+    /// Where the size of that name came from.
+    pub source: Source,
+    /// `metadata.generation` of the MachineClass it was read from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub generation: Option<i64>,
+    /// Cores per socket.
+    pub cores: i64,
+    /// Threads per core.
+    pub threads: i64,
+    /// Sockets.
+    pub sockets: i64,
+    /// Guest memory, a quantity.
+    pub memory: String,
+    /// Every disk, the template's first.
+    pub disks: Vec<SizedDisk>,
+}
+
+/// Where a size came from (X21).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Source {
+    /// One of small, medium and large.
+    #[serde(rename = "built-in")]
+    BuiltIn,
+    /// A MachineClass object.
+    MachineClass,
+    /// The spec alone.
+    #[serde(rename = "spec")]
+    Spec,
+}
+
+/// One disk of a [`Sizing`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct SizedDisk {
+    /// Name within the Machine; the claim is `{machine}-{name}`.
+    pub name: String,
+    /// Capacity, a quantity.
+    pub size: String,
+    /// StorageClass; `default` means the cluster's default unless a class of that name exists (X23). Absent: the default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub storage_class: Option<String>,
+    /// Access mode of the claim.
+    pub access_mode: String,
+    /// Volume mode of the claim; absent: the API server's default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub volume_mode: Option<String>,
+    /// The machine boots from it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub boot: bool,
+}
+
+/// What admission knows of a MachineClass.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Class {
+    /// `metadata.generation`.
+    pub generation: i64,
+    /// Cores per socket.
+    pub cores: i64,
+    /// Threads per core, 1 when the class does not say.
+    pub threads: i64,
+    /// Sockets, 1 when the class does not say.
+    pub sockets: i64,
+    /// Guest memory, a quantity.
+    pub memory: String,
+    /// Lower and upper bound of a memory override, in bytes.
+    pub memory_bounds: (Option<u64>, Option<u64>),
+    /// `spec.enabled`.
+    pub enabled: bool,
+    /// `spec.default`.
+    pub default: bool,
+}
+
+/// Whether two objects ask for the same size: an answer that was given once is kept while they do (X60).
+pub fn same_size(new: &Object<'_>, old: &Object<'_>) -> bool {
+    fn label<'o>(object: &'o Object<'_>) -> Option<&'o str> {
+        object.metadata.labels.as_ref()?.template.as_deref()
+    }
+    let disks = |new: &Disk<'_>, old: &Disk<'_>| {
+        new.name == old.name
+            && (&new.size, new.size_gb, new.boot) == (&old.size, old.size_gb, old.boot)
+            && (&new.storage_class, &new.access_mode, &new.volume_mode) == (&old.storage_class, &old.access_mode, &old.volume_mode)
+    };
+    let (a, b) = (&new.spec, &old.spec);
+    let (x, y) = (a.disks.as_deref().unwrap_or_default(), b.disks.as_deref().unwrap_or_default());
+    (&a.template, &a.instance_type, &a.machine_class) == (&b.template, &b.instance_type, &b.machine_class)
+        && (&a.resources, a.cpu, a.memory) == (&b.resources, b.cpu, b.memory)
+        && label(new) == label(old)
+        && x.len() == y.len()
+        && x.iter().zip(y).all(|(x, y)| disks(x, y))
+}
+
+/// Resolves the size of a Machine.
+///
+/// Guarantees: same spec and classes, same answer; every mistake is reported, not the first one; `None` only together with
+/// a violation. `held` is the class that the Machine uses already: it may be disabled since.
+pub fn resolve(object: &Object<'_>, held: Option<&str>, world: &World, wrong: &mut Vec<Violation>, warnings: &mut Vec<String>) -> Option<Sizing> {
+    let base = base::find(object, held, world, wrong, warnings)?;
+    let spec = &object.spec;
+    let (cores, threads, sockets) = overrides::cpu(spec, &base, wrong, warnings);
+    let memory = overrides::memory(spec, &base, wrong, warnings);
+    let disks = disks::merge(spec, &base, &world.policy, wrong);
+    let Base { template, source, class, .. } = base;
+    let generation = class.map(|class| class.generation);
+    Some(Sizing { template, source, generation, cores, threads, sockets, memory: memory?, disks: disks? })
+}

@@ -1,0 +1,149 @@
+//! Which size a Machine starts from, before its overrides. Pure. X1, X21, X63, C11 to C13, C46.
+
+use std::collections::BTreeMap;
+
+use super::super::World;
+use super::super::review::{Labels, Object, Spec, Text};
+use super::{Class, Source, overrides};
+use crate::reason::{Reason, Violation, nearest};
+
+/// Names of the built-in templates, smallest first.
+pub const BUILT_IN: [&str; 3] = ["small", "medium", "large"];
+
+/// The parts of a size before the overrides.
+pub struct Base {
+    /// The name of the size.
+    pub template: Option<String>,
+    /// Where it was found.
+    pub source: Source,
+    /// The MachineClass, when it is one.
+    pub class: Option<Class>,
+    /// Cores per socket.
+    pub cores: i64,
+    /// Guest memory, a quantity.
+    pub memory: Option<String>,
+    /// Size of the root disk that the size brings.
+    pub root: Option<&'static str>,
+}
+
+/// The built-in of that name (C11 to C13).
+fn built_in(name: &str) -> Option<Base> {
+    let (cores, memory, root) = match name {
+        "small" => (1, "2Gi", "20Gi"),
+        "medium" => (2, "4Gi", "40Gi"),
+        "large" => (4, "8Gi", "80Gi"),
+        _ => return None,
+    };
+    let memory = Some(memory.to_owned());
+    Some(Base { template: Some(name.to_owned()), source: Source::BuiltIn, class: None, cores, memory, root: Some(root) })
+}
+
+/// The one name that template, its aliases and the label give (X1).
+pub fn template_name<'o>(object: &'o Object<'_>, wrong: &mut Vec<Violation>, warnings: &mut Vec<String>) -> Option<&'o str> {
+    let spec = &object.spec;
+    let label = object.metadata.labels.as_ref().and_then(|Labels { template }| template.as_ref());
+    let given: Vec<(&str, &str)> = [
+        ("spec.template", spec.template.as_ref()),
+        ("spec.instanceType", spec.instance_type.as_ref()),
+        ("spec.machineClass", spec.machine_class.as_ref()),
+        ("metadata.labels[vitistack.io/machine-template]", label),
+    ]
+    .into_iter()
+    .filter_map(|(path, name)| Some((path, &**name?)).filter(|(_, name)| !name.is_empty()))
+    .collect();
+    let (first, name) = *given.first()?;
+    if given.iter().any(|(_, other)| *other != name) {
+        let said = given.iter().map(|(path, name)| format!("{path} is {name:?}")).collect::<Vec<_>>().join(", ");
+        wrong.push(Reason::TemplateConflict.at(first).says(format!("two sizes are named: {said}; keep one of them")));
+        return None;
+    }
+    if first != "spec.template" {
+        warnings.push(format!("{first} is an alias: use spec.template: {name}"));
+    }
+    Some(name)
+}
+
+/// Finds the size that a Machine starts from: its class, a built-in template, the default class, or the spec alone (X63).
+pub fn find(object: &Object<'_>, held: Option<&str>, world: &World, wrong: &mut Vec<Violation>, warnings: &mut Vec<String>) -> Option<Base> {
+    let before = wrong.len();
+    let named = template_name(object, wrong, warnings);
+    if wrong.len() > before {
+        return None;
+    }
+    let spec = &object.spec;
+    let Some(name) = named.or_else(|| default_class(&world.classes, spec, wrong)) else {
+        return if wrong.len() > before { None } else { from_spec_alone(spec, wrong) };
+    };
+    let Some(class) = world.classes.get(name) else {
+        return built_in(name).or_else(|| {
+            wrong.push(not_found(object, name, &world.classes));
+            None
+        });
+    };
+    if !class.enabled && held != Some(name) {
+        wrong.push(Reason::FieldForbidden.at("spec.template").says(format!(
+            "MachineClass {name:?} is disabled for new Machines: choose another, or set its spec.enabled to true"
+        )));
+        return None;
+    }
+    Some(Base {
+        template: Some(name.to_owned()),
+        source: Source::MachineClass,
+        class: Some(class.clone()),
+        cores: class.cores,
+        memory: Some(class.memory.clone()),
+        root: spec.disks.as_deref().unwrap_or_default().is_empty().then_some("20Gi"),
+    })
+}
+
+fn default_class<'w>(classes: &'w BTreeMap<String, Class>, spec: &Spec<'_>, wrong: &mut Vec<Violation>) -> Option<&'w str> {
+    let mut defaults = classes.iter().filter(|(_, class)| class.default && class.enabled).map(|(name, _)| name.as_str());
+    let first = defaults.next()?;
+    if let Some(second) = defaults.next() {
+        if from_spec_alone(spec, &mut Vec::new()).is_some() {
+            return None;
+        }
+        wrong.push(Reason::FieldRequired.at("spec.template").says(format!(
+            "Required value: MachineClasses {first:?} and {second:?} both say default: true, so none of them is; name one"
+        )));
+        return None;
+    }
+    Some(first)
+}
+
+/// Cores and memory are enough without a template, but then a disk must be given too (X63).
+fn from_spec_alone(spec: &Spec<'_>, wrong: &mut Vec<Violation>) -> Option<Base> {
+    let sized = overrides::cores_given(spec).is_some() && overrides::memory_given(spec).is_some();
+    if !sized {
+        wrong.push(Reason::FieldRequired.at("spec.template").says(
+            "Required value: name a size (small, medium, large or a MachineClass), or give cores, memory and a disk in the spec",
+        ));
+        return None;
+    }
+    if spec.disks.as_deref().unwrap_or_default().is_empty() {
+        wrong.push(Reason::FieldRequired.at("spec.disks").says("Required value: without spec.template at least one disk must be given"));
+        return None;
+    }
+    Some(Base { template: None, source: Source::Spec, class: None, cores: 1, memory: None, root: None })
+}
+
+fn not_found(object: &Object<'_>, name: &str, classes: &BTreeMap<String, Class>) -> Violation {
+    let spec = &object.spec;
+    let said = |field: &Option<Text<'_>>| field.as_ref().is_some_and(|text| &**text == name);
+    let path = match () {
+        () if said(&spec.template) => "spec.template",
+        () if said(&spec.instance_type) => "spec.instanceType",
+        () if said(&spec.machine_class) => "spec.machineClass",
+        () => "metadata.labels[vitistack.io/machine-template]",
+    };
+    let enabled = || classes.iter().filter(|(_, class)| class.enabled).map(|(name, _)| name.as_str());
+    let mut message = format!("template {name:?} not found: use valid template name: small, medium, or large");
+    let listed: Vec<_> = enabled().filter(|name| !BUILT_IN.contains(name)).take(8).collect();
+    if !listed.is_empty() {
+        message.push_str(&format!(", or a MachineClass: {}", listed.join(", ")));
+    }
+    if let Some(near) = nearest(name, BUILT_IN.into_iter().chain(enabled())) {
+        message.push_str(&format!(" (did you mean {near:?}?)"));
+    }
+    Reason::TemplateNotFound.at(path).says(message)
+}

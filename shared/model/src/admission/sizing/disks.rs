@@ -1,0 +1,83 @@
+//! The disks of a Machine: those of its size and those of its spec, merged by name. Pure. C14, C15, X23, X64.
+
+use super::super::Policy;
+use super::super::quantity::{self, GIB};
+use super::super::review::{Disk, Spec, Text};
+use super::SizedDisk;
+use super::base::Base;
+use crate::reason::{Reason, Violation};
+
+const ROOT: &str = "root";
+
+/// The template's root and the spec's disks, merged by name (C15).
+pub fn merge(spec: &Spec<'_>, base: &Base, policy: &Policy, wrong: &mut Vec<Violation>) -> Option<Vec<SizedDisk>> {
+    let before = wrong.len();
+    let fresh = |name: &str| SizedDisk {
+        name: name.to_owned(),
+        size: String::new(),
+        storage_class: None,
+        access_mode: policy.access_mode.clone(),
+        volume_mode: policy.volume_mode.clone(),
+        boot: false,
+    };
+    let mut out: Vec<SizedDisk> = Vec::new();
+    if let Some(size) = base.root {
+        out.push(SizedDisk { size: size.to_owned(), storage_class: Some("default".to_owned()), ..fresh(ROOT) });
+    }
+    for (index, disk) in spec.disks.as_deref().unwrap_or_default().iter().enumerate() {
+        let name = disk_name(disk, index);
+        let at = out.iter().position(|known| known.name == name).unwrap_or_else(|| {
+            out.push(fresh(&name));
+            out.len() - 1
+        });
+        let merged = &mut out[at];
+        match disk_size(disk, index, wrong) {
+            Some(size) => merged.size = size,
+            None if merged.size.is_empty() && wrong.len() == before => {
+                wrong.push(Reason::FieldRequired.at(format!("spec.disks[{index}].size")).says(format!("Required value: disk {name:?} needs a size such as \"20Gi\"")));
+            }
+            None => {}
+        }
+        let text = |value: &Option<Text<'_>>| value.as_ref().filter(|text| !text.is_empty()).map(|text| text.to_string());
+        merged.storage_class = text(&disk.storage_class).or(merged.storage_class.take());
+        merged.access_mode = text(&disk.access_mode).unwrap_or_else(|| std::mem::take(&mut merged.access_mode));
+        merged.volume_mode = text(&disk.volume_mode).or(merged.volume_mode.take());
+        merged.boot = disk.boot.unwrap_or(merged.boot);
+    }
+    (wrong.len() == before).then_some(out)
+}
+
+/// The name of a disk; the published API leaves it optional, and then the place in the list stands in.
+pub fn disk_name(disk: &Disk<'_>, index: usize) -> String {
+    match disk.name.as_deref() {
+        Some(name) if !name.is_empty() => name.to_owned(),
+        _ if index == 0 => ROOT.to_owned(),
+        _ => format!("disk{index}"),
+    }
+}
+
+fn disk_size(disk: &Disk<'_>, index: usize, wrong: &mut Vec<Violation>) -> Option<String> {
+    let gib = disk.size_gb.filter(|size| *size != 0);
+    let path = format!("spec.disks[{index}].{}", if disk.size.is_some() { "size" } else { "sizeGB" });
+    let mut refuse = |reason: Reason, says: String| {
+        wrong.push(reason.at(&path).says(says));
+        None
+    };
+    let whole = gib.map(|size| u64::try_from(size).ok().and_then(|size| size.checked_mul(GIB)));
+    let bytes = match (&disk.size, whole) {
+        (None, None) => return None,
+        (None, Some(None)) => return refuse(Reason::FieldInvalid, format!("Invalid value: {}: must be between 1 and 65536", gib.unwrap_or_default())),
+        (None, Some(Some(bytes))) => bytes,
+        (Some(size), whole) => match quantity::bytes(size) {
+            Err(why) => return refuse(Reason::FieldInvalid, format!("Invalid value: \"{size}\": {why}")),
+            Ok(bytes) if whole.is_some_and(|whole| whole != Some(bytes)) => {
+                return refuse(Reason::SizingConflict, format!("is {size}, but sizeGB is {} (GiB): keep one of them", gib.unwrap_or_default()));
+            }
+            Ok(bytes) => bytes,
+        },
+    };
+    if !((1 << 20)..=65536 * GIB).contains(&bytes) {
+        return refuse(Reason::FieldInvalid, format!("Invalid value: {}: must be between 1Mi and 64Ti", quantity::canonical(bytes)));
+    }
+    Some(quantity::canonical(bytes))
+}

@@ -1,0 +1,95 @@
+//! CPU and memory overrides, in the form of seed 002 and in the published one. Pure. X24, X25, X66, X79.
+
+use super::super::quantity;
+use super::super::review::{Amount, Spec};
+use super::base::Base;
+use crate::reason::{Reason, Violation};
+
+/// Guest memory below this does not boot anything (X79).
+const LEAST_MEMORY: u64 = 32 << 20;
+
+/// The value of a setting that may be written in two forms; zero is unset in the published form (X79).
+fn either(new: (&str, Option<i64>), published: (&str, Option<i64>), wrong: &mut Vec<Violation>) -> Option<i64> {
+    match (new.1, published.1.filter(|value| *value != 0)) {
+        (Some(a), Some(b)) if a != b => {
+            wrong.push(Reason::SizingConflict.at(new.0).says(format!("is {a}, but {} is {b}: keep one of them", published.0)));
+            None
+        }
+        (a, b) => a.or(b),
+    }
+}
+
+/// The cores that the spec gives itself.
+pub fn cores_given(spec: &Spec<'_>) -> Option<i64> {
+    let new = spec.resources.as_ref().and_then(|resources| resources.cpu?.cores);
+    new.or(spec.cpu.and_then(|cpu| cpu.cores)).filter(|cores| *cores != 0)
+}
+
+/// Cores, threads and sockets after the overrides, field by field (X24).
+pub fn cpu(spec: &Spec<'_>, base: &Base, wrong: &mut Vec<Violation>, warnings: &mut Vec<String>) -> (i64, i64, i64) {
+    let new = spec.resources.as_ref().and_then(|resources| resources.cpu).unwrap_or_default();
+    let old = spec.cpu.unwrap_or_default();
+    let class = base.class.as_ref();
+    let mut field = |path: &str, new: Option<i64>, published: &str, old: Option<i64>, base: i64, most: i64, template: bool| {
+        let path = format!("spec.resources.cpu.{path}");
+        let published = format!("spec.cpu.{published}");
+        let value = either((&path, new), (&published, old), wrong);
+        let path = if new.is_some() { &path } else { &published };
+        match value {
+            None => return base,
+            Some(value) if !(1..=most).contains(&value) => {
+                wrong.push(Reason::FieldInvalid.at(path).says(format!("Invalid value: {value}: must be between 1 and {most}")));
+            }
+            Some(value) if template && value == base => warnings.push(format!("{path}: {value} is what the template gives anyway")),
+            Some(_) => {}
+        }
+        value.unwrap_or(base)
+    };
+    let template = base.template.is_some();
+    (
+        field("cores", new.cores, "cores", old.cores, base.cores, 256, template),
+        field("threads", new.threads, "threadsPerCore", old.threads_per_core, class.map_or(1, |class| class.threads), 8, false),
+        field("sockets", new.sockets, "sockets", old.sockets, class.map_or(1, |class| class.sockets), 16, false),
+    )
+}
+
+/// The memory that the spec gives itself.
+pub fn memory_given<'s>(spec: &'s Spec<'_>) -> Option<Amount<'s>> {
+    let new = spec.resources.as_ref().and_then(|resources| resources.memory.as_ref()?.size.clone());
+    new.or(spec.memory.filter(|bytes| *bytes != 0).map(Amount::Number))
+}
+
+/// The guest memory after the override, within the bounds of its class.
+pub fn memory(spec: &Spec<'_>, base: &Base, wrong: &mut Vec<Violation>, warnings: &mut Vec<String>) -> Option<String> {
+    const NEW: &str = "spec.resources.memory.size";
+    let size = spec.resources.as_ref().and_then(|resources| resources.memory.as_ref()?.size.as_ref());
+    let published = spec.memory.filter(|bytes| *bytes != 0);
+    let path = if size.is_some() { NEW } else { "spec.memory" };
+    let Some(given) = memory_given(spec) else { return base.memory.clone() };
+    let bytes = match quantity::bytes(&given) {
+        Ok(bytes) => bytes,
+        Err(why) => {
+            wrong.push(Reason::FieldInvalid.at(path).says(format!("Invalid value: \"{given}\": {why}")));
+            return None;
+        }
+    };
+    if let (Some(_), Some(published)) = (size, published)
+        && u64::try_from(published) != Ok(bytes)
+    {
+        let also = quantity::canonical(u64::try_from(published).unwrap_or_default());
+        wrong.push(Reason::SizingConflict.at(NEW).says(format!("is {given}, but spec.memory is {published} bytes ({also}): keep one of them")));
+        return None;
+    }
+    let (least, most) = base.class.as_ref().map_or((None, None), |class| class.memory_bounds);
+    let least = least.unwrap_or(0).max(LEAST_MEMORY);
+    if bytes < least || most.is_some_and(|most| bytes > most) {
+        let upper = most.map(|most| format!(" and at most {}", quantity::canonical(most))).unwrap_or_default();
+        wrong.push(Reason::FieldInvalid.at(path).says(format!("Invalid value: \"{given}\": must be at least {}{upper}", quantity::canonical(least))));
+        return None;
+    }
+    let text = quantity::canonical(bytes);
+    if base.memory.as_deref() == Some(&text) {
+        warnings.push(format!("{path}: {given} is what the template gives anyway"));
+    }
+    Some(text)
+}

@@ -1,0 +1,64 @@
+//! Remote clusters as data: what leads to one, and which connections should run. Pure.
+
+pub mod kubeconfig;
+
+use std::collections::BTreeMap;
+
+use crate::names::ClusterName;
+
+/// A digest of a kubeconfig: another one means another connection.
+pub type Fingerprint = String;
+
+/// One step from the connections that run to those that should.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Op {
+    /// Connect to a cluster that is not connected.
+    Start(ClusterName),
+    /// Connect with the new kubeconfig, and drop the old connection only once the new one is synced.
+    Replace(ClusterName),
+    /// The KubevirtConfig is gone: disconnect.
+    Stop(ClusterName),
+    /// The kubeconfig cannot be used, and why. A connection that runs goes on.
+    Reject(ClusterName, String),
+}
+
+/// What to do so that `running` becomes `wanted`. Applying the answer leaves nothing but rejections.
+pub fn diff(wanted: &BTreeMap<ClusterName, Result<Fingerprint, String>>, running: &BTreeMap<ClusterName, Fingerprint>) -> Vec<Op> {
+    let stops = running.keys().filter(|name| !wanted.contains_key(*name)).map(|name| Op::Stop(name.clone()));
+    let rest = wanted.iter().filter_map(|(name, kubeconfig)| match (kubeconfig, running.get(name)) {
+        (Err(why), _) => Some(Op::Reject(name.clone(), why.clone())),
+        (Ok(_), None) => Some(Op::Start(name.clone())),
+        (Ok(new), Some(old)) if new != old => Some(Op::Replace(name.clone())),
+        (Ok(_), Some(_)) => None,
+    });
+    stops.chain(rest).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn diff_starts_replaces_stops_and_rejects() {
+        let name = |name: &str| ClusterName(name.to_owned());
+        let wanted = BTreeMap::from([
+            (name("broken"), Err("no kubeconfig".to_owned())),
+            (name("new"), Ok("1".to_owned())),
+            (name("rotated"), Ok("2".to_owned())),
+            (name("same"), Ok("1".to_owned())),
+        ]);
+        let running = BTreeMap::from([
+            (name("broken"), "1".to_owned()),
+            (name("gone"), "1".to_owned()),
+            (name("rotated"), "1".to_owned()),
+            (name("same"), "1".to_owned()),
+        ]);
+        let want = vec![
+            Op::Stop(name("gone")),
+            Op::Reject(name("broken"), "no kubeconfig".to_owned()),
+            Op::Start(name("new")),
+            Op::Replace(name("rotated")),
+        ];
+        assert_eq!(diff(&wanted, &running), want);
+    }
+}

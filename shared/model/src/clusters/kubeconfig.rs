@@ -1,0 +1,275 @@
+//! Judges a kubeconfig from a Secret. Pure. Controls T1 to T4: whoever may write that Secret must not be able to run
+//! programs, read files, pick a proxy or another identity, or take the place of the remote API server.
+//!
+//! An allow-list: what is not known to be harmless is refused, by a sentence that names the field and the way out.
+//! Nothing of a credential is ever in an error or in Debug (T19).
+
+mod pem;
+
+use std::fmt;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use serde_json::{Map, Value};
+
+/// Longer documents are refused before they are parsed.
+pub const MAX_BYTES: usize = 64 * 1024;
+
+/// All that is taken over from a kubeconfig: the current context's server and credentials.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Remote {
+    /// An `https` URL without user, query or fragment.
+    pub server: String,
+    /// One or more certificates, PEM: the only ones trusted for the server.
+    pub ca_pem: Vec<u8>,
+    /// Who we are there.
+    pub auth: Auth,
+}
+
+/// Credentials, exactly one kind.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Auth {
+    /// A bearer token of visible ASCII characters.
+    Token(Secret),
+    /// A client certificate and its key.
+    ClientCert {
+        /// Certificate and chain, PEM.
+        cert_pem: Vec<u8>,
+        /// The key, PEM, not encrypted.
+        key_pem: Secret,
+    },
+}
+
+/// Text that must not be shown: Debug prints a placeholder, and there is no Display.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// The text itself, for the one place that needs it.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[redacted]")
+    }
+}
+
+/// Why a kubeconfig is refused. Display is a sentence for the KubevirtConfig's status.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Refused {
+    /// More than [`MAX_BYTES`].
+    TooLarge(usize),
+    /// Not one YAML document, or one with repeated keys, anchors or merge keys. The place, if the parser knew one.
+    NotYaml(Option<(u64, u64)>),
+    /// A field stands in the way.
+    Field {
+        /// The field, as `user.exec`; entries of lists are those of the current context.
+        field: String,
+        /// What is wrong with it and what to do.
+        why: &'static str,
+    },
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Refused::TooLarge(bytes) => write!(f, "kubeconfig has {bytes} bytes, at most {MAX_BYTES} are read: keep only the one context"),
+            Refused::NotYaml(Some((line, column))) => {
+                write!(f, "kubeconfig is not plain YAML (line {line}, column {column}): keys must be unique, and anchors and aliases are not read")
+            }
+            Refused::NotYaml(None) => f.write_str("kubeconfig is not one YAML document"),
+            Refused::Field { field, why } => write!(f, "kubeconfig field {field}: {why}"),
+        }
+    }
+}
+
+impl std::error::Error for Refused {}
+
+const EXEC: &str = "runs a program inside the operator, so it is refused: put a token or a client certificate in the Secret instead";
+const FILE: &str = "names a file of the operator's pod, so it is refused: put the content inline, in the field ending in -data";
+const TOKEN_FILE: &str = "names a file of the operator's pod, so it is refused: put the token itself in user.token";
+const INSECURE: &str = "would let anyone pose as the cluster, so it is refused: set certificate-authority-data";
+const SERVER_NAME: &str = "is not supported: use a server address that its certificate names";
+const PROXY: &str = "is not supported: the operator connects directly";
+const IMPERSONATE: &str = "is not supported: give the operator credentials of its own";
+const BASIC: &str = "Kubernetes has no password authentication any more: use a token or a client certificate";
+const UNKNOWN: &str = "is not a field the operator knows, and it refuses what it does not know: remove it";
+
+/// Fields that change whom we trust, who we are, or what runs. Checked before anything else, so that the answer names them.
+const FORBIDDEN_CLUSTER: &[(&str, &str)] = &[
+    ("certificate-authority", FILE),
+    ("insecure-skip-tls-verify", INSECURE),
+    ("tls-server-name", SERVER_NAME),
+    ("proxy-url", PROXY),
+];
+const FORBIDDEN_USER: &[(&str, &str)] = &[
+    ("exec", EXEC),
+    ("auth-provider", EXEC),
+    ("tokenFile", TOKEN_FILE),
+    ("client-certificate", FILE),
+    ("client-key", FILE),
+    ("as", IMPERSONATE),
+    ("as-uid", IMPERSONATE),
+    ("as-groups", IMPERSONATE),
+    ("as-user-extra", IMPERSONATE),
+    ("username", BASIC),
+    ("password", BASIC),
+];
+const ALLOWED: &[&str] =
+    &["apiVersion", "kind", "preferences", "extensions", "clusters", "users", "contexts", "current-context"];
+const ALLOWED_CONTEXT: &[&str] = &["cluster", "user", "namespace", "extensions"];
+const ALLOWED_CLUSTER: &[&str] = &["server", "certificate-authority-data", "disable-compression", "extensions"];
+const ALLOWED_USER: &[&str] = &["token", "client-certificate-data", "client-key-data", "extensions"];
+
+/// Takes from the document what leads to its current context's cluster, or says what stands in the way.
+///
+/// Guarantees: other contexts, clusters and users have no influence; memory and time are bounded by [`MAX_BYTES`].
+pub fn parse(document: &[u8]) -> Result<Remote, Refused> {
+    let root = read(document)?;
+    allow(&root, "", &[], ALLOWED)?;
+    let current = text(&root, "", "current-context")?.ok_or_else(|| refuse("", "current-context", "is missing: set it"))?;
+    let context = entry(&root, "contexts", "context", current, "current-context")?;
+    allow(context, "context.", &[], ALLOWED_CONTEXT)?;
+    let named = |key| text(context, "context.", key)?.ok_or_else(|| refuse("context.", key, "is missing: name one"));
+    let cluster = entry(&root, "clusters", "cluster", named("cluster")?, "context.cluster")?;
+    let user = entry(&root, "users", "user", named("user")?, "context.user")?;
+    allow(cluster, "cluster.", FORBIDDEN_CLUSTER, ALLOWED_CLUSTER)?;
+    allow(user, "user.", FORBIDDEN_USER, ALLOWED_USER)?;
+    Ok(Remote { server: server(cluster)?, ca_pem: ca(cluster)?, auth: auth(user)? })
+}
+
+fn read(document: &[u8]) -> Result<Map<String, Value>, Refused> {
+    if document.len() > MAX_BYTES {
+        return Err(Refused::TooLarge(document.len()));
+    }
+    let options = serde_saphyr::options! {
+        budget: serde_saphyr::budget! { max_anchors: 0, max_aliases: 0, max_depth: 16, max_nodes: 4096, max_documents: 1 },
+        merge_keys: serde_saphyr::options::MergeKeyPolicy::Error,
+        duplicate_keys: serde_saphyr::options::DuplicateKeyPolicy::Error,
+        with_snippet: false,
+    };
+    // Only the place is taken from the error: its text may quote the document.
+    serde_saphyr::from_slice_with_options(document, options)
+        .map_err(|error| Refused::NotYaml(error.location().map(|place| (place.line(), place.column()))))
+}
+
+fn server(cluster: &Map<String, Value>) -> Result<String, Refused> {
+    let wrong = |why| refuse("cluster.", "server", why);
+    let url = text(cluster, "cluster.", "server")?.ok_or_else(|| wrong("is missing: set the API server's https address"))?;
+    let Some(rest) = url.strip_prefix("https://") else {
+        return Err(wrong("must begin with https://, because anything else sends credentials in the clear"));
+    };
+    let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
+    if authority.contains('@') {
+        return Err(wrong("must not hold a user or password: use user.token or a client certificate"));
+    }
+    let (host, port) = match authority.rsplit_once(':') {
+        Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
+        _ => (authority, None),
+    };
+    let v6 = host.strip_prefix('[').and_then(|h| h.strip_suffix(']')).map(|h| h.parse::<std::net::Ipv6Addr>().is_ok());
+    let name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-');
+    let good_host = v6.unwrap_or_else(|| !host.is_empty() && host.chars().all(name));
+    let good_port = port.is_none_or(|port| port.parse::<u16>().is_ok_and(|port| port != 0));
+    let good_path = path.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | '~' | '/' | ':'));
+    if !good_host || !good_port || !good_path {
+        return Err(wrong("must be an address like https://east.example.com:6443"));
+    }
+    Ok(url.to_owned())
+}
+
+fn ca(cluster: &Map<String, Value>) -> Result<Vec<u8>, Refused> {
+    const FIELD: &str = "certificate-authority-data";
+    let pem = data(cluster, "cluster.", FIELD)?
+        .ok_or_else(|| refuse("cluster.", FIELD, "is missing: without it the cluster cannot be told from an impostor"))?;
+    if pem::is_certificates(&pem) { Ok(pem) } else { Err(refuse("cluster.", FIELD, pem::NOT_CERTIFICATES)) }
+}
+
+fn auth(user: &Map<String, Value>) -> Result<Auth, Refused> {
+    const CERT: &str = "client-certificate-data";
+    const KEY: &str = "client-key-data";
+    let token = text(user, "user.", "token")?;
+    match (token, data(user, "user.", CERT)?, data(user, "user.", KEY)?) {
+        (Some(token), None, None) if token.chars().all(|c| c.is_ascii_graphic()) => Ok(Auth::Token(Secret(token.to_owned()))),
+        (Some(_), None, None) => Err(refuse("user.", "token", "holds blanks, line ends or other characters no token has: paste it again")),
+        (None, Some(cert_pem), Some(key)) => {
+            if !pem::is_certificates(&cert_pem) {
+                return Err(refuse("user.", CERT, pem::NOT_CERTIFICATES));
+            }
+            let key_pem = pem::private_key(key).ok_or_else(|| refuse("user.", KEY, pem::NOT_A_KEY))?;
+            Ok(Auth::ClientCert { cert_pem, key_pem: Secret(key_pem) })
+        }
+        (Some(_), ..) => Err(refuse("user.", "token", "stands beside a client certificate: keep one of them")),
+        (None, Some(_), None) => Err(refuse("user.", KEY, "is missing: a client certificate needs its key")),
+        (None, None, Some(_)) => Err(refuse("user.", CERT, "is missing: a client key needs its certificate")),
+        (None, None, None) => Err(refuse("user.", "token", "is missing: set it, or client-certificate-data and client-key-data")),
+    }
+}
+
+/// The one entry of a named list; `from` is the field that holds the name.
+fn entry<'d>(root: &'d Map<String, Value>, list: &str, inner: &str, name: &str, from: &str) -> Result<&'d Map<String, Value>, Refused> {
+    let entries = match root.get(list) {
+        Some(Value::Array(entries)) => entries.as_slice(),
+        None | Some(Value::Null) => &[],
+        Some(_) => return Err(refuse("", list, "must be a list")),
+    };
+    let mut named = entries.iter().filter(|entry| entry.get("name").and_then(Value::as_str) == Some(name));
+    match (named.next(), named.next()) {
+        (None, _) => Err(refuse("", from, "names an entry that is not in the document: correct the name or add the entry")),
+        (Some(_), Some(_)) => Err(refuse("", list, "has two entries of the name in use: remove one")),
+        (Some(entry), None) => {
+            let content = entry.get(inner).and_then(Value::as_object);
+            content.ok_or_else(|| refuse("", inner, "of the current context is empty or no mapping: fill it in"))
+        }
+    }
+}
+
+fn allow(map: &Map<String, Value>, path: &str, forbidden: &[(&str, &'static str)], allowed: &[&str]) -> Result<(), Refused> {
+    for (field, why) in forbidden {
+        if map.get(*field).is_some_and(is_set) {
+            return Err(refuse(path, field, why));
+        }
+    }
+    let known = |key: &str| allowed.contains(&key) || forbidden.iter().any(|(field, _)| *field == key);
+    match map.iter().find(|(key, value)| is_set(value) && !known(key)) {
+        Some((key, _)) => Err(refuse(path, key, UNKNOWN)),
+        None => Ok(()),
+    }
+}
+
+/// Tools write out fields that are not in use: `false`, `""` and the like change nothing.
+fn is_set(value: &Value) -> bool {
+    match value {
+        Value::Null | Value::Bool(false) => false,
+        Value::Bool(true) | Value::Number(_) => true,
+        Value::String(text) => !text.is_empty(),
+        Value::Array(items) => !items.is_empty(),
+        Value::Object(fields) => !fields.is_empty(),
+    }
+}
+
+fn text<'d>(map: &'d Map<String, Value>, path: &str, key: &str) -> Result<Option<&'d str>, Refused> {
+    match map.get(key) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text.as_str()).filter(|text| !text.is_empty())),
+        Some(_) => Err(refuse(path, key, "must be text: put it in quotes")),
+    }
+}
+
+fn data(map: &Map<String, Value>, path: &str, key: &str) -> Result<Option<Vec<u8>>, Refused> {
+    let Some(text) = text(map, path, key)? else { return Ok(None) };
+    // Block scalars and wrapped lines are usual.
+    let packed: String = text.split_ascii_whitespace().collect();
+    BASE64.decode(packed).map(Some).map_err(|_| refuse(path, key, "is not base64: encode the PEM text, as `base64 -w0` does"))
+}
+
+fn refuse(path: &str, field: &str, why: &'static str) -> Refused {
+    let field: String = field.chars().take(64).flat_map(char::escape_debug).collect();
+    Refused::Field { field: format!("{path}{field}"), why }
+}
+
+#[cfg(test)]
+mod tests;

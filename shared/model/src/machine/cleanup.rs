@@ -1,0 +1,75 @@
+//! What is left to take away of a Machine that is being deleted. Pure. C27, X17, X57, X58; regressions KVO1, KVO2, KVO10.
+//!
+//! VM, then proof that VM and instance are gone, then disks, then the finalizer: data is never touched under a VM that may
+//! still run.
+
+use serde_json::{Value, json};
+
+use super::{DeletionPolicy, Identity, Kind, Leaving, Observed, Plan, Remote, Write};
+use crate::names;
+
+/// The next step of the deletion; empty while something has to be waited for.
+pub fn plan(leaving: &Leaving, seen: &Observed) -> Plan {
+    if leaving.finalizers.is_empty() {
+        return Vec::new();
+    }
+    let release = || vec![Write::Release(leaving.finalizers.clone())];
+    let Some(recorded) = &leaving.identity.cluster_id else { return release() };
+    match &seen.remote {
+        Remote::Connected { id } if id == recorded => {}
+        Remote::Connected { .. } | Remote::Missing | Remote::Unreachable(_) => return Vec::new(),
+    }
+    if leaving.policy == DeletionPolicy::Orphan {
+        return orphan(leaving, seen).unwrap_or_else(release);
+    }
+    match &seen.vm {
+        Some(vm) if vm.deleting => return Vec::new(),
+        Some(vm) => return vec![Write::Delete(Kind::Vm, vm.name.clone(), vm.uid.clone())],
+        None if seen.vmi.is_some() || !seen.awaited.is_empty() => return Vec::new(),
+        None => {}
+    }
+    let retained = leaving.policy == DeletionPolicy::Retain;
+    let disks: Plan = (seen.claims.iter().filter(|(_, claim)| retained || !claim.deleting))
+        .map(|(name, claim)| {
+            if retained {
+                Write::Merge(Kind::Claim, name.clone(), disown(&leaving.identity, &claim.uid))
+            } else {
+                Write::Delete(Kind::Claim, name.clone(), claim.uid.clone())
+            }
+        })
+        .collect();
+    if seen.claims.is_empty() { release() } else { disks }
+}
+
+/// Everything stays: our labels come off, so that the VM is nobody's and may be adopted.
+fn orphan(leaving: &Leaving, seen: &Observed) -> Option<Plan> {
+    if !seen.awaited.is_empty() {
+        return Some(Vec::new());
+    }
+    let vm = seen.vm.iter().filter(|vm| !vm.deleting).map(|vm| Write::Merge(Kind::Vm, vm.name.clone(), disown(&leaving.identity, &vm.uid)));
+    let claims = seen.claims.iter().map(|(name, claim)| Write::Merge(Kind::Claim, name.clone(), disown(&leaving.identity, &claim.uid)));
+    let plan: Plan = vm.chain(claims).collect();
+    (!plan.is_empty()).then_some(plan)
+}
+
+fn disown(identity: &Identity, uid: &str) -> Value {
+    json!({"metadata": {
+        "uid": uid,
+        "labels": {
+            names::MANAGED_BY: null, names::MACHINE: null, names::SOURCE_MACHINE: null, names::MACHINE_UID: null, names::SUPERVISOR: null,
+            names::RETAINED: "true",
+        },
+        "annotations": {names::RETAINED_FROM: identity.key.to_string()},
+    }})
+}
+
+/// What the deletion waits for, in words.
+pub fn waiting_for(leaving: &Leaving, seen: &Observed) -> String {
+    let mut left = Vec::new();
+    left.extend(seen.vm.as_ref().map(|vm| format!("VirtualMachine {}", vm.name)));
+    left.extend(seen.vmi.as_ref().map(|vmi| format!("VirtualMachineInstance {}", vmi.name)));
+    if leaving.policy == DeletionPolicy::Delete {
+        left.extend(seen.claims.keys().map(|name| format!("PersistentVolumeClaim {name}")));
+    }
+    if left.is_empty() { "nothing is left on the cluster".to_owned() } else { format!("waiting until these are gone: {}", left.join(", ")) }
+}

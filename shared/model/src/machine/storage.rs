@@ -1,0 +1,54 @@
+//! The disks of a Machine: one claim each, on the cluster where the VM runs. Pure. C22, X15, X16, X23.
+
+use serde_json::{Value, json};
+
+use super::{Admitted, Identity, Kind, Observed, Plan, Write, vm};
+use crate::admission::sizing::SizedDisk;
+
+/// The name of a disk's claim (X16).
+pub fn claim_name(identity: &Identity, disk: &str) -> String {
+    format!("{}-{disk}", identity.key.name)
+}
+
+/// Creates every claim that is neither there nor on its way.
+pub fn plan(admitted: &Admitted, seen: &Observed) -> Plan {
+    let mut plan = Vec::new();
+    for disk in &admitted.sizing.disks {
+        let name = claim_name(&admitted.identity, &disk.name);
+        if !seen.claims.contains_key(&name) && !seen.awaited.contains(&(Kind::Claim, name.clone())) {
+            let object = claim(admitted, disk, &name, seen);
+            plan.push(Write::Create(Kind::Claim, name, object));
+        }
+    }
+    plan
+}
+
+fn claim(admitted: &Admitted, disk: &SizedDisk, name: &str, seen: &Observed) -> Value {
+    let mut spec = json!({
+        "accessModes": [disk.access_mode],
+        "resources": {"requests": {"storage": disk.size}},
+    });
+    if let Some(class) = storage_class(disk, seen) {
+        spec["storageClassName"] = json!(class);
+    }
+    if let Some(mode) = &disk.volume_mode {
+        spec["volumeMode"] = json!(mode);
+    }
+    json!({
+        "apiVersion": "v1",
+        "kind": "PersistentVolumeClaim",
+        "metadata": {
+            "name": name,
+            "namespace": admitted.identity.vm.namespace,
+            "labels": vm::owner_labels(&admitted.identity, &seen.supervisor),
+        },
+        "spec": spec,
+    })
+}
+
+/// X23: `default` means the cluster's default class, unless there is a class of that name. An absent
+/// `storageClassName` is how the API server is asked for the default.
+fn storage_class<'d>(disk: &'d SizedDisk, seen: &Observed) -> Option<&'d str> {
+    let class = disk.storage_class.as_deref()?;
+    (class != "default" || seen.storage_classes.contains(class)).then_some(class)
+}

@@ -1,0 +1,113 @@
+//! The VirtualMachine of a Machine, and when it is written. Pure. C16, C18, X13, X14, X28, X64.
+
+use serde_json::{Map, Value, json};
+use sha2::{Digest, Sha256};
+
+use super::storage::claim_name;
+use super::{Admitted, Identity, Kind, Observed, Plan, Remote, Write};
+use crate::names;
+
+/// Annotation of a VM: hash of the desired state it was last written from. The same hash means nothing to do.
+pub const DESIRED: &str = "vitistack.io/desired-hash";
+
+/// A remote namespace. It is shared by every Machine of that namespace and never deleted by us, so it carries no owner.
+pub fn namespace(name: &str) -> Value {
+    json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": {names::MANAGED_BY: names::OPERATOR}}})
+}
+
+/// The labels of everything that belongs to a Machine; ownership is judged by the UIDs (X13, X14).
+pub fn owner_labels(identity: &Identity, supervisor: &str) -> Value {
+    json!({
+        names::MANAGED_BY: names::OPERATOR,
+        names::MACHINE: identity.key.name,
+        names::SOURCE_MACHINE: identity.key.name,
+        names::MACHINE_UID: identity.uid,
+        names::SUPERVISOR: supervisor,
+    })
+}
+
+/// An ownerReference to the Machine, only where the remote cluster *is* the supervisor: any other cluster's garbage
+/// collector would find no such owner and delete the VM (X13).
+pub fn owner_references(identity: &Identity, seen: &Observed) -> Value {
+    match &seen.remote {
+        Remote::Connected { id } if *id == seen.supervisor => json!([{
+            "apiVersion": format!("{}/{}", names::GROUP, names::VERSION), "kind": "Machine",
+            "name": identity.key.name, "uid": identity.uid, "controller": true, "blockOwnerDeletion": false,
+        }]),
+        Remote::Connected { .. } | Remote::Missing | Remote::Unreachable(_) => json!([]),
+    }
+}
+
+/// Creates the VM, or brings it in line after the Machine was edited. A VM that is being deleted is waited for.
+pub fn plan(admitted: &Admitted, seen: &Observed) -> Plan {
+    let name = &admitted.identity.vm.name;
+    let desired = desired(admitted, seen);
+    match &seen.vm {
+        None if seen.awaited.contains(&(Kind::Vm, name.clone())) => Vec::new(),
+        None => vec![Write::Create(Kind::Vm, name.clone(), desired)],
+        Some(vm) if vm.deleting => Vec::new(),
+        Some(vm) if vm.hash.as_deref() == desired.pointer("/metadata/annotations").and_then(|all| all.get(DESIRED)?.as_str()) => Vec::new(),
+        Some(vm) => vec![Write::Merge(Kind::Vm, vm.name.clone(), change(&desired, &vm.uid, &vm.resource_version))],
+    }
+}
+
+/// A merge patch, because a PUT without KubeVirt's generated firmware UUID would change the guest's identity. It is bound
+/// to the version that was seen.
+fn change(desired: &Value, uid: &str, resource_version: &str) -> Value {
+    let mut spec = desired["spec"].clone();
+    if let Some(spec) = spec.as_object_mut() {
+        spec.insert("running".to_owned(), Value::Null);
+    }
+    json!({
+        "metadata": {"uid": uid, "resourceVersion": resource_version, "annotations": desired["metadata"]["annotations"]},
+        "spec": spec,
+    })
+}
+
+/// The VM as it should be.
+pub fn desired(admitted: &Admitted, seen: &Observed) -> Value {
+    let identity = &admitted.identity;
+    let labels = owner_labels(identity, &seen.supervisor);
+    let spec = json!({
+        "runStrategy": admitted.run_strategy,
+        "template": {"metadata": {"labels": labels}, "spec": template(admitted)},
+    });
+    let hash = Sha256::digest(spec.to_string().as_bytes());
+    let hash: String = hash.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+    let mut metadata = Map::new();
+    metadata.insert("name".to_owned(), json!(identity.vm.name));
+    metadata.insert("namespace".to_owned(), json!(identity.vm.namespace));
+    metadata.insert("labels".to_owned(), labels);
+    metadata.insert("annotations".to_owned(), json!({DESIRED: hash}));
+    if let owners @ Value::Array(_) = owner_references(identity, seen)
+        && owners != json!([])
+    {
+        metadata.insert("ownerReferences".to_owned(), owners);
+    }
+    json!({"apiVersion": "kubevirt.io/v1", "kind": "VirtualMachine", "metadata": metadata, "spec": spec})
+}
+
+fn template(admitted: &Admitted) -> Value {
+    let sizing = &admitted.sizing;
+    let several = sizing.disks.len() > 1;
+    let boot = sizing.disks.iter().position(|disk| disk.boot).unwrap_or(0);
+    let disks: Vec<Value> = sizing.disks.iter().enumerate().map(|(index, disk)| {
+        let mut entry = json!({"name": disk.name, "disk": {"bus": "virtio"}});
+        if several && index == boot {
+            entry["bootOrder"] = json!(1);
+        }
+        entry
+    }).collect();
+    let volumes: Vec<Value> = sizing.disks.iter().map(|disk| {
+        json!({"name": disk.name, "persistentVolumeClaim": {"claimName": claim_name(&admitted.identity, &disk.name)}})
+    }).collect();
+    json!({
+        "domain": {
+            "cpu": {"cores": sizing.cores, "threads": sizing.threads, "sockets": sizing.sockets},
+            "memory": {"guest": sizing.memory},
+            "devices": {"disks": disks, "interfaces": [{"name": "default", "masquerade": {}, "model": "virtio"}]},
+        },
+        "networks": [{"name": "default", "pod": {}}],
+        "volumes": volumes,
+    })
+}

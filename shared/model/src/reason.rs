@@ -1,0 +1,241 @@
+//! Every reason code: where it shows, when it is tried again, and the sentence that says what to do next.
+//!
+//! A [`Violation`] is the request's fault and goes back to its author; a reason in a condition is the state of things.
+//! `docs/reasons.md` is generated from [`Reason::ALL`].
+
+/// Condition types of a Machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Condition {
+    /// The summary.
+    Ready,
+    /// The VirtualMachine exists and is what was asked for.
+    VirtualMachineReady,
+    /// Every disk is bound.
+    StorageReady,
+    /// The instance has its interfaces.
+    NetworkReady,
+    /// The assigned cluster answers and is the one recorded.
+    ClusterReachable,
+    /// KubeVirt will apply a change only when the VM restarts.
+    RestartRequired,
+}
+
+impl Condition {
+    /// The type as it is written in `status.conditions`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Condition::Ready => "Ready",
+            Condition::VirtualMachineReady => "VirtualMachineReady",
+            Condition::StorageReady => "StorageReady",
+            Condition::NetworkReady => "NetworkReady",
+            Condition::ClusterReachable => "ClusterReachable",
+            Condition::RestartRequired => "RestartRequired",
+        }
+    }
+}
+
+/// What ends the state that a reason names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Retry {
+    /// Its author changes the request.
+    Author,
+    /// A watch event; nothing is asked in between.
+    Event,
+    /// Time: it is tried again with backoff.
+    Backoff,
+}
+
+impl Retry {
+    /// The word used in `docs/reasons.md`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Retry::Author => "when the request is changed",
+            Retry::Event => "by itself, on the next event",
+            Retry::Backoff => "by itself, with backoff",
+        }
+    }
+}
+
+/// Where a reason is seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Seen {
+    /// In the answer to the request.
+    Admission,
+    /// In a condition of the Machine.
+    Machine(Condition),
+    /// In `status` of a KubevirtConfig.
+    KubevirtConfig,
+}
+
+macro_rules! reasons {
+    ($($name:ident, $code:literal, $seen:expr, $retry:ident, $next:literal;)*) => {
+        /// A reason code. The code never changes its meaning; alerts and scripts match on it.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Reason {
+            $(#[doc = $next] $name,)*
+        }
+
+        impl Reason {
+            /// Every reason, in the order of the documentation.
+            pub const ALL: &'static [Reason] = &[$(Reason::$name),*];
+
+            /// The code as it is written in causes, conditions, events and metrics.
+            pub const fn code(self) -> &'static str {
+                match self { $(Reason::$name => $code,)* }
+            }
+
+            /// Where it shows.
+            pub const fn seen(self) -> Seen {
+                match self { $(Reason::$name => $seen,)* }
+            }
+
+            /// What ends it.
+            pub const fn retry(self) -> Retry {
+                match self { $(Reason::$name => Retry::$retry,)* }
+            }
+
+            /// The next step of the person who reads it.
+            pub const fn next_step(self) -> &'static str {
+                match self { $(Reason::$name => $next,)* }
+            }
+        }
+    };
+}
+
+use Condition::{ClusterReachable, NetworkReady, Ready, RestartRequired, StorageReady, VirtualMachineReady};
+use Seen::{Admission, KubevirtConfig, Machine};
+
+reasons! {
+    TemplateNotFound, "TemplateNotFound", Admission, Author, "Use a valid template name: `kubectl get machineclasses` lists the classes; small, medium and large are built in.";
+    TemplateConflict, "TemplateConflict", Admission, Author, "Keep one of spec.template, spec.instanceType, spec.machineClass and the label, or give them the same value.";
+    SizingConflict, "SizingConflict", Admission, Author, "Give the value once: the two forms of one setting disagree.";
+    FieldRequired, "FieldValueRequired", Admission, Author, "Set the field that the message names.";
+    FieldInvalid, "FieldValueInvalid", Admission, Author, "Correct the value; the message says what is allowed.";
+    FieldNotSupported, "FieldValueNotSupported", Admission, Author, "Use one of the values that the message lists.";
+    FieldDuplicate, "FieldValueDuplicate", Admission, Author, "Give every entry of the list a name of its own.";
+    FieldForbidden, "FieldValueForbidden", Admission, Author, "Take the change back: this field cannot be changed here.";
+    TypeInvalid, "FieldValueTypeInvalid", Admission, Author, "Give the field a value of the type that the message names.";
+    AmbiguousPlacement, "AmbiguousPlacement", Admission, Author, "Set the annotation `vitistack.io/kubevirt-config` to a name that `kubectl get kubevirtconfigs -A` lists.";
+    NoKubevirtConfigs, "NoKubevirtConfigs", Admission, Author, "Create a KubevirtConfig, or make one schedulable: `kubectl get kubevirtconfigs -A`.";
+    KubevirtConfigNotFound, "KubevirtConfigNotFound", Admission, Author, "Use a name that `kubectl get kubevirtconfigs -A` lists, or create the missing KubevirtConfig.";
+    AssignmentConflict, "AssignmentConflict", Admission, Author, "Keep the annotation or spec.kubevirtConfigRef, or give both the same name.";
+    AssignmentImmutable, "AssignmentImmutable", Admission, Author, "Delete the Machine and create it again to place it elsewhere: nothing moves its disks.";
+    ProviderImmutable, "ProviderImmutable", Admission, Author, "Delete the Machine with `vitistack.io/deletion-policy: Orphan` to hand its VM over.";
+    ResolvedImmutable, "ResolvedImmutable", Admission, Author, "Leave `vitistack.io/resolved` alone; change the spec instead.";
+    NotStable, "NotStable", Admission, Author, "Apply again; if it stays, another webhook edits what admission decided: `kubectl get mutatingwebhookconfigurations`.";
+
+    NotAdmitted, "NotAdmitted", Machine(Ready), Backoff, "Check that the webhook runs: `kubectl -n kubevirt-operator-system get pods`, then `kubectl describe machine`.";
+    InvalidAssignment, "InvalidAssignment", Machine(Ready), Author, "The annotations of the Machine do not fit together; apply the Machine again with the webhook running.";
+    Creating, "Creating", Machine(Ready), Event, "Wait; `kubectl describe machine` shows what is being waited for.";
+    Running, "Running", Machine(Ready), Event, "Nothing to do.";
+    Stopped, "Stopped", Machine(Ready), Event, "Start the VM, for example with `virtctl start`, or set spec.runStrategy to Always.";
+    Stopping, "Stopping", Machine(Ready), Event, "Wait until the VM has stopped.";
+    Terminating, "Terminating", Machine(Ready), Event, "Wait until the VM and its disks are gone; the message names what is left.";
+
+    VmCreated, "VMCreated", Machine(VirtualMachineReady), Event, "Nothing to do.";
+    VmPending, "VMPending", Machine(VirtualMachineReady), Event, "Wait; the message says what comes before the VirtualMachine.";
+    VmFailed, "VMFailed", Machine(VirtualMachineReady), Event, "Look at the VM on its cluster: `kubectl describe vm,vmi -l vitistack.io/machine=NAME`.";
+    VmRefused, "VMRefused", Machine(VirtualMachineReady), Backoff, "The cluster refused the VirtualMachine; its message says which field.";
+    KubeVirtApiError, "KubeVirtApiError", Machine(VirtualMachineReady), Backoff, "Check the KubeVirt installation and the permissions of the kubeconfig: `kubectl get pods -n kubevirt`.";
+    Conflict, "Conflict", Machine(VirtualMachineReady), Backoff, "An object of that name exists and is not this Machine's; rename the Machine or remove that object.";
+    PvcBound, "PVCBound", Machine(StorageReady), Event, "Nothing to do.";
+    PvcPending, "PVCPending", Machine(StorageReady), Event, "Check that the StorageClass exists and has room: `kubectl describe pvc -l vitistack.io/machine=NAME`.";
+    NetworkConfigured, "NetworkConfigured", Machine(NetworkReady), Event, "Nothing to do.";
+    NetworkPending, "NetworkPending", Machine(NetworkReady), Event, "Wait until the instance reports its interfaces.";
+    NetworkFailed, "NetworkFailed", Machine(NetworkReady), Event, "Check the NetworkConfiguration and Multus on the cluster.";
+    ClusterConnected, "Connected", Machine(ClusterReachable), Event, "Nothing to do.";
+    ClusterUnreachable, "ClusterUnreachable", Machine(ClusterReachable), Event, "Check the cluster and its KubevirtConfig: `kubectl describe kubevirtconfig -A`.";
+    KubevirtConfigMissing, "KubevirtConfigMissing", Machine(ClusterReachable), Event, "Create the KubevirtConfig again: the VM may still be running on that cluster.";
+    ClusterIdentityChanged, "ClusterIdentityChanged", Machine(ClusterReachable), Event, "The kubeconfig leads to another cluster than the one recorded; correct its Secret.";
+    RestartPending, "RestartRequired", Machine(RestartRequired), Event, "Restart the VM when it suits you: `virtctl restart`.";
+
+    KubeconfigInvalid, "KubeconfigInvalid", KubevirtConfig, Event, "Correct the Secret that spec.kubeconfigSecretRef names; the message says what is wrong with it.";
+    ConnectionFailed, "ConnectionFailed", KubevirtConfig, Backoff, "Check the address, the certificate and the token in the kubeconfig; the message is the cluster's or the network's.";
+    ConfigConnected, "Connected", KubevirtConfig, Event, "Nothing to do.";
+}
+
+/// One thing that is wrong with a request. Its author reads `path: message`, so the message stands alone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Violation {
+    /// Field path as kubectl users write it, for example `spec.disks[1].size`.
+    pub path: String,
+    /// Which rule.
+    pub reason: Reason,
+    /// What is wrong, and what would be right.
+    pub message: String,
+}
+
+/// A reason and a path, waiting for its sentence.
+#[derive(Debug)]
+pub struct At {
+    path: String,
+    reason: Reason,
+}
+
+impl Reason {
+    /// Starts a violation at a field path.
+    pub fn at(self, path: impl Into<String>) -> At {
+        At { path: path.into(), reason: self }
+    }
+}
+
+impl At {
+    /// Completes the violation.
+    pub fn says(self, message: impl Into<String>) -> Violation {
+        Violation { path: self.path, reason: self.reason, message: message.into() }
+    }
+}
+
+/// The listed names that are within two edits of what was written, nearest first: for "did you mean".
+pub fn nearest<'n>(written: &str, known: impl IntoIterator<Item = &'n str>) -> Option<&'n str> {
+    let limit = (written.chars().count() / 2).clamp(1, 3);
+    known
+        .into_iter()
+        .map(|name| (edits(&written.to_lowercase(), &name.to_lowercase()), name))
+        .filter(|(distance, _)| *distance <= limit)
+        .min()
+        .map(|(_, name)| name)
+}
+
+/// Levenshtein distance over characters, with names cut at 64: they are short, and the text is a stranger's.
+fn edits(from: &str, to: &str) -> usize {
+    let to: Vec<char> = to.chars().take(64).collect();
+    let mut row: Vec<usize> = (0..=to.len()).collect();
+    for (i, a) in from.chars().take(64).enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, b) in to.iter().enumerate() {
+            let substituted = diagonal + usize::from(a != *b);
+            diagonal = row[j + 1];
+            row[j + 1] = substituted.min(row[j] + 1).min(diagonal + 1);
+        }
+    }
+    row[to.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nearest_finds_slips_and_invents_nothing() {
+        let known = ["small", "medium", "large", "gpu-xl"];
+        #[rustfmt::skip]
+        let cases = [
+            ("smal", Some("small")), ("Large", Some("large")), ("meduim", Some("medium")),
+            ("xl", None), ("enormous", None), ("", None), ("gpu-xxl", Some("gpu-xl")),
+        ];
+        for (written, want) in cases {
+            assert_eq!(nearest(written, known), want, "{written}");
+        }
+    }
+
+    #[test]
+    fn codes_are_unique_within_where_they_are_seen() {
+        let mut seen = std::collections::BTreeSet::new();
+        for reason in Reason::ALL {
+            assert!(seen.insert((format!("{:?}", reason.seen()), reason.code())), "{}", reason.code());
+            assert!(reason.next_step().ends_with('.'), "{}", reason.code());
+        }
+    }
+}

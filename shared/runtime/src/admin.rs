@@ -1,0 +1,105 @@
+//! The two plain-HTTP endpoints: `/metrics`, and `/healthz` with `/readyz`. I/O: listens and answers, asks nobody.
+//!
+//! They run until the process ends, also through a shutdown, so that a draining pod is still observed.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use prometheus_client::registry::Registry;
+
+use crate::bind::Bind;
+use crate::ready::Ready;
+
+const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// Serves `/metrics` from now on. Returns the address, or none if it is turned off; the error names the address.
+pub async fn metrics(bind: Bind, registry: Arc<Registry>) -> io::Result<Option<SocketAddr>> {
+    serve(bind, Router::new().route("/metrics", get(async move || encode(&registry)))).await
+}
+
+/// Serves `/healthz` (200 while the process runs) and `/readyz` (200, or 500 with what is not ready, one per line).
+pub async fn health(bind: Bind, ready: Ready) -> io::Result<Option<SocketAddr>> {
+    let routes = Router::new()
+        .route("/healthz", get(async || "ok\n"))
+        .route("/readyz", get(async move || readiness(&ready)));
+    serve(bind, routes).await
+}
+
+async fn serve(bind: Bind, routes: Router) -> io::Result<Option<SocketAddr>> {
+    let Some(listener) = bind.listen().await? else { return Ok(None) };
+    let address = listener.local_addr()?;
+    tokio::spawn(async move { axum::serve(listener, routes).await });
+    Ok(Some(address))
+}
+
+fn encode(registry: &Registry) -> Response {
+    let mut text = String::new();
+    match prometheus_client::encoding::text::encode(&mut text, registry) {
+        Ok(()) => ([(header::CONTENT_TYPE, OPEN_METRICS)], text).into_response(),
+        Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
+    }
+}
+
+fn readiness(ready: &Ready) -> Response {
+    match ready.not_ready().as_slice() {
+        [] => "ok\n".into_response(),
+        waiting => {
+            let lines: String = waiting.iter().flat_map(|name| ["not ready: ", name, "\n"]).collect();
+            (StatusCode::INTERNAL_SERVER_ERROR, lines).into_response()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Write};
+    use std::net::TcpStream;
+
+    use prometheus_client::metrics::counter::Counter;
+
+    use super::*;
+
+    const HERE: Bind = Bind::At(SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 0));
+
+    async fn fetch(address: SocketAddr, path: &'static str) -> String {
+        let request = move || {
+            let mut stream = TcpStream::connect(address).unwrap();
+            write!(stream, "GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").unwrap();
+            let mut answer = String::new();
+            stream.read_to_string(&mut answer).unwrap();
+            answer
+        };
+        tokio::task::spawn_blocking(request).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn readyz_names_what_is_missing() {
+        let ready = Ready::new();
+        let (certificate, watches) = (ready.latch("serving certificate"), ready.latch("watches"));
+        let address = health(HERE, ready).await.unwrap().unwrap();
+        assert!(fetch(address, "/healthz").await.starts_with("HTTP/1.1 200"));
+        let answer = fetch(address, "/readyz").await;
+        assert!(answer.starts_with("HTTP/1.1 500"), "{answer}");
+        assert!(answer.ends_with("\r\n\r\nnot ready: serving certificate\nnot ready: watches\n"), "{answer}");
+        certificate.open();
+        watches.open();
+        assert!(fetch(address, "/readyz").await.starts_with("HTTP/1.1 200"));
+    }
+
+    #[tokio::test]
+    async fn metrics_are_open_metrics() {
+        let mut registry = Registry::default();
+        let counter: Counter = Counter::default();
+        registry.register("admitted", "Admitted Machines", counter.clone());
+        counter.inc_by(3);
+        let address = metrics(HERE, Arc::new(registry)).await.unwrap().unwrap();
+        let answer = fetch(address, "/metrics").await;
+        assert!(answer.contains(OPEN_METRICS) && answer.contains("admitted_total 3\n# EOF\n"), "{answer}");
+        assert_eq!(metrics(Bind::Off, Arc::default()).await.unwrap(), None);
+    }
+}

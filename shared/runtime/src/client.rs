@@ -1,0 +1,121 @@
+//! Clients of API servers: the supervisor, and remote clusters from an accepted kubeconfig (T1 to T4).
+//! I/O: reads the supervisor's kubeconfig or the pod's service account; building a client sends no request.
+//!
+//! No client retries by itself: kube's default is 15 tries with up to 1000 s between them, which no deadline of ours
+//! would survive and which would hide requests from the counts. Who wants another try says so, with its own backoff.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::{Client, Config};
+use model::clusters::kubeconfig::{Auth, Remote};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+
+/// How long a client waits for the network. A call's own deadline is its caller's to set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Deadlines {
+    /// For TCP and TLS to be set up.
+    pub connect: Duration,
+    /// For the next byte of an answer; more than a watch's 290 s, so that an idle watch ends by the server's word.
+    pub read: Duration,
+}
+
+impl Default for Deadlines {
+    fn default() -> Self {
+        Self { connect: Duration::from_secs(5), read: Duration::from_secs(300) }
+    }
+}
+
+/// Why there is no client.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    /// `KUBECONFIG` does not lead to a usable file.
+    #[error("cannot use the kubeconfig {path}")]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        #[source]
+        cause: kube::config::KubeconfigError,
+    },
+    /// Neither a kubeconfig nor a pod's service account.
+    #[error("not in a cluster; set KUBECONFIG to the supervisor's kubeconfig")]
+    NotInCluster(#[source] kube::config::InClusterError),
+    /// The kubeconfig was accepted, but its parts do not make a client.
+    #[error("kubeconfig field {field} cannot be used: {cause}")]
+    Part {
+        /// The field.
+        field: &'static str,
+        /// What is wrong with it, without its content.
+        cause: String,
+    },
+    /// The TLS or authentication set-up refused the parts, such as a key that is not the certificate's.
+    #[error("cannot set up the connection")]
+    Setup(#[source] kube::Error),
+}
+
+/// Makes ring the process's TLS provider. May be called any number of times.
+pub fn install_crypto_provider() {
+    // An error means that one is installed already.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+}
+
+/// A client of the supervisor: of the kubeconfig's current context, else of the cluster this pod runs in.
+pub async fn supervisor(kubeconfig: Option<&Path>) -> Result<Client, ClientError> {
+    install_crypto_provider();
+    let config = match kubeconfig {
+        None => Config::incluster().map_err(ClientError::NotInCluster)?,
+        Some(path) => {
+            let wrong = |cause| ClientError::File { path: path.to_owned(), cause };
+            let document = Kubeconfig::read_from(path).map_err(wrong)?;
+            Config::from_custom_kubeconfig(document, &KubeConfigOptions::default()).await.map_err(wrong)?
+        }
+    };
+    Client::try_from(tuned(config, Deadlines::default())).map_err(ClientError::Setup)
+}
+
+/// A client of a remote cluster, from nothing but what [`Remote`] holds: no file, no proxy, no program, no system CA.
+pub fn remote(remote: &Remote, deadlines: Deadlines) -> Result<Client, ClientError> {
+    install_crypto_provider();
+    Client::try_from(tuned(config(remote)?, deadlines)).map_err(ClientError::Setup)
+}
+
+fn config(remote: &Remote) -> Result<Config, ClientError> {
+    let Remote { server, ca_pem, auth } = remote;
+    let wrong = |field, cause: &dyn std::fmt::Display| ClientError::Part { field, cause: cause.to_string() };
+    let url = server.parse().map_err(|e: axum::http::uri::InvalidUri| wrong("cluster.server", &e))?;
+    let roots = CertificateDer::pem_slice_iter(ca_pem)
+        .map(|certificate| certificate.map(|der| der.to_vec()))
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(|e| wrong("cluster.certificate-authority-data", &e))?;
+    let mut config = Config::new(url);
+    config.root_cert = Some(roots);
+    match auth {
+        Auth::Token(token) => config.auth_info.token = Some(token.expose().to_owned().into()),
+        Auth::ClientCert { cert_pem, key_pem } => {
+            config.auth_info.client_certificate_data = Some(BASE64.encode(cert_pem));
+            config.auth_info.client_key_data = Some(BASE64.encode(key_pem.expose()).into());
+        }
+    }
+    Ok(config)
+}
+
+/// What every client of ours has in common.
+fn tuned(mut config: Config, deadlines: Deadlines) -> Config {
+    config.connect_timeout = Some(deadlines.connect);
+    config.read_timeout = Some(deadlines.read);
+    // Without it, the time a pooled connection was idle counts against the next answer.
+    config.reset_reader_on_write = true;
+    config.default_retry = false;
+    // kube takes HTTPS_PROXY from the environment when it reads a kubeconfig (T4); we are not built for proxies.
+    config.proxy_url = None;
+    config
+}
+
+#[cfg(test)]
+#[path = "client_tests.rs"]
+mod tests;

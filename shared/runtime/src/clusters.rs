@@ -1,0 +1,159 @@
+//! The cluster registry: one connection for each KubevirtConfig, kept in line with it and its Secret.
+//! I/O: watches KubevirtConfigs and Secrets on the supervisor; each connection is a task of its own (`link`).
+//!
+//! Nothing is shared between clusters but the map, which is swapped as a whole: a cluster that hangs stalls itself only.
+
+mod link;
+mod source;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use kube::Client;
+use model::clusters::kubeconfig::Remote;
+use model::clusters::{Fingerprint, Op, diff};
+use model::names::ClusterName;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+
+pub use link::{Cluster, DEADLINE, Session, State, identify, said};
+pub use source::{KeyOrder, Source};
+
+use crate::client::{self, Deadlines};
+
+/// What is known of one KubevirtConfig's cluster.
+pub struct Entry<I> {
+    /// The connection; absent when there never was a usable kubeconfig.
+    pub cluster: Option<Arc<Cluster<I>>>,
+    /// Why the present kubeconfig cannot be used. A connection made with an earlier one goes on.
+    pub rejected: Option<String>,
+}
+
+impl<I> Clone for Entry<I> {
+    fn clone(&self) -> Self {
+        Self { cluster: self.cluster.clone(), rejected: self.rejected.clone() }
+    }
+}
+
+/// Every configured cluster, by name: an immutable snapshot.
+pub type Snapshot<I> = BTreeMap<ClusterName, Entry<I>>;
+
+/// The newest snapshot, for any number of readers.
+pub struct ClusterMap<I>(ArcSwap<Snapshot<I>>);
+
+impl<I> Default for ClusterMap<I> {
+    fn default() -> Self {
+        Self(ArcSwap::from_pointee(BTreeMap::new()))
+    }
+}
+
+impl<I> ClusterMap<I> {
+    /// The snapshot of this moment.
+    pub fn load(&self) -> Arc<Snapshot<I>> {
+        self.0.load_full()
+    }
+}
+
+struct Running<I> {
+    fingerprint: Fingerprint,
+    cluster: Arc<Cluster<I>>,
+    task: JoinHandle<()>,
+    /// A connection with a newer kubeconfig that is not synced yet.
+    next: Option<Box<Running<I>>>,
+}
+
+impl<I> Drop for Running<I> {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// Keeps `map` true until the process ends. `changed` hears the name of each cluster whose connection changed.
+pub async fn run<S: Session>(source: Source, session: Arc<S>, map: Arc<ClusterMap<S::Index>>, changed: mpsc::Sender<ClusterName>) {
+    let (events, mut heard) = mpsc::channel(64);
+    let mut wanted = source.watch();
+    let mut running: BTreeMap<ClusterName, Running<S::Index>> = BTreeMap::new();
+    let mut rejected: BTreeMap<ClusterName, String> = BTreeMap::new();
+    loop {
+        let touched = tokio::select! {
+            more = wanted.changed() => {
+                if more.is_err() {
+                    return;
+                }
+                let now = wanted.borrow_and_update().clone();
+                step(&now, &mut running, &mut rejected, |remote| link::start(remote, &session, &events))
+            }
+            Some(name) = heard.recv() => {
+                promote(&mut running, &name);
+                vec![name]
+            }
+        };
+        let names = running.keys().chain(rejected.keys()).cloned();
+        let entry = |name: &ClusterName| Entry { cluster: running.get(name).map(|link| link.cluster.clone()), rejected: rejected.get(name).cloned() };
+        map.0.store(Arc::new(names.map(|name| (name.clone(), entry(&name))).collect()));
+        for name in touched {
+            if changed.send(name).await.is_err() {
+                return;
+            }
+        }
+    }
+}
+
+/// What every KubevirtConfig says: a usable kubeconfig, or why it is none.
+pub type Wanted = BTreeMap<ClusterName, Result<(Fingerprint, Remote), String>>;
+
+fn step<I>(
+    wanted: &Wanted,
+    running: &mut BTreeMap<ClusterName, Running<I>>,
+    rejected: &mut BTreeMap<ClusterName, String>,
+    start: impl Fn((ClusterName, Client)) -> (Arc<Cluster<I>>, JoinHandle<()>),
+) -> Vec<ClusterName> {
+    let fingerprints = wanted.iter().map(|(name, kubeconfig)| (name.clone(), kubeconfig.as_ref().map(|(print, _)| print.clone()).map_err(Clone::clone)));
+    let newest = |link: &Running<I>| link.next.as_ref().map_or_else(|| link.fingerprint.clone(), |next| next.fingerprint.clone());
+    let current = running.iter().map(|(name, link)| (name.clone(), newest(link))).collect();
+    let before = rejected.clone();
+    rejected.retain(|name, _| matches!(wanted.get(name), Some(Err(_))));
+    let mut touched: Vec<ClusterName> = before.keys().filter(|name| !rejected.contains_key(*name)).cloned().collect();
+    for op in diff(&fingerprints.collect(), &current) {
+        let (Op::Start(name) | Op::Replace(name) | Op::Stop(name) | Op::Reject(name, _)) = &op;
+        let name = name.clone();
+        match op {
+            Op::Stop(_) => drop(running.remove(&name)),
+            Op::Reject(_, why) => {
+                if before.get(&name) == Some(&why) {
+                    rejected.insert(name, why);
+                    continue;
+                }
+                tracing::warn!(kubevirtConfig = %name, reason = why, "kubeconfig refused");
+                rejected.insert(name.clone(), why);
+            }
+            Op::Start(_) | Op::Replace(_) => {
+                let Some(Ok((fingerprint, remote))) = wanted.get(&name) else { continue };
+                match client::remote(remote, Deadlines::default()) {
+                    Err(why) => drop(rejected.insert(name.clone(), why.to_string())),
+                    Ok(client) => {
+                        let (cluster, task) = start((name.clone(), client));
+                        let link = Running { fingerprint: fingerprint.clone(), cluster, task, next: None };
+                        match running.get_mut(&name) {
+                            Some(old) => old.next = Some(Box::new(link)),
+                            None => drop(running.insert(name.clone(), link)),
+                        }
+                    }
+                }
+            }
+        }
+        touched.push(name);
+    }
+    touched
+}
+
+/// A replacement takes over once it is synced, or when the old connection does not work anyway.
+fn promote<I>(running: &mut BTreeMap<ClusterName, Running<I>>, name: &ClusterName) {
+    let Some(link) = running.get_mut(name) else { return };
+    let synced = |link: &Running<I>| matches!(*link.cluster.state.borrow(), State::Connected { .. });
+    let ripe = link.next.as_ref().is_some_and(|next| synced(next)) || !synced(link);
+    if ripe && let Some(next) = link.next.take() {
+        *link = *next;
+    }
+}

@@ -1,0 +1,134 @@
+//! One connection to one remote cluster: learns who it is, runs a session on it, and starts again after a failure.
+//! I/O: the remote API server, through the client it is given.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::future::BoxFuture;
+use k8s_openapi::api::core::v1::Namespace;
+use kube::{Api, Client, ResourceExt};
+use model::names::ClusterName;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
+
+/// Every single request to a remote cluster ends after this long.
+pub const DEADLINE: Duration = Duration::from_secs(10);
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+
+/// A connection and what its session learnt.
+pub struct Cluster<I> {
+    /// Name of the KubevirtConfig.
+    pub name: ClusterName,
+    /// The client; its rights are those of the kubeconfig.
+    pub client: Client,
+    /// What the session keeps of the cluster's objects.
+    pub index: I,
+    /// How the connection is.
+    pub state: watch::Sender<State>,
+}
+
+/// How a connection is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum State {
+    /// Not tried to the end yet.
+    Connecting,
+    /// Its watches are synced and have not failed since.
+    Connected {
+        /// UID of the remote `kube-system` namespace.
+        id: String,
+    },
+    /// The last attempt failed; the sentence says how. What the index holds is old.
+    Unreachable(String),
+}
+
+/// What is done on a connection: usually, watches.
+pub trait Session: Send + Sync + 'static {
+    /// What it keeps.
+    type Index: Default + Send + Sync + 'static;
+
+    /// Fills the index, calls `synced` once it is complete, keeps it true, and returns only to say why it cannot any more.
+    fn run(&self, cluster: Arc<Cluster<Self::Index>>, synced: Box<dyn FnOnce() + Send>) -> BoxFuture<'static, String>;
+}
+
+pub(super) fn start<S: Session>(
+    (name, client): (ClusterName, Client),
+    session: &Arc<S>,
+    events: &mpsc::Sender<ClusterName>,
+) -> (Arc<Cluster<S::Index>>, JoinHandle<()>) {
+    let cluster = Arc::new(Cluster { name, client, index: S::Index::default(), state: watch::Sender::new(State::Connecting) });
+    let task = tokio::spawn(keep(cluster.clone(), session.clone(), events.clone()));
+    (cluster, task)
+}
+
+async fn keep<S: Session>(cluster: Arc<Cluster<S::Index>>, session: Arc<S>, events: mpsc::Sender<ClusterName>) {
+    let mut state = cluster.state.subscribe();
+    let name = cluster.name.clone();
+    // A session says "synced" from inside a callback, which cannot wait for a place in the channel.
+    let told = tokio::spawn(async move {
+        while state.changed().await.is_ok() {
+            if events.send(name.clone()).await.is_err() {
+                return;
+            }
+        }
+    });
+    let _ends_with_us = AbortOnDrop(told);
+    let mut pause = FIRST_PAUSE;
+    loop {
+        let why = match identify(&cluster.client).await {
+            Err(why) => why,
+            Ok(id) => {
+                let synced = cluster.clone();
+                let connected = Box::new(move || {
+                    tracing::info!(kubevirtConfig = %synced.name, clusterId = id, "connected to cluster");
+                    synced.state.send_replace(State::Connected { id });
+                });
+                session.run(cluster.clone(), connected).await
+            }
+        };
+        if matches!(*cluster.state.borrow(), State::Connected { .. }) {
+            pause = FIRST_PAUSE;
+        }
+        tracing::warn!(kubevirtConfig = %cluster.name, reason = why, "cluster is unreachable");
+        let next = State::Unreachable(why);
+        cluster.state.send_if_modified(|state| {
+            let news = *state != next;
+            *state = next;
+            news
+        });
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(LONGEST_PAUSE);
+    }
+}
+
+/// The UID of `kube-system`: it lives as long as the cluster, and no two clusters share one.
+pub async fn identify(client: &Client) -> Result<String, String> {
+    let namespaces = Api::<Namespace>::all(client.clone());
+    match tokio::time::timeout(DEADLINE, namespaces.get("kube-system")).await {
+        Err(_) => Err(format!("no answer within {} s", DEADLINE.as_secs())),
+        Ok(Err(why)) => Err(said(&why)),
+        Ok(Ok(namespace)) => namespace.uid().ok_or_else(|| "kube-system has no UID".to_owned()),
+    }
+}
+
+/// An error with its causes, in one line and without a response body's length.
+pub fn said(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(next) = cause {
+        let more = next.to_string();
+        if !text.contains(&more) {
+            text = format!("{text}: {more}");
+        }
+        cause = next.source();
+    }
+    text.chars().filter(|c| !c.is_control()).take(512).collect()
+}
+
+struct AbortOnDrop(JoinHandle<()>);
+
+impl Drop for AbortOnDrop {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}

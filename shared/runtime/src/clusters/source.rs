@@ -1,0 +1,112 @@
+//! What the registry should be: KubevirtConfigs and the kubeconfigs in their Secrets, watched on the supervisor.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use futures::{StreamExt, future};
+use k8s_openapi::api::core::v1::Secret;
+use kube::runtime::reflector::{self, Store};
+use kube::runtime::{WatchStreamExt, watcher};
+use kube::{Api, Client, ResourceExt};
+use model::api::KubevirtConfig;
+use model::clusters::kubeconfig;
+use model::names::{ClusterName, KUBECONFIG_KEY, KUBECONFIG_READONLY_KEY};
+use sha2::{Digest, Sha256};
+use tokio::sync::watch;
+
+use super::Wanted;
+
+/// Which key of the Secret is used first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyOrder {
+    /// `kubeconfig` only: the controller, which writes.
+    ReadWrite,
+    /// `kubeconfig-readonly`, else `kubeconfig`: the webhook.
+    ReadOnlyFirst,
+}
+
+/// Where KubevirtConfigs come from.
+#[derive(Clone)]
+pub struct Source {
+    /// Every KubevirtConfig of the namespace.
+    pub configs: Store<KubevirtConfig>,
+    secrets: Store<Secret>,
+    keys: KeyOrder,
+    wanted: watch::Receiver<Wanted>,
+}
+
+impl Source {
+    /// Starts watching; returns once both kinds are synced.
+    pub async fn start(client: Client, namespace: &str, keys: KeyOrder, touched: impl Fn(KubevirtConfig) + Send + 'static) -> Self {
+        let (configs, config_writer) = reflector::store();
+        let (secrets, secret_writer) = reflector::store();
+        let (publish, wanted) = watch::channel(Wanted::new());
+        let source = Self { configs, secrets, keys, wanted };
+        let publish = Arc::new(publish);
+        let config_watch = watcher(Api::<KubevirtConfig>::namespaced(client.clone(), namespace), watcher::Config::default());
+        let secret_watch = watcher(Api::<Secret>::namespaced(client, namespace), watcher::Config::default());
+        let (on_config, on_secret) = ((source.clone(), publish.clone()), (source.clone(), publish));
+        tokio::spawn(config_watch.default_backoff().reflect(config_writer).for_each(move |event| {
+            if let Ok(watcher::Event::Apply(config)) = &event {
+                touched(config.clone());
+            }
+            on_config.0.publish(&on_config.1, event.err());
+            future::ready(())
+        }));
+        tokio::spawn(secret_watch.default_backoff().reflect(secret_writer).for_each(move |event| {
+            on_secret.0.publish(&on_secret.1, event.err());
+            future::ready(())
+        }));
+        // The writers live in the two tasks above, so both stores become ready or the process ends.
+        let _ = source.configs.wait_until_ready().await;
+        let _ = source.secrets.wait_until_ready().await;
+        source
+    }
+
+    pub(super) fn watch(&self) -> watch::Receiver<Wanted> {
+        let mut receiver = self.wanted.clone();
+        receiver.mark_changed();
+        receiver
+    }
+
+    /// Publishes what both stores say together. Before both are synced nothing is said: unknown is not absent.
+    fn publish(&self, publish: &watch::Sender<Wanted>, error: Option<watcher::Error>) {
+        if let Some(error) = error {
+            tracing::warn!(error = super::link::said(&error), "watch on the supervisor failed; it is tried again");
+            return;
+        }
+        let ready = |done: Option<Result<(), reflector::store::WriterDropped>>| done.is_some_and(|done| done.is_ok());
+        if !ready(future::FutureExt::now_or_never(self.configs.wait_until_ready())) || !ready(future::FutureExt::now_or_never(self.secrets.wait_until_ready())) {
+            return;
+        }
+        let wanted = self.configs.state().iter().map(|config| (ClusterName(config.name_any()), self.kubeconfig(config))).collect();
+        publish.send_if_modified(|known| {
+            let news = *known != wanted;
+            *known = wanted;
+            news
+        });
+    }
+
+    fn kubeconfig(&self, config: &KubevirtConfig) -> Result<(String, kubeconfig::Remote), String> {
+        let namespace = config.namespace().unwrap_or_default();
+        let name = &config.spec.kubeconfig_secret_ref;
+        if let Some(other) = config.spec.secret_namespace.as_ref().filter(|other| !other.is_empty() && **other != namespace) {
+            return Err(format!("spec.secretNamespace is {other:?}: the Secret must be in {namespace:?}, beside the KubevirtConfig"));
+        }
+        let Some(secret) = self.secrets.get(&reflector::ObjectRef::new(name).within(&namespace)) else {
+            return Err(format!("Secret {namespace}/{name} does not exist: create it with the key {KUBECONFIG_KEY:?}"));
+        };
+        let empty = BTreeMap::new();
+        let data = secret.data.as_ref().unwrap_or(&empty);
+        let keys: &[&str] = match self.keys {
+            KeyOrder::ReadWrite => &[KUBECONFIG_KEY],
+            KeyOrder::ReadOnlyFirst => &[KUBECONFIG_READONLY_KEY, KUBECONFIG_KEY],
+        };
+        let Some((key, document)) = keys.iter().find_map(|key| Some((key, data.get(*key)?))) else {
+            return Err(format!("Secret {namespace}/{name} has no key {KUBECONFIG_KEY:?}"));
+        };
+        let remote = kubeconfig::parse(&document.0).map_err(|why| format!("Secret {namespace}/{name}, key {key:?}: {why}"))?;
+        let fingerprint = Sha256::digest(&document.0).iter().map(|byte| format!("{byte:02x}")).collect();
+        Ok((fingerprint, remote))
+    }
+}

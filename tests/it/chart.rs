@@ -1,0 +1,338 @@
+//! The chart as real Helm renders it: what is deployed, which requests call the webhook, and how the pods are
+//! confined. Runs helm, talks to no API server.
+
+mod rights;
+mod values;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::process::Command;
+
+use serde_json::{Value, json};
+use tests::binaries::{self, Tool};
+use tests::install::chart;
+
+/// Where the release lives in these tests; C34 and C36 name it.
+const NAMESPACE: &str = "kubevirt-operator-system";
+
+/// Runs helm on the chart; each of `sets` is a `--set`. `Err` is what helm printed.
+fn helm(before: &[&str], sets: &[&str]) -> Result<String, String> {
+    let helm = binaries::find(Tool::Helm).unwrap_or_else(|error| panic!("{error}"));
+    let mut command = Command::new(helm);
+    command.args(before).arg(chart()).args(["--namespace", NAMESPACE]);
+    command.args(sets.iter().flat_map(|set| ["--set", set]));
+    let output = command.output().expect("helm runs");
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    if output.status.success() { Ok(text(&output.stdout)) } else { Err(text(&output.stderr)) }
+}
+
+/// Every object of a release.
+struct Rendered(Vec<Value>);
+
+impl Rendered {
+    fn with(sets: &[&str]) -> Self {
+        let text = helm(&["template", "kubevirt-operator"], sets).unwrap_or_else(|error| panic!("{sets:?}: {error}"));
+        Self(serde_saphyr::from_multiple(&text).expect("helm prints YAML"))
+    }
+
+    fn of_kind(&self, kind: &'static str) -> impl Iterator<Item = &Value> {
+        self.0.iter().filter(move |object| object["kind"] == kind)
+    }
+
+    fn get(&self, kind: &'static str, name: &str) -> &Value {
+        self.of_kind(kind)
+            .find(|object| object["metadata"]["name"] == name)
+            .unwrap_or_else(|| panic!("no {kind} {name}; there are {:?}", self.names(kind)))
+    }
+
+    fn names(&self, kind: &'static str) -> BTreeSet<&str> {
+        self.of_kind(kind).map(|object| text(&object["metadata"]["name"])).collect()
+    }
+
+    fn pod(&self, deployment: &str) -> &Value {
+        &self.get("Deployment", deployment)["spec"]["template"]["spec"]
+    }
+
+    /// Names and values of the environment of a Deployment's only container.
+    fn env(&self, deployment: &str) -> BTreeMap<&str, &str> {
+        let container = only(&self.pod(deployment)["containers"]);
+        let has_value = |env: &&Value| env["value"].as_str().is_some();
+        list(&container["env"])
+            .iter()
+            .filter(has_value)
+            .map(|env| (text(&env["name"]), text(&env["value"])))
+            .collect()
+    }
+}
+
+fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or_else(|| panic!("not a string: {value}"))
+}
+
+fn list(value: &Value) -> &[Value] {
+    value.as_array().map(Vec::as_slice).unwrap_or_default()
+}
+
+fn only(value: &Value) -> &Value {
+    let [one] = list(value) else { panic!("not exactly one: {value}") };
+    one
+}
+
+fn joined(value: &Value) -> String {
+    list(value).iter().map(text).collect::<Vec<_>>().join(",")
+}
+
+const CONTROLLER: &str = "kubevirt-operator-controller-manager";
+const WEBHOOK: &str = "kubevirt-operator-webhook";
+
+#[test]
+fn g6_both_processes_are_deployed_by_one_chart() {
+    let release = Rendered::with(&[]);
+    let deployed: Vec<_> = release
+        .of_kind("Deployment")
+        .map(|deployment| {
+            let pod = &deployment["spec"]["template"]["spec"];
+            let container = only(&pod["containers"]);
+            let account = text(&pod["serviceAccountName"]);
+            assert_eq!(deployment["spec"]["replicas"], 1);
+            assert_eq!(container["image"], "ghcr.io/vitistack/kubevirt-operator:0.1.0");
+            assert_eq!(release.get("ServiceAccount", account)["metadata"]["namespace"], NAMESPACE);
+            (text(&deployment["metadata"]["name"]), account, text(only(&container["command"])))
+        })
+        .collect();
+    let want =
+        [(CONTROLLER, CONTROLLER, "/kubevirt-operator-controller"), (WEBHOOK, WEBHOOK, "/kubevirt-operator-webhook")];
+    assert_eq!(deployed, want);
+    assert_eq!(
+        release.pod(CONTROLLER)["containers"][0]["resources"],
+        release.pod(WEBHOOK)["containers"][0]["resources"]
+    );
+    assert_eq!(
+        release.pod(CONTROLLER)["containers"][0]["resources"],
+        json!({"limits": {"cpu": "500m", "memory": "512Mi"}, "requests": {"cpu": "100m", "memory": "256Mi"}}),
+        "C35"
+    );
+    // Two controllers would both write: there is no leader election yet.
+    assert_eq!(release.get("Deployment", CONTROLLER)["spec"]["strategy"], json!({"type": "Recreate"}));
+}
+
+#[test]
+fn every_service_and_probe_reaches_a_port_of_its_pods() {
+    let release = Rendered::with(&["webhook.replicas=2"]);
+    let mut reached = Vec::new();
+    for service in release.of_kind("Service").chain(release.of_kind("PodDisruptionBudget")) {
+        let spec = &service["spec"];
+        let selector =
+            spec["selector"].get("matchLabels").unwrap_or(&spec["selector"]).as_object().expect("a selector");
+        let selected = |deployment: &&Value| {
+            let labels = &deployment["spec"]["template"]["metadata"]["labels"];
+            selector.iter().all(|(key, value)| labels[key] == *value)
+        };
+        let [deployment] = release.of_kind("Deployment").filter(selected).collect::<Vec<_>>()[..] else {
+            panic!("{} does not select the pods of one Deployment", service["metadata"]["name"])
+        };
+        for port in list(&spec["ports"]) {
+            let ports = list(&deployment["spec"]["template"]["spec"]["containers"][0]["ports"]);
+            let target =
+                ports.iter().find(|candidate| candidate["name"] == port["targetPort"]).expect("the target port");
+            reached.push(format!("{} {} -> {}", service["metadata"]["name"], port["port"], target["containerPort"]));
+        }
+    }
+    let want = [
+        r#""kubevirt-operator-controller-manager-metrics" 8080 -> 8080"#,
+        r#""kubevirt-operator-webhook" 443 -> 8443"#,
+        r#""kubevirt-operator-webhook-metrics" 8080 -> 8080"#,
+    ];
+    assert_eq!(reached, want);
+    for deployment in release.of_kind("Deployment") {
+        let container = &deployment["spec"]["template"]["spec"]["containers"][0];
+        assert_eq!(container["livenessProbe"]["httpGet"], json!({"path": "/healthz", "port": "health"}), "C32");
+        assert_eq!(container["readinessProbe"]["httpGet"], json!({"path": "/readyz", "port": "health"}), "C44");
+        let health = list(&container["ports"]).iter().find(|port| port["name"] == "health").expect("a health port");
+        assert_eq!(health["containerPort"], 8081);
+    }
+}
+
+#[test]
+fn x10_the_chart_names_the_configs_namespace() {
+    let default = Rendered::with(&[]);
+    let moved = Rendered::with(&["kubevirtConfigs.namespace=clusters"]);
+    for (release, namespace) in [(&default, "kubevirt-configs"), (&moved, "clusters")] {
+        for process in [CONTROLLER, WEBHOOK] {
+            assert_eq!(release.env(process)["KUBEVIRT_CONFIGS_NAMESPACE"], namespace, "{process}");
+        }
+        assert_eq!(release.names("Namespace"), [namespace].into());
+        assert_eq!(release.get("Namespace", namespace)["metadata"]["annotations"]["helm.sh/resource-policy"], "keep");
+        assert_eq!(release.get("Role", "kubevirt-operator-webhook-configs")["metadata"]["namespace"], namespace);
+    }
+    // What exists already is not created: Helm would refuse to.
+    let own = format!("kubevirtConfigs.namespace={NAMESPACE}");
+    for sets in [own.as_str(), "kubevirtConfigs.namespace=default", "kubevirtConfigs.createNamespace=false"] {
+        assert_eq!(Rendered::with(&[sets]).names("Namespace"), BTreeSet::new(), "{sets}");
+    }
+}
+
+#[test]
+fn settings_reach_the_processes_that_read_them() {
+    let service = "kubevirt-operator-webhook.kubevirt-operator-system";
+    let names = format!("kubevirt-operator-webhook,{service},{service}.svc,{service}.svc.cluster.local");
+    let both = [
+        ("HEALTH_PROBE_BIND_ADDRESS", ":8081"),
+        ("KUBEVIRT_CONFIGS_NAMESPACE", "kubevirt-configs"),
+        ("LOG_FORMAT", "json"),
+        ("LOG_LEVEL", "info"),
+        ("METRICS_BIND_ADDRESS", ":8080"),
+        ("VM_NAME_PREFIX", "vm-"),
+    ];
+    let controller = [("MAX_CONCURRENT_RECONCILES", "5"), ("RECONCILE_INTERVAL", "30s")];
+    let webhook = [
+        ("WEBHOOK_BIND_ADDRESS", ":8443"),
+        ("WEBHOOK_CA_SECRET", "kubevirt-operator-webhook-ca"),
+        ("WEBHOOK_CONFIGURATION", "kubevirt-operator"),
+        ("WEBHOOK_DNS_NAMES", names.as_str()),
+    ];
+    let release = Rendered::with(&[]);
+    assert_eq!(release.env(CONTROLLER), both.into_iter().chain(controller).collect());
+    assert_eq!(release.env(WEBHOOK), both.into_iter().chain(webhook).collect());
+    for process in [CONTROLLER, WEBHOOK] {
+        let env = list(&release.pod(process)["containers"][0]["env"]);
+        let own = json!({"name": "NAMESPACE", "valueFrom": {"fieldRef": {"fieldPath": "metadata.namespace"}}});
+        assert!(env.contains(&own), "C19: {process}");
+    }
+
+    let set = Rendered::with(&[
+        "defaultKubevirtConfig=east,vmNamePrefix=,log.format=text,log.level=debug,reconcileInterval=1h30m",
+        "maxConcurrentReconciles=1000000,webhook.url=https://127.0.0.1:9443",
+        "extraEnv[0].name=A,extraEnv[0].value=1x,webhook.extraEnv[0].name=B,webhook.extraEnv[0].value=2x",
+    ]);
+    // The controller holds no placement: only the webhook knows the default.
+    let (controller, webhook) = (set.env(CONTROLLER), set.env(WEBHOOK));
+    assert_eq!(
+        (webhook.get("DEFAULT_KUBEVIRT_CONFIG"), controller.get("DEFAULT_KUBEVIRT_CONFIG")),
+        (Some(&"east"), None)
+    );
+    assert_eq!((controller["VM_NAME_PREFIX"], webhook["VM_NAME_PREFIX"]), ("", ""));
+    assert_eq!((controller["LOG_FORMAT"], webhook["LOG_LEVEL"]), ("text", "debug"));
+    assert_eq!((controller["RECONCILE_INTERVAL"], controller["MAX_CONCURRENT_RECONCILES"]), ("1h30m", "1000000"));
+    assert_eq!((controller.get("A"), webhook.get("A")), (Some(&"1x"), None));
+    assert_eq!((controller.get("B"), webhook.get("B")), (None, Some(&"2x")));
+    assert!(
+        webhook["WEBHOOK_DNS_NAMES"].ends_with(".svc.cluster.local,127.0.0.1"),
+        "the certificate covers webhook.url"
+    );
+}
+
+/// The one entry of each webhook configuration.
+fn entries(release: &Rendered) -> [(&'static str, &Value); 2] {
+    [("mutate", "MutatingWebhookConfiguration"), ("validate", "ValidatingWebhookConfiguration")]
+        .map(|(route, kind)| (route, only(&release.get(kind, "kubevirt-operator")["webhooks"])))
+}
+
+#[test]
+fn x61_the_webhook_is_called_for_machines_under_three_conditions() {
+    let release = Rendered::with(&[]);
+    for (route, entry) in entries(&release) {
+        let mut entry = entry.as_object().expect("an object").clone();
+        let conditions = entry.remove("matchConditions").unwrap_or_default();
+        let names: Vec<_> = list(&conditions).iter().map(|condition| text(&condition["name"])).collect();
+        assert_eq!(
+            names,
+            ["not-merely-being-deleted", "not-of-another-provider", "not-decided-and-unchanged"],
+            "{route}"
+        );
+        let mut want = json!({
+            "name": format!("machines.{route}.vitistack.io"),
+            // No caBundle: the webhook owns that field, and an upgrade must not reset it.
+            "clientConfig": {"service": {
+                "name": WEBHOOK, "namespace": NAMESPACE, "path": format!("/{route}/machines"), "port": 443,
+            }},
+            "rules": [{
+                "apiGroups": ["vitistack.io"], "apiVersions": ["v1alpha1"], "resources": ["machines"],
+                "operations": ["CREATE", "UPDATE"], "scope": "Namespaced",
+            }],
+            "admissionReviewVersions": ["v1"],
+            "failurePolicy": "Fail",
+            "matchPolicy": "Equivalent",
+            "sideEffects": "None",
+            "timeoutSeconds": 5,
+        });
+        if route == "mutate" {
+            want["reinvocationPolicy"] = json!("IfNeeded");
+        }
+        assert_eq!(Value::Object(entry), want, "{route}");
+    }
+    let [(_, mutate), (_, validate)] = entries(&release);
+    assert_eq!(mutate["matchConditions"], validate["matchConditions"], "both routes judge the same requests");
+}
+
+#[test]
+fn the_webhook_can_be_called_by_url_and_tuned() {
+    let release =
+        Rendered::with(&["webhook.url=https://127.0.0.1:9443/,webhook.timeoutSeconds=10,webhook.failurePolicy=Ignore"]);
+    for (route, entry) in entries(&release) {
+        assert_eq!(entry["clientConfig"], json!({"url": format!("https://127.0.0.1:9443/{route}/machines")}));
+        assert_eq!((&entry["timeoutSeconds"], &entry["failurePolicy"]), (&json!(10), &json!("Ignore")), "{route}");
+    }
+}
+
+#[test]
+fn crds_are_part_of_the_release_and_stay_after_it() {
+    let kept = |sets: &[&str]| -> BTreeMap<String, Value> {
+        let release = Rendered::with(sets);
+        let policy = |crd: &Value| crd["metadata"]["annotations"]["helm.sh/resource-policy"].clone();
+        release
+            .of_kind("CustomResourceDefinition")
+            .map(|crd| (text(&crd["metadata"]["name"]).to_owned(), policy(crd)))
+            .collect()
+    };
+    let names = ["kubevirtconfigs", "machineclasses", "machines", "networkconfigurations"];
+    let all = |policy: Value| names.map(|name| (format!("{name}.vitistack.io"), policy.clone())).into();
+    assert_eq!(kept(&[]), all(json!("keep")));
+    assert_eq!(kept(&["crds.keep=false"]), all(Value::Null));
+    assert_eq!(kept(&["crds.install=false"]), BTreeMap::new());
+
+    // Helm's own YAML printer would round the bounds of an int64: the schemas must come out as they were written.
+    let release = Rendered::with(&[]);
+    for name in names {
+        let file = fs::read_to_string(chart().join(format!("files/crds/{name}.vitistack.io.yaml"))).expect("the CRD");
+        let written: Value = serde_saphyr::from_str(&file).expect("the CRD is YAML");
+        assert_eq!(
+            release.get("CustomResourceDefinition", text(&written["metadata"]["name"]))["spec"],
+            written["spec"]
+        );
+    }
+}
+
+#[test]
+fn pods_meet_restricted_pod_security() {
+    for sets in [&[][..], &["webhook.replicas=3"], &["extraEnv[0].name=A", "webhook.extraEnv[0].name=A"]] {
+        for deployment in Rendered::with(sets).of_kind("Deployment") {
+            let pod = &deployment["spec"]["template"]["spec"];
+            assert_eq!(
+                pod["securityContext"],
+                json!({"runAsNonRoot": true, "seccompProfile": {"type": "RuntimeDefault"}})
+            );
+            assert_eq!(
+                only(&pod["containers"])["securityContext"],
+                json!({
+                    "allowPrivilegeEscalation": false, "capabilities": {"drop": ["ALL"]},
+                    "readOnlyRootFilesystem": true, "runAsNonRoot": true,
+                })
+            );
+            for absent in ["hostNetwork", "hostPID", "hostIPC", "volumes", "initContainers"] {
+                assert_eq!(pod.get(absent), None, "{absent}");
+            }
+            assert!(list(&only(&pod["containers"])["ports"]).iter().all(|port| port.get("hostPort").is_none()));
+        }
+    }
+}
+
+#[test]
+fn several_webhooks_are_spread_and_kept_from_eviction() {
+    let one = Rendered::with(&[]);
+    assert_eq!(one.of_kind("PodDisruptionBudget").count(), 0, "it would block every drain");
+    let two = Rendered::with(&["webhook.replicas=2"]);
+    assert_eq!(two.get("PodDisruptionBudget", WEBHOOK)["spec"]["minAvailable"], 1);
+    assert_eq!(two.get("Deployment", WEBHOOK)["spec"]["replicas"], 2);
+    assert_eq!(only(&two.pod(WEBHOOK)["topologySpreadConstraints"])["topologyKey"], "kubernetes.io/hostname");
+}

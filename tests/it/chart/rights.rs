@@ -1,0 +1,86 @@
+//! Who may do what under the chart's own roles: hand-written tables, compared as a whole. A right that is missing shows when
+//! the processes run under these roles; one that nobody needs shows here, in review.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Map, json};
+
+use super::{NAMESPACE, Rendered, joined, list, only, text};
+
+/// One line for every right that a ServiceAccount has: who, where, on what, which verbs.
+fn rights(release: &Rendered) -> BTreeSet<String> {
+    let mut rights = BTreeSet::new();
+    let mut bound = BTreeSet::new();
+    for (binding_kind, role_kind) in [("ClusterRoleBinding", "ClusterRole"), ("RoleBinding", "Role")] {
+        for binding in release.of_kind(binding_kind) {
+            let (subject, role) = (only(&binding["subjects"]), text(&binding["roleRef"]["name"]));
+            assert_eq!((&subject["kind"], &subject["namespace"]), (&json!("ServiceAccount"), &json!(NAMESPACE)));
+            assert_eq!(binding["roleRef"]["kind"], role_kind);
+            release.get("ServiceAccount", text(&subject["name"]));
+            let role = release.get(role_kind, role);
+            assert_eq!(role["metadata"]["namespace"], binding["metadata"]["namespace"]);
+            bound.insert((role_kind, text(&role["metadata"]["name"])));
+            let place = role["metadata"]["namespace"].as_str().unwrap_or("cluster");
+            for rule in list(&role["rules"]) {
+                let names = rule.get("resourceNames").map(|names| format!("[{}]", joined(names))).unwrap_or_default();
+                assert_eq!(rule.as_object().map(Map::len), Some(if names.is_empty() { 3 } else { 4 }), "{rule}");
+                for resource in list(&rule["resources"]) {
+                    let (who, what) = (text(&subject["name"]), text(resource));
+                    let group = text(only(&rule["apiGroups"]));
+                    let right = format!("{who} | {place} | {group}/{what}{names} | {}", joined(&rule["verbs"]));
+                    assert!(rights.insert(right), "given twice: {rule}");
+                }
+            }
+        }
+    }
+    let roles = ["ClusterRole", "Role"]
+        .into_iter()
+        .flat_map(|kind| release.names(kind).into_iter().map(move |name| (kind, name)));
+    assert_eq!(bound, roles.collect(), "a role that nobody has");
+    rights
+}
+
+fn table(rows: &[&str]) -> BTreeSet<String> {
+    rows.iter().map(|row| row.split_whitespace().collect::<Vec<_>>().join(" ")).collect()
+}
+
+#[test]
+#[rustfmt::skip]
+fn x30_rights_on_the_supervisor_are_exactly_these() {
+    let release = Rendered::with(&[]);
+    assert_eq!(rights(&release), table(&[
+        "kubevirt-operator-controller-manager | cluster          | vitistack.io/machines                | get,list,watch,patch",
+        "kubevirt-operator-controller-manager | cluster          | vitistack.io/machines/status         | patch",
+        "kubevirt-operator-controller-manager | cluster          | /namespaces[kube-system]             | get",
+        "kubevirt-operator-controller-manager | cluster          | events.k8s.io/events                 | create,patch",
+        "kubevirt-operator-controller-manager | kubevirt-configs | vitistack.io/kubevirtconfigs         | get,list,watch",
+        "kubevirt-operator-controller-manager | kubevirt-configs | vitistack.io/kubevirtconfigs/status  | patch",
+        "kubevirt-operator-controller-manager | kubevirt-configs | /secrets                             | get,list,watch",
+        "kubevirt-operator-webhook | cluster                     | vitistack.io/machineclasses          | get,list,watch",
+        "kubevirt-operator-webhook | cluster | admissionregistration.k8s.io/mutatingwebhookconfigurations[kubevirt-operator]   | get,patch",
+        "kubevirt-operator-webhook | cluster | admissionregistration.k8s.io/validatingwebhookconfigurations[kubevirt-operator] | get,patch",
+        "kubevirt-operator-webhook | kubevirt-configs            | vitistack.io/kubevirtconfigs         | get,list,watch",
+        "kubevirt-operator-webhook | kubevirt-operator-system    | /secrets                             | create",
+        "kubevirt-operator-webhook | kubevirt-operator-system    | /secrets[kubevirt-operator-webhook-ca] | get,update,patch",
+    ]));
+    // C34 names these two.
+    let binding = release.get("ClusterRoleBinding", "kubevirt-operator-manager-rolebinding");
+    assert_eq!(binding["roleRef"]["name"], "kubevirt-operator");
+}
+
+#[test]
+#[rustfmt::skip]
+fn x30_rights_on_a_remote_are_exactly_these() {
+    let release = Rendered::with(&["mode=remote"]);
+    assert_eq!(rights(&release), table(&[
+        "kubevirt-operator-controller | cluster | /namespaces                         | get,create,patch",
+        "kubevirt-operator-controller | cluster | /persistentvolumeclaims             | get,list,watch,create,patch,delete",
+        "kubevirt-operator-controller | cluster | kubevirt.io/virtualmachines         | get,list,watch,create,patch,delete",
+        "kubevirt-operator-controller | cluster | kubevirt.io/virtualmachineinstances | get,list,watch",
+        "kubevirt-operator-webhook    | cluster | /namespaces                         | get",
+        "kubevirt-operator-webhook    | cluster | kubevirt.io/virtualmachines         | get,list,watch",
+        "kubevirt-operator-webhook    | cluster | storage.k8s.io/storageclasses       | get,list,watch",
+    ]));
+    let kinds: BTreeSet<_> = release.0.iter().map(|object| text(&object["kind"])).collect();
+    assert_eq!(kinds, ["ClusterRole", "ClusterRoleBinding", "ServiceAccount"].into(), "nothing runs on a remote");
+}

@@ -1,0 +1,99 @@
+//! The chart's values: wrong ones are refused by name, all are documented, and images come out as they should.
+
+use std::collections::BTreeMap;
+use std::fs;
+
+use serde_json::Value;
+use tests::install::chart;
+
+use super::{CONTROLLER, Rendered, WEBHOOK, helm};
+
+#[test]
+fn images_are_named_by_tag_or_digest() {
+    let digest = format!("sha256:{}", "a".repeat(64));
+    let repository = "ghcr.io/vitistack/kubevirt-operator";
+    let by_digest = format!("image.digest={digest}");
+    #[rustfmt::skip]
+    let cases = [
+        (vec!["image.tag=v2"],                        format!("{repository}:v2")),
+        (vec!["image.repository=registry.local/op"],  "registry.local/op:0.1.0".to_owned()),
+        (vec![by_digest.as_str()],                    format!("{repository}@{digest}")),
+        (vec![by_digest.as_str(), "image.tag=v2"],    format!("{repository}:v2@{digest}")),
+    ];
+    for (sets, want) in cases {
+        let release = Rendered::with(&sets);
+        for process in [CONTROLLER, WEBHOOK] {
+            assert_eq!(release.pod(process)["containers"][0]["image"], want, "{sets:?}");
+        }
+    }
+}
+
+#[test]
+fn wrong_values_are_refused_by_name() {
+    #[rustfmt::skip]
+    let cases: &[(&[&str], &str)] = &[
+        (&["replicaCount=two"],                        "at '/replicaCount': got string, want integer"),
+        (&["reconcileInterval=30"],                    "at '/reconcileInterval': got number, want string"),
+        (&["reconcileInterval=30sec"],                 "at '/reconcileInterval'"),
+        (&["replicas=2"],                              "additional properties 'replicas' not allowed"),
+        (&["webhook.replicaCount=2"],                  "at '/webhook': additional properties 'replicaCount' not allowed"),
+        (&["webhook.replicas=0"],                      "at '/webhook/replicas'"),
+        (&["webhook.url=http://127.0.0.1:9443"],       "at '/webhook/url'"),
+        (&["webhook.timeoutSeconds=31"],               "at '/webhook/timeoutSeconds'"),
+        (&["webhook.failurePolicy=Maybe"],             "at '/webhook/failurePolicy'"),
+        (&["mode=both"],                               "at '/mode'"),
+        (&["log.format=xml"],                          "at '/log/format'"),
+        (&["image.digest=sha256:1"],                   "at '/image/digest'"),
+        (&["kubevirtConfigs.namespace=Not_A_Name"],    "at '/kubevirtConfigs/namespace'"),
+        (&["resources.limit.cpu=1"],                   "at '/resources': additional properties 'limit' not allowed"),
+        (&["mode=null"],                               "missing property 'mode'"),
+        // Each valid alone, together a contradiction.
+        (&["replicaCount=2"],                          "replicaCount: 2 is more than 1, but the controller has no leader election"),
+        (&["mode=remote", "webhook.url=https://h:1"],  "webhook.url: nothing is served on a remote"),
+        (&["mode=remote", "defaultKubevirtConfig=e"],  "defaultKubevirtConfig: nothing is decided on a remote"),
+        (&["extraEnv[0].name=LOG_LEVEL"],              "extraEnv: LOG_LEVEL is set already"),
+        (&["webhook.extraEnv[0].name=NAMESPACE"],      "webhook.extraEnv: NAMESPACE is set already"),
+    ];
+    for (sets, want) in cases {
+        let error = helm(&["template", "kubevirt-operator"], sets).expect_err(&format!("{sets:?} is refused"));
+        assert!(error.contains(want), "{sets:?} should be refused with {want:?}, but: {error}");
+    }
+    // What a chart that depends on this one passes on.
+    Rendered::with(&["global.anything=1"]);
+}
+
+#[test]
+fn helm_finds_nothing_to_complain_about() {
+    for mode in ["mode=supervisor", "mode=remote"] {
+        helm(&["lint", "--strict"], &[mode]).unwrap_or_else(|error| panic!("{mode}: {error}"));
+    }
+}
+
+/// Paths and values of the leaves of `values.yaml`, as the README writes them.
+fn leaves(prefix: &str, value: &Value, found: &mut BTreeMap<String, String>) {
+    match value.as_object() {
+        Some(object) if !object.is_empty() => {
+            for (key, value) in object {
+                leaves(&format!("{prefix}{}{key}", if prefix.is_empty() { "" } else { "." }), value, found);
+            }
+        }
+        _ => {
+            let shown =
+                value.as_str().filter(|text| !text.is_empty()).map_or_else(|| value.to_string(), ToOwned::to_owned);
+            found.insert(prefix.to_owned(), shown);
+        }
+    }
+}
+
+#[test]
+fn the_readme_lists_every_value_with_its_default() {
+    let read = |file: &str| fs::read_to_string(chart().join(file)).expect("a file of the chart");
+    let mut values = BTreeMap::new();
+    leaves("", &serde_saphyr::from_str(&read("values.yaml")).expect("values.yaml is YAML"), &mut values);
+    let documented: BTreeMap<_, _> = read("README.md")
+        .lines()
+        .filter_map(|line| line.strip_prefix("| `")?.split_once("` | `"))
+        .filter_map(|(key, rest)| Some((key.to_owned(), rest.split_once('`')?.0.to_owned())))
+        .collect();
+    assert_eq!(documented, values);
+}

@@ -1,0 +1,61 @@
+//! The fleet that the suites share, and what they take for granted about it: everybody comes back under the same address
+//! with the same rights, and a later process finds it all from its folder.
+
+use tests::fleet::{self, Blueprint, Component, Fleet};
+use tests::process::{Processes, Stop};
+use tokio::sync::OnceCell;
+
+/// A failure is kept, too: it would cost every test the same minute again.
+static FLEET: OnceCell<Result<Fleet, String>> = OnceCell::const_new();
+
+/// Supervisor, `east` and `west`, with webhook and controller; brought up by whoever asks first.
+pub(crate) async fn shared() -> &'static Fleet {
+    let up = FLEET.get_or_init(async || up(&["east", "west"]).await.map_err(|error| error.to_string())).await;
+    up.as_ref().unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// A fleet for one test that breaks things.
+pub(crate) async fn fresh(remotes: &[&str]) -> Fleet {
+    up(remotes).await.unwrap_or_else(|error| panic!("{error}"))
+}
+
+async fn up(remotes: &[&str]) -> tests::Result<Fleet> {
+    Fleet::up(Processes::kept()?, Blueprint::of(remotes)).await
+}
+
+#[tokio::test]
+async fn both_processes_are_users_of_their_own_on_every_plane() {
+    let fleet = shared().await;
+    for component in fleet.components() {
+        assert!(fleet.is_running(&component), "{component}");
+    }
+    let seen = |plane: &tests::plane::Plane, account: &str| {
+        let records = plane.audit().since(0).expect("audit log");
+        records.iter().any(|record| record.user == fleet::user(account) && record.code == 200)
+    };
+    assert!(seen(fleet.supervisor(), fleet::WEBHOOK_ACCOUNT));
+    assert!(seen(fleet.supervisor(), fleet::CONTROLLER_ACCOUNT));
+    for remote in fleet.remotes() {
+        assert!(seen(remote, fleet::REMOTE_CONTROLLER_ACCOUNT), "{}", remote.name());
+    }
+}
+
+#[tokio::test]
+async fn a_fleet_is_found_again_in_its_folder_and_its_parts_come_back() {
+    let fleet = fresh(&["north"]).await;
+    let again = Fleet::open(fleet.dir()).expect("readable").expect("there is one");
+    assert_eq!(again.components(), fleet.components());
+    for name in ["north", "north-sim", "supervisor", "webhook", "controller"] {
+        let component = again.component(name).expect("known");
+        let how = if component == Component::Controller { Stop::Gracefully } else { Stop::AtOnce };
+        again.stop(&component, how).await.unwrap_or_else(|error| panic!("{error}"));
+        assert!(!fleet.is_running(&component), "{name}");
+        again.start(&component).await.unwrap_or_else(|error| panic!("{error}"));
+        assert!(fleet.is_running(&component), "{name}");
+    }
+    again.down().await.unwrap_or_else(|error| panic!("{error}"));
+    assert!(fleet.components().iter().all(|component| !fleet.is_running(component)));
+    assert_eq!(fleet.processes().names(), Vec::<String>::new());
+    let error = again.component("nort").expect_err("no such component").to_string();
+    assert_eq!(error, "there is no component nort; there are etcd, supervisor, north, north-sim, webhook, controller");
+}

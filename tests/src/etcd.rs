@@ -1,0 +1,76 @@
+//! One etcd for all planes of a folder; each plane keeps its keys under a prefix of its own.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::binaries::{self, Tool};
+use crate::error::Result;
+use crate::ports;
+use crate::probe;
+use crate::process::{Processes, Program, Stop};
+
+const NAME: &str = "etcd";
+const READY_WITHIN: Duration = Duration::from_secs(60);
+
+/// An etcd with its data in `etcd/` of the folder. Safe against the end of its process, not of the machine: it never
+/// waits for the disk.
+#[derive(Clone, Debug)]
+pub struct Etcd {
+    processes: Arc<Processes>,
+    client: SocketAddr,
+    peer: SocketAddr,
+}
+
+impl Etcd {
+    /// The etcd of a folder, running or not.
+    pub fn new(processes: &Arc<Processes>) -> Result<Self> {
+        let dir = processes.dir();
+        let (client, peer) = (ports::claim(dir, NAME)?, ports::claim(dir, "etcd-peer")?);
+        Ok(Self { processes: Arc::clone(processes), client, peer })
+    }
+
+    /// Where API servers connect.
+    pub fn url(&self) -> String {
+        format!("http://{}", self.client)
+    }
+
+    /// Whether its process is alive.
+    pub fn is_running(&self) -> bool {
+        self.processes.running(NAME).is_some()
+    }
+
+    /// Starts it, if it does not run, and waits until it is healthy.
+    pub async fn start(&self) -> Result<()> {
+        if !self.is_running() {
+            ports::require_free(self.client, NAME)?;
+            ports::require_free(self.peer, NAME)?;
+            self.processes.start(&self.program().await?)?;
+        }
+        let look = async || {
+            let answer = probe::get(self.client, "/health").await?;
+            if answer.contains(r#""health":"true""#) { Ok(()) } else { Err(answer) }
+        };
+        self.processes.until_ready(NAME, READY_WITHIN, look).await
+    }
+
+    /// Ends it. API servers keep running and answer with errors.
+    pub async fn stop(&self, how: Stop) -> Result<()> {
+        self.processes.stop(NAME, how).await
+    }
+
+    async fn program(&self) -> Result<Program> {
+        let peer = format!("http://{}", self.peer);
+        let args = [
+            format!("--data-dir={}", self.processes.dir().join(NAME).display()),
+            format!("--listen-client-urls={}", self.url()),
+            format!("--advertise-client-urls={}", self.url()),
+            format!("--listen-peer-urls={peer}"),
+            format!("--initial-advertise-peer-urls={peer}"),
+            format!("--initial-cluster=default={peer}"),
+            "--unsafe-no-fsync=true".to_owned(),
+        ];
+        let path = binaries::locate(Tool::Etcd).await?;
+        Ok(Program { name: NAME.to_owned(), path, args: args.into(), env: Vec::new() })
+    }
+}

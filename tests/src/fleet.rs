@@ -1,0 +1,164 @@
+//! A whole fleet in one folder: etcd, a supervisor, remotes with a simulated KubeVirt, webhook and controller. The suites
+//! keep one in a temporary folder until their process ends; the demo keeps one in `target/demo` and finds it there again
+//! in its next invocation, so nothing about a fleet is known to a process only.
+
+mod component;
+mod furnish;
+mod state;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use futures::future::try_join_all;
+use futures::try_join;
+
+pub use component::{Component, Endpoint};
+use state::State;
+
+use crate::binaries::{self, Tool};
+use crate::error::{Error, Result};
+use crate::etcd::Etcd;
+use crate::plane::Plane;
+use crate::ports;
+use crate::process::{Processes, Stop};
+use crate::workspace;
+
+/// Name of the plane where Machines are applied.
+pub const SUPERVISOR: &str = "supervisor";
+/// Namespace of the release, on the supervisor and on every remote.
+pub const NAMESPACE: &str = "kubevirt-operator-system";
+/// Namespace of the KubevirtConfigs and their Secrets.
+pub const CONFIGS_NAMESPACE: &str = "kubevirt-configs";
+/// Service account of the webhook, on the supervisor and on every remote.
+pub const WEBHOOK_ACCOUNT: &str = "kubevirt-operator-webhook";
+/// Service account of the controller on the supervisor.
+pub const CONTROLLER_ACCOUNT: &str = "kubevirt-operator-controller-manager";
+/// Service account of the controller on a remote.
+pub const REMOTE_CONTROLLER_ACCOUNT: &str = "kubevirt-operator-controller";
+
+/// The name of one of our service accounts in an audit log.
+pub fn user(account: &str) -> String {
+    format!("system:serviceaccount:{NAMESPACE}:{account}")
+}
+
+/// What a fleet should be.
+#[derive(Clone, Debug)]
+pub struct Blueprint {
+    /// Names of the remotes, which are also those of their KubevirtConfigs.
+    pub remotes: Vec<String>,
+    /// More environment for webhook and controller, such as `DEFAULT_KUBEVIRT_CONFIG`.
+    pub env: Vec<(String, String)>,
+    /// More `--set` pairs for the chart on the supervisor.
+    pub set: Vec<String>,
+    /// Told what has been done, in words for people.
+    pub say: fn(&str),
+}
+
+impl Blueprint {
+    /// A fleet with these remotes and nothing special.
+    pub fn of(remotes: &[&str]) -> Self {
+        let remotes = remotes.iter().map(|&name| name.to_owned()).collect();
+        Self { remotes, env: Vec::new(), set: Vec::new(), say: |_| {} }
+    }
+}
+
+/// A fleet, all of it running or not.
+#[derive(Debug)]
+pub struct Fleet {
+    processes: Arc<Processes>,
+    etcd: Etcd,
+    supervisor: Plane,
+    remotes: Vec<Plane>,
+    state: State,
+}
+
+impl Fleet {
+    /// Builds what has to be built, starts everything, and returns when all of it is ready.
+    ///
+    /// What runs already in that folder stays as it is, so that this also completes what an earlier, killed call began.
+    pub async fn up(processes: Processes, blueprint: Blueprint) -> Result<Self> {
+        let Blueprint { remotes, env, set, say } = blueprint;
+        let bins = workspace::build_workspace_bins().await?;
+        for tool in Tool::ALL {
+            binaries::locate(tool).await?;
+        }
+        if processes.all_running().is_empty() {
+            ports::forget_taken(processes.dir());
+        }
+        let mut fleet = Self::assemble(processes, State { remotes, bins, ..State::default() })?;
+        fleet.etcd.start().await?;
+        let definitions = furnish::remote_definitions().await?;
+        let remotes = fleet.remotes.iter().map(|remote| furnish::remote(remote, &definitions, say));
+        let release = furnish::release(&fleet, &set)?;
+        let (rendered, _) =
+            try_join!(furnish::supervisor(&fleet.supervisor, &release, say), try_join_all(remotes))?;
+        furnish::introduce(&fleet).await?;
+        fleet.state.take_env(&rendered, &env)?;
+        fleet.state.write(fleet.dir())?;
+
+        let sims = fleet.remotes.iter().map(|remote| Component::Sim(remote.name().to_owned()));
+        let rest: Vec<_> = sims.chain([Component::Webhook, Component::Controller]).collect();
+        try_join_all(rest.iter().map(|component| fleet.start(component))).await?;
+        say("webhook, controller and simulators are ready");
+        Ok(fleet)
+    }
+
+    /// The fleet that an earlier [`Fleet::up`] left in a folder, if there is one; running or not.
+    pub fn open(dir: &Path) -> Result<Option<Self>> {
+        let Some(state) = State::read(dir)? else { return Ok(None) };
+        Self::assemble(Processes::detached(dir)?, state).map(Some)
+    }
+
+    fn assemble(processes: Processes, state: State) -> Result<Self> {
+        let processes = Arc::new(processes);
+        let etcd = Etcd::new(&processes)?;
+        let supervisor = Plane::new(&processes, &etcd, SUPERVISOR)?;
+        let remotes = state.remotes.iter().map(|name| Plane::new(&processes, &etcd, name)).collect::<Result<_>>()?;
+        Ok(Self { processes, etcd, supervisor, remotes, state })
+    }
+
+    /// Stops everything that was started in this folder; data, keys and addresses stay.
+    pub async fn down(&self) -> Result<()> {
+        let planes = || self.remotes.iter().chain([&self.supervisor]);
+        let ours = planes().map(|plane| Component::Sim(plane.name().to_owned()));
+        let ours: Vec<_> = ours.chain([Component::Webhook, Component::Controller]).collect();
+        try_join_all(ours.iter().map(|component| self.stop(component, Stop::Gracefully))).await?;
+        try_join_all(planes().map(|plane| plane.stop(Stop::Gracefully))).await?;
+        self.etcd.stop(Stop::Gracefully).await?;
+        // What is left is of an earlier fleet in this folder, with other remotes.
+        let left = self.processes.names();
+        try_join_all(left.iter().map(|name| self.processes.stop(name, Stop::Gracefully))).await?;
+        Ok(())
+    }
+
+    /// The folder of everything; logs are in `logs/`.
+    pub fn dir(&self) -> &Path {
+        self.processes.dir()
+    }
+
+    /// The plane where Machines are applied.
+    pub fn supervisor(&self) -> &Plane {
+        &self.supervisor
+    }
+
+    /// The remotes, in the order of the blueprint.
+    pub fn remotes(&self) -> &[Plane] {
+        &self.remotes
+    }
+
+    /// The remote of a name.
+    pub fn remote(&self, name: &str) -> Result<&Plane> {
+        let absent = || Error::Absent { what: format!("remote {name}") };
+        self.remotes.iter().find(|plane| plane.name() == name).ok_or_else(absent)
+    }
+
+    /// The processes, for looking at their logs or for starting one more beside them.
+    pub fn processes(&self) -> &Arc<Processes> {
+        &self.processes
+    }
+
+    /// Path of one of the product's binaries.
+    pub fn binary(&self, name: &str) -> PathBuf {
+        self.state.bins.join(name)
+    }
+}

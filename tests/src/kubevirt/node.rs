@@ -1,0 +1,164 @@
+//! The node: kubelet and virt-handler. Boots a Scheduled VMI, reports its network, shuts it down, lets it crash. Pure.
+//! It looks at nothing but the VMI, so that it works under KubeVirt's own virt-controller as well.
+
+use super::conditions::Condition;
+use super::failures::Failure;
+use super::objects::{Object, deleting, list, text, uid};
+use super::pace::draw;
+use super::progress::Progress;
+use super::writes::Move;
+use k8s_openapi::jiff::Timestamp;
+use serde_json::{Value, json};
+
+const ACTOR: &str = "virt-handler";
+const NODES: u64 = 3;
+
+/// What the node does next with this VMI. Before Scheduled and after the end it is none of its business.
+pub(super) fn next(vmi: &Object, failures: &[Failure], now: Timestamp) -> Option<Move> {
+    let crash = failures.contains(&Failure::CrashLoop);
+    let (step, progress) = match (text(vmi, "/status/phase"), deleting(vmi)) {
+        ("Scheduled" | "Running", true) if failures.contains(&Failure::StuckTerminating) => return None,
+        ("Scheduled" | "Running", true) => ("shutdown", ended(vmi, "Succeeded", now)),
+        ("Scheduled" | "Running", false) if crash => ("crash", ended(vmi, "Failed", now)),
+        ("Scheduled", false) => ("boot", booted(vmi, now)),
+        _ => return None,
+    };
+    Some(progress.write(ACTOR)?.seeded(step, vmi))
+}
+
+/// The node that a VMI runs on, by its UID.
+pub(super) fn name_for(vmi: &Object) -> String {
+    format!("node-{}", 1 + draw(uid(vmi)) % NODES)
+}
+
+fn booted(vmi: &Object, now: Timestamp) -> Progress<'_> {
+    let node = match text(vmi, "/status/nodeName") {
+        "" => name_for(vmi),
+        scheduled => scheduled.to_owned(),
+    };
+    let not_shared = volume_that_cannot_move(vmi).map(|claim| {
+        format!("cannot migrate VMI: PVC {claim} is not shared, live migration requires that all PVCs must be shared (using ReadWriteMany access mode)")
+    });
+    let migratable = match &not_shared {
+        None => Condition::yes("LiveMigratable"),
+        Some(message) => Condition::no("LiveMigratable", "DisksNotLiveMigratable", message),
+    };
+    Progress::of(vmi, now)
+        .phase("Running")
+        .field("nodeName", json!(node))
+        .field("interfaces", json!(interfaces(vmi)))
+        .field("guestOSInfo", json!({"id": "linux", "name": "Simulated Linux", "prettyName": "Simulated Linux"}))
+        .with(&Condition::yes("Ready"))
+        .with(&Condition::yes("AgentConnected"))
+        .with(&migratable)
+}
+
+fn ended<'a>(vmi: &'a Object, phase: &str, now: Timestamp) -> Progress<'a> {
+    Progress::of(vmi, now)
+        .phase(phase)
+        .with(&Condition::no("Ready", "PodTerminating", "virt-launcher pod is terminating"))
+        .without("AgentConnected")
+}
+
+fn volume_that_cannot_move(vmi: &Object) -> Option<&str> {
+    let claims = list(vmi, "/status/volumeStatus").iter().filter_map(|v| v.get("persistentVolumeClaimInfo"));
+    let shared = |claim: &Value| claim["accessModes"].as_array().is_some_and(|m| m.contains(&json!("ReadWriteMany")));
+    claims.filter(|claim| !shared(claim)).find_map(|claim| claim["claimName"].as_str())
+}
+
+/// One entry for each NIC of the spec. Addresses come from the VMI's UID: another instance, another address.
+fn interfaces(vmi: &Object) -> Vec<Value> {
+    let nics = list(vmi, "/spec/domain/devices/interfaces").iter().enumerate();
+    nics.map(|(at, nic)| {
+        let name = nic["name"].as_str().unwrap_or_default();
+        let drawn = draw(&format!("{}/{name}", uid(vmi))).to_be_bytes();
+        let ip = format!("10.{}.{}.{}", drawn[0], drawn[1], 1 + drawn[2] % 254);
+        let made = || format!("52:54:00:{:02x}:{:02x}:{:02x}", drawn[3], drawn[4], drawn[5]);
+        let mac = nic["macAddress"].as_str().map_or_else(made, str::to_owned);
+        json!({
+            "name": name, "mac": mac, "ipAddress": ip, "ipAddresses": [ip], "interfaceName": format!("eth{at}"),
+            "infoSource": "domain, guest-agent", "queueCount": 1, "linkState": "up",
+        })
+    })
+    .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::writes::Verb;
+    use super::*;
+
+    fn vmi(phase: &str, deleted: bool) -> Object {
+        let mut value = json!({
+            "metadata": {"name": "web", "namespace": "a", "uid": "u1"},
+            "spec": {"domain": {"devices": {"interfaces": [{"name": "default"}, {"name": "lan", "macAddress": "02:00:00:00:00:07"}]}}},
+            "status": {"phase": phase},
+        });
+        if deleted {
+            value["metadata"]["deletionTimestamp"] = json!("2026-01-01T00:00:00Z");
+        }
+        serde_json::from_value(value).unwrap()
+    }
+
+    fn patch(vmi: &Object) -> Value {
+        match next(vmi, &[], Timestamp::UNIX_EPOCH).unwrap().write.verb {
+            Verb::Merge(patch) => patch,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn what_the_node_does_in_each_phase() {
+        use Failure::{CrashLoop, StuckTerminating, Unschedulable};
+        #[rustfmt::skip]
+        let cases = [
+            ("",           false, vec![],                 None),
+            ("Scheduling", false, vec![CrashLoop],        None),
+            ("Scheduled",  false, vec![],                 Some(("boot", "Running"))),
+            ("Scheduled",  false, vec![Unschedulable],    Some(("boot", "Running"))),
+            ("Scheduled",  false, vec![CrashLoop],        Some(("crash", "Failed"))),
+            ("Scheduled",  true,  vec![CrashLoop],        Some(("shutdown", "Succeeded"))),
+            ("Running",    false, vec![],                 None),
+            ("Running",    false, vec![CrashLoop],        Some(("crash", "Failed"))),
+            ("Running",    true,  vec![],                 Some(("shutdown", "Succeeded"))),
+            ("Running",    true,  vec![StuckTerminating], None),
+            ("Succeeded",  true,  vec![],                 None),
+            ("Failed",     false, vec![CrashLoop],        None),
+        ];
+        for (phase, deleted, failures, want) in cases {
+            let got = next(&vmi(phase, deleted), &failures, Timestamp::UNIX_EPOCH).map(|m| {
+                let Verb::Merge(patch) = m.write.verb else { panic!("not a merge") };
+                (m.step, patch["status"]["phase"].as_str().unwrap().to_owned())
+            });
+            assert_eq!(
+                got,
+                want.map(|(step, phase)| (step, phase.to_owned())),
+                "{phase} deleted={deleted} {failures:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_booted_instance_has_a_node_an_address_per_nic_and_the_mac_of_its_spec() {
+        let status = &patch(&vmi("Scheduled", false))["status"];
+        assert!(status["nodeName"].as_str().unwrap().starts_with("node-"));
+        let nics = status["interfaces"].as_array().unwrap();
+        assert_eq!(
+            (nics.len(), &nics[0]["name"], &nics[1]["mac"]),
+            (2, &json!("default"), &json!("02:00:00:00:00:07"))
+        );
+        assert_ne!(nics[0]["ipAddress"], nics[1]["ipAddress"]);
+        assert!(nics[0]["ipAddress"].as_str().unwrap().parse::<std::net::Ipv4Addr>().is_ok());
+    }
+
+    #[test]
+    fn only_shared_disks_can_migrate() {
+        let with = |mode: &str| {
+            let mut vmi = vmi("Scheduled", false);
+            vmi.data["status"]["volumeStatus"] = json!([{"name": "root", "persistentVolumeClaimInfo": {"claimName": "web-root", "accessModes": [mode]}}]);
+            let conditions = patch(&vmi)["status"]["conditions"].clone();
+            conditions.as_array().unwrap().iter().find(|c| c["type"] == "LiveMigratable").unwrap()["status"].clone()
+        };
+        assert_eq!((with("ReadWriteMany"), with("ReadWriteOnce")), (json!("True"), json!("False")));
+    }
+}

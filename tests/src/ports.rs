@@ -1,0 +1,57 @@
+//! Ports on 127.0.0.1, remembered by name in a folder so that whatever is stopped comes back under the same address.
+
+use std::fs;
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::Path;
+
+use crate::error::{Error, Result, io};
+
+/// Below the range from which Linux takes the ports of outgoing connections: while a plane is stopped, its port must not
+/// become the near end of somebody's connection.
+const RANGE: std::ops::Range<u16> = 20_000..32_768;
+
+/// The address of a name: the remembered one, or a free one that is remembered from now on.
+pub fn claim(dir: &Path, name: &str) -> Result<SocketAddr> {
+    let file = dir.join("ports").join(name);
+    if let Some(port) = fs::read_to_string(&file).ok().and_then(|text| text.trim().parse().ok()) {
+        return Ok(local(port));
+    }
+    let port = (0..1000).map(|_| random()).find(|port| is_free(*port)).ok_or_else(|| Error::Absent {
+        what: format!("free port between {} and {} for {name}", RANGE.start, RANGE.end),
+    })?;
+    fs::write(&file, format!("{port}\n")).map_err(io("cannot write", &file))?;
+    Ok(local(port))
+}
+
+/// An error that names the port if something listens there.
+pub fn require_free(address: SocketAddr, name: &str) -> Result<()> {
+    if is_free(address.port()) {
+        return Ok(());
+    }
+    Err(Error::PortTaken { name: name.to_owned(), port: address.port() })
+}
+
+/// Forgets the remembered ports that are taken. Only for a folder of which nothing runs.
+pub fn forget_taken(dir: &Path) {
+    for file in fs::read_dir(dir.join("ports")).into_iter().flatten().flatten() {
+        let port = fs::read_to_string(file.path()).ok().and_then(|text| text.trim().parse().ok());
+        if !port.is_some_and(is_free) {
+            let _ = fs::remove_file(file.path());
+        }
+    }
+}
+
+fn local(port: u16) -> SocketAddr {
+    (Ipv4Addr::LOCALHOST, port).into()
+}
+
+fn is_free(port: u16) -> bool {
+    TcpListener::bind(local(port)).is_ok()
+}
+
+/// Two test binaries that start at the same moment should not try the same ports.
+fn random() -> u16 {
+    let drawn = RandomState::new().build_hasher().finish() % u64::from(RANGE.end - RANGE.start);
+    RANGE.start + u16::try_from(drawn).expect("invariant: smaller than the range")
+}
