@@ -1,8 +1,9 @@
 //! Keys and certificates of one plane: an authority for serving and client certificates, one for the front proxy, and the
 //! key that signs service account tokens. Written once, so that tokens and kubeconfigs outlive a restart.
 
-use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::fs::{self, File};
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use rcgen::{
@@ -109,7 +110,14 @@ fn leaf(dir: &Path, name: &str, mut params: CertificateParams, issuer: &Issuer<'
 }
 
 fn write(dir: &Path, name: &str, text: &str) -> Result<()> {
-    let path = dir.join(name);
-    fs::write(&path, text).map_err(io("cannot write", &path))?;
-    fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).map_err(io("cannot protect", &path))
+    write_private(&dir.join(name), text)
+}
+
+/// Writes a file that only its owner may read. One that says the same already is not touched: somebody may be reading it.
+pub(crate) fn write_private(path: &Path, text: &str) -> Result<()> {
+    if fs::read_to_string(path).is_ok_and(|there| there == text) {
+        return Ok(());
+    }
+    let file = File::options().create(true).write(true).truncate(true).mode(0o600).open(path);
+    file.and_then(|mut file| file.write_all(text.as_bytes())).map_err(io("cannot write", path))
 }

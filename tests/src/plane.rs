@@ -22,7 +22,7 @@ use crate::audit::Audit;
 use crate::binaries::{self, Tool};
 use crate::error::{Error, Result, io, kube};
 use crate::etcd::Etcd;
-use crate::pki::Pki;
+use crate::pki::{Pki, write_private};
 use crate::ports;
 use crate::process::{Processes, Program, Stop};
 
@@ -54,9 +54,9 @@ impl Plane {
             processes: Arc::clone(processes),
             dir,
         };
-        write(&plane.kubeconfig(), &plane.certificate_kubeconfig("admin")?)?;
-        write(&plane.dir.join("kcm.kubeconfig"), &plane.certificate_kubeconfig("kcm")?)?;
-        write(&plane.dir.join("audit-policy.yaml"), flags::AUDIT_POLICY)?;
+        write_private(&plane.kubeconfig(), &plane.certificate_kubeconfig("admin")?)?;
+        write_private(&plane.dir.join("kcm.kubeconfig"), &plane.certificate_kubeconfig("kcm")?)?;
+        write_private(&plane.dir.join("audit-policy.yaml"), flags::AUDIT_POLICY)?;
         Ok(plane)
     }
 
@@ -196,8 +196,4 @@ impl Plane {
         kubeconfig::with_certificate(&self.name, &self.url(), &self.pki.read("ca.crt")?, user, &certificate, &key)
     }
 
-}
-
-fn write(path: &Path, text: &str) -> Result<()> {
-    fs::write(path, text).map_err(io("cannot write", path))
 }

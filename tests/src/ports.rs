@@ -55,3 +55,26 @@ fn random() -> u16 {
     let drawn = RandomState::new().build_hasher().finish() % u64::from(RANGE.end - RANGE.start);
     RANGE.start + u16::try_from(drawn).expect("invariant: smaller than the range")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_port_stays_the_same_until_it_is_forgotten_because_a_stranger_has_it() {
+        let dir = tempfile::tempdir().expect("folder");
+        fs::create_dir(dir.path().join("ports")).expect("folder");
+        let first = claim(dir.path(), "east").expect("a port");
+        assert_eq!(claim(dir.path(), "east").expect("a port"), first);
+        require_free(first, "east").expect("free");
+        forget_taken(dir.path());
+        assert_eq!(claim(dir.path(), "east").expect("a port"), first);
+
+        let stranger = TcpListener::bind(first).expect("free");
+        let text = require_free(first, "east").expect_err("taken").to_string();
+        assert!(text.starts_with(&format!("port {} of east is taken by another process", first.port())), "{text}");
+        forget_taken(dir.path());
+        assert_ne!(claim(dir.path(), "east").expect("a port"), first);
+        drop(stranger);
+    }
+}

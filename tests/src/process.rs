@@ -212,3 +212,21 @@ pub(crate) fn tail(log: &Path, lines: usize) -> String {
     let skipped = text.lines().count().saturating_sub(lines);
     text.lines().skip(skipped).collect::<Vec<_>>().join("\n")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_that_was_used_again_belongs_to_a_stranger() {
+        let dir = tempfile::tempdir().expect("folder");
+        let processes = Processes::detached(dir.path()).expect("folders");
+        let me = procfs::started(i32::try_from(std::process::id()).expect("fits")).expect("alive");
+        let write = |ticks: u64| fs::write(processes.pid_file("east"), format!("{} {ticks}\n", me.pid)).expect("written");
+        write(me.ticks);
+        assert_eq!(processes.running("east"), Some(me));
+        write(me.ticks + 1);
+        assert_eq!(processes.running("east"), None);
+        assert_eq!(processes.names(), ["east"]);
+    }
+}

@@ -99,8 +99,11 @@ pub fn decide(request: &Request<'_>, world: &World) -> Verdict {
 fn judge(request: &Request<'_>, object: &Object<'_>, old: Option<&Object<'_>>, world: &World) -> Verdict {
     let mut wrong = Vec::new();
     let mut admission = Admission::default();
-    let leaving = object.metadata.deletion_timestamp.is_some();
-    rules::check(object, &world.policy, &mut wrong);
+    // A request may claim any deletionTimestamp; what is stored says whether the Machine is being deleted.
+    let leaving = old.is_some_and(|old| old.metadata.deletion_timestamp.is_some());
+    if !leaving {
+        rules::check(object, &world.policy, &mut wrong);
+    }
     let placed = placement::place(request, object, old, world, &mut admission.warnings);
     let resolved = if leaving { None } else { resolve(object, old, world, &mut wrong, &mut admission.warnings) };
     match placed {
@@ -111,7 +114,9 @@ fn judge(request: &Request<'_>, object: &Object<'_>, old: Option<&Object<'_>>, w
         wrong.sort_by(|a, b| a.path.cmp(&b.path));
         return Verdict::Refuse(wrong);
     }
-    rules::warn(object, &mut admission.warnings);
+    if !leaving {
+        rules::warn(object, &mut admission.warnings);
+    }
     admission.changes = changes::wanted(object, admission.placement.as_ref(), resolved.as_deref(), leaving);
     Verdict::Admit(admission)
 }

@@ -1,9 +1,8 @@
 //! What is installed on the planes of a fleet, and how they come to know each other. Everything is applied server-side, so
 //! that doing it again changes nothing.
 
-use std::os::unix::fs::PermissionsExt;
+use std::fs;
 use std::panic::resume_unwind;
-use std::{fs, path::Path};
 
 use futures::future::try_join_all;
 use serde_json::{Value, json};
@@ -13,6 +12,7 @@ use super::{
 };
 use crate::error::{Result, io};
 use crate::install::{self, Render, apply, chart};
+use crate::pki::write_private;
 use crate::plane::Plane;
 use crate::remote_crds;
 
@@ -59,6 +59,8 @@ pub(super) async fn introduce(fleet: &Fleet) -> Result<()> {
     let objects = try_join_all(fleet.remotes.iter().map(config)).await?;
     let list = json!({ "apiVersion": "v1", "kind": "List", "items": objects.concat() });
     apply(&fleet.supervisor, &list.to_string()).await?;
+    let users = fleet.dir().join("users");
+    fs::create_dir_all(&users).map_err(io("cannot create", &users))?;
     for (name, account) in [("webhook", WEBHOOK_ACCOUNT), ("controller", CONTROLLER_ACCOUNT)] {
         let kubeconfig = fleet.supervisor.token_kubeconfig(NAMESPACE, account).await?;
         write_private(&fleet.user_kubeconfig(name), &kubeconfig)?;
@@ -86,12 +88,4 @@ async fn config(remote: &Plane) -> Result<Vec<Value>> {
             "spec": { "name": name, "kubeconfigSecretRef": secret },
         }),
     ])
-}
-
-fn write_private(path: &Path, text: &str) -> Result<()> {
-    if let Some(folder) = path.parent() {
-        fs::create_dir_all(folder).map_err(io("cannot create", folder))?;
-    }
-    fs::write(path, text).map_err(io("cannot write", path))?;
-    fs::set_permissions(path, fs::Permissions::from_mode(0o600)).map_err(io("cannot protect", path))
 }

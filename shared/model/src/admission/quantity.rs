@@ -1,6 +1,6 @@
 //! Kubernetes quantities of bytes: read, bounded, and written in one canonical form. Pure.
-
-use kube_quantity::ParsedQuantity;
+//!
+//! Our own, because the crate for it (kube_quantity 0.9) reads `1.5Gi` as 1Gi and `Gi` as 0.
 
 use super::review::Amount;
 
@@ -16,16 +16,52 @@ pub fn bytes(amount: &Amount<'_>) -> Result<u64, &'static str> {
     }
 }
 
-/// The number of bytes that a quantity such as `20Gi` stands for, rounded down.
+/// The number of bytes that a quantity such as `20Gi`, `1.5G` or `1e9` stands for, rounded up as Kubernetes does.
 pub fn parse(text: &str) -> Result<u64, &'static str> {
-    if text.len() > 32 {
-        return Err("must be a quantity such as \"20Gi\"");
-    }
+    const SHAPE: &str = "must be a quantity such as \"20Gi\"";
     if text.starts_with('-') {
         return Err("must not be negative");
     }
-    let parsed = ParsedQuantity::try_from(text).map_err(|_| "must be a quantity such as \"20Gi\"")?;
-    parsed.to_bytes_u64().ok_or("is out of range")
+    let text = text.strip_prefix('+').unwrap_or(text);
+    let number = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+    let (number, suffix) = text.split_at(number);
+    let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
+    if number.len() > 32 || (whole.is_empty() && fraction.is_empty()) || fraction.contains('.') {
+        return Err(SHAPE);
+    }
+    let (multiplier, divisor) = unit(suffix).ok_or(SHAPE)?;
+    let digits: u128 = format!("{whole}{fraction}").parse().map_err(|_| SHAPE)?;
+    let scale = u32::try_from(fraction.len()).ok().and_then(|places| 10_u128.checked_pow(places)?.checked_mul(divisor));
+    let bytes = digits.checked_mul(multiplier).zip(scale).map(|(scaled, scale)| scaled.div_ceil(scale));
+    bytes.and_then(|bytes| u64::try_from(bytes).ok()).ok_or("is out of range")
+}
+
+/// What a suffix multiplies and divides by.
+fn unit(suffix: &str) -> Option<(u128, u128)> {
+    let power = |base: u128, exponent| Some((base.checked_pow(exponent)?, 1));
+    match suffix {
+        "" => Some((1, 1)),
+        "n" => Some((1, 1_000_000_000)),
+        "u" => Some((1, 1_000_000)),
+        "m" => Some((1, 1000)),
+        "k" => power(1000, 1),
+        "M" => power(1000, 2),
+        "G" => power(1000, 3),
+        "T" => power(1000, 4),
+        "P" => power(1000, 5),
+        "E" => power(1000, 6),
+        "Ki" => power(1024, 1),
+        "Mi" => power(1024, 2),
+        "Gi" => power(1024, 3),
+        "Ti" => power(1024, 4),
+        "Pi" => power(1024, 5),
+        "Ei" => power(1024, 6),
+        _ => {
+            let exponent: i8 = suffix.strip_prefix(['e', 'E'])?.parse().ok()?;
+            let size = 10_u128.checked_pow(u32::from(exponent.unsigned_abs()))?;
+            Some(if exponent < 0 { (1, size) } else { (size, 1) })
+        }
+    }
 }
 
 /// The shortest whole number with a binary suffix: `17179869184` is `16Gi`.
@@ -44,7 +80,7 @@ mod tests {
         let cases = [
             ("20Gi", 21_474_836_480, "20Gi"), ("1024Mi", 1 << 30, "1Gi"), ("1.5Gi", 1_610_612_736, "1536Mi"),
             ("2G", 2_000_000_000, "1953125Ki"), ("17179869184", 17_179_869_184, "16Gi"), ("0", 0, "0"), ("1Ti", 1 << 40, "1Ti"),
-            ("1e3", 1000, "1000"), ("8Gi", 8_589_934_592, "8Gi"),
+            ("1e3", 1000, "1000"), ("1500m", 2, "2"), (".5Ki", 512, "512"), ("12e-1", 2, "2"), ("8Gi", 8_589_934_592, "8Gi"),
         ];
         for (text, want, canon) in cases {
             assert_eq!(parse(text), Ok(want), "{text}");
@@ -57,12 +93,14 @@ mod tests {
         #[rustfmt::skip]
         let cases = [
             ("2GB", "must be a quantity such as \"20Gi\""), ("", "must be a quantity such as \"20Gi\""), ("Gi", "must be a quantity such as \"20Gi\""),
-            ("-1Gi", "must not be negative"), ("twenty", "must be a quantity such as \"20Gi\""), ("1 Gi", "must be a quantity such as \"20Gi\""),
+            ("-1Gi", "must not be negative"), ("twenty", "must be a quantity such as \"20Gi\""), ("1.2.3", "must be a quantity such as \"20Gi\""), (".", "must be a quantity such as \"20Gi\""), ("1e", "must be a quantity such as \"20Gi\""), ("1 Gi", "must be a quantity such as \"20Gi\""),
         ];
         for (text, why) in cases {
             assert_eq!(parse(text), Err(why), "{text:?}");
         }
-        assert!(parse("99999999999Ei").is_err());
+        for huge in ["99999999999Ei", "16Ei", "1e99", "99999999999999999999999999999999"] {
+            assert!(parse(huge).is_err(), "{huge}");
+        }
         assert_eq!(bytes(&Amount::Number(-1)), Err("must not be negative"));
     }
 }

@@ -86,9 +86,6 @@ pub fn provider_changed(object: &Object<'_>) -> Violation {
 
 /// Warns of what is set and has no effect, a few fields a line: a warning is cut at 256 bytes.
 pub fn warn(object: &Object<'_>, warnings: &mut Vec<String>) {
-    if object.metadata.deletion_timestamp.is_some() {
-        return;
-    }
     let spec = &object.spec;
     let disks = spec.disks.as_deref().unwrap_or_default().iter().enumerate();
     let fields: Vec<String> = (spec.rest.iter().map(|key| format!("spec.{}", &**key)))

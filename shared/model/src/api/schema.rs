@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::Condition;
 
-/// One rule of a schema that keywords cannot express. The same sentence is what admission says.
+/// One rule of a schema that keywords cannot express. Admission checks the same in Rust, and says more (X55).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CelRule {
     /// What the rule speaks about: property names from the root with dots, `[]` for the items of a list.

@@ -4,6 +4,7 @@
 //! An allow-list: what is not known to be harmless is refused, by a sentence that names the field and the way out.
 //! Nothing of a credential is ever in an error or in Debug (T19).
 
+mod fields;
 mod pem;
 
 use std::fmt;
@@ -88,56 +89,20 @@ impl fmt::Display for Refused {
 
 impl std::error::Error for Refused {}
 
-const EXEC: &str = "runs a program inside the operator, so it is refused: put a token or a client certificate in the Secret instead";
-const FILE: &str = "names a file of the operator's pod, so it is refused: put the content inline, in the field ending in -data";
-const TOKEN_FILE: &str = "names a file of the operator's pod, so it is refused: put the token itself in user.token";
-const INSECURE: &str = "would let anyone pose as the cluster, so it is refused: set certificate-authority-data";
-const SERVER_NAME: &str = "is not supported: use a server address that its certificate names";
-const PROXY: &str = "is not supported: the operator connects directly";
-const IMPERSONATE: &str = "is not supported: give the operator credentials of its own";
-const BASIC: &str = "Kubernetes has no password authentication any more: use a token or a client certificate";
-const UNKNOWN: &str = "is not a field the operator knows, and it refuses what it does not know: remove it";
-
-/// Fields that change whom we trust, who we are, or what runs. Checked before anything else, so that the answer names them.
-const FORBIDDEN_CLUSTER: &[(&str, &str)] = &[
-    ("certificate-authority", FILE),
-    ("insecure-skip-tls-verify", INSECURE),
-    ("tls-server-name", SERVER_NAME),
-    ("proxy-url", PROXY),
-];
-const FORBIDDEN_USER: &[(&str, &str)] = &[
-    ("exec", EXEC),
-    ("auth-provider", EXEC),
-    ("tokenFile", TOKEN_FILE),
-    ("client-certificate", FILE),
-    ("client-key", FILE),
-    ("as", IMPERSONATE),
-    ("as-uid", IMPERSONATE),
-    ("as-groups", IMPERSONATE),
-    ("as-user-extra", IMPERSONATE),
-    ("username", BASIC),
-    ("password", BASIC),
-];
-const ALLOWED: &[&str] =
-    &["apiVersion", "kind", "preferences", "extensions", "clusters", "users", "contexts", "current-context"];
-const ALLOWED_CONTEXT: &[&str] = &["cluster", "user", "namespace", "extensions"];
-const ALLOWED_CLUSTER: &[&str] = &["server", "certificate-authority-data", "disable-compression", "extensions"];
-const ALLOWED_USER: &[&str] = &["token", "client-certificate-data", "client-key-data", "extensions"];
-
 /// Takes from the document what leads to its current context's cluster, or says what stands in the way.
 ///
 /// Guarantees: other contexts, clusters and users have no influence; memory and time are bounded by [`MAX_BYTES`].
 pub fn parse(document: &[u8]) -> Result<Remote, Refused> {
     let root = read(document)?;
-    allow(&root, "", &[], ALLOWED)?;
+    fields::allow(&root, "", &[], fields::ALLOWED)?;
     let current = text(&root, "", "current-context")?.ok_or_else(|| refuse("", "current-context", "is missing: set it"))?;
     let context = entry(&root, "contexts", "context", current, "current-context")?;
-    allow(context, "context.", &[], ALLOWED_CONTEXT)?;
+    fields::allow(context, "context.", &[], fields::ALLOWED_CONTEXT)?;
     let named = |key| text(context, "context.", key)?.ok_or_else(|| refuse("context.", key, "is missing: name one"));
     let cluster = entry(&root, "clusters", "cluster", named("cluster")?, "context.cluster")?;
     let user = entry(&root, "users", "user", named("user")?, "context.user")?;
-    allow(cluster, "cluster.", FORBIDDEN_CLUSTER, ALLOWED_CLUSTER)?;
-    allow(user, "user.", FORBIDDEN_USER, ALLOWED_USER)?;
+    fields::allow(cluster, "cluster.", fields::FORBIDDEN_CLUSTER, fields::ALLOWED_CLUSTER)?;
+    fields::allow(user, "user.", fields::FORBIDDEN_USER, fields::ALLOWED_USER)?;
     Ok(Remote { server: server(cluster)?, ca_pem: ca(cluster)?, auth: auth(user)? })
 }
 
@@ -224,30 +189,6 @@ fn entry<'d>(root: &'d Map<String, Value>, list: &str, inner: &str, name: &str, 
             let content = entry.get(inner).and_then(Value::as_object);
             content.ok_or_else(|| refuse("", inner, "of the current context is empty or no mapping: fill it in"))
         }
-    }
-}
-
-fn allow(map: &Map<String, Value>, path: &str, forbidden: &[(&str, &'static str)], allowed: &[&str]) -> Result<(), Refused> {
-    for (field, why) in forbidden {
-        if map.get(*field).is_some_and(is_set) {
-            return Err(refuse(path, field, why));
-        }
-    }
-    let known = |key: &str| allowed.contains(&key) || forbidden.iter().any(|(field, _)| *field == key);
-    match map.iter().find(|(key, value)| is_set(value) && !known(key)) {
-        Some((key, _)) => Err(refuse(path, key, UNKNOWN)),
-        None => Ok(()),
-    }
-}
-
-/// Tools write out fields that are not in use: `false`, `""` and the like change nothing.
-fn is_set(value: &Value) -> bool {
-    match value {
-        Value::Null | Value::Bool(false) => false,
-        Value::Bool(true) | Value::Number(_) => true,
-        Value::String(text) => !text.is_empty(),
-        Value::Array(items) => !items.is_empty(),
-        Value::Object(fields) => !fields.is_empty(),
     }
 }
 
