@@ -126,7 +126,10 @@ async fn keep(mut keeper: Keeper, published: watch::Sender<bool>) {
             Some(fault) => {
                 let said = fault.to_string();
                 if said != last {
-                    tracing::warn!(error = &fault as &dyn std::error::Error, "webhook certificate not in order, trying again");
+                    tracing::warn!(
+                        error = &fault as &dyn std::error::Error,
+                        "webhook certificate not in order, trying again"
+                    );
                 }
                 last = said;
                 tokio::time::sleep(pause).await;

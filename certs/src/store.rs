@@ -114,7 +114,8 @@ mod tests {
     fn contents_that_are_no_ca() {
         let now = OffsetDateTime::from_unix_timestamp(1_800_000_000).unwrap();
         let (one, two) = (Ca::new(now).unwrap(), Ca::new(now).unwrap());
-        let (cert, key, other_key) = (one.cert_pem().as_bytes(), one.key_pem().into_bytes(), two.key_pem().into_bytes());
+        let (cert, key, other_key) =
+            (one.cert_pem().as_bytes(), one.key_pem().into_bytes(), two.key_pem().into_bytes());
         let leaf = rcgen::generate_simple_self_signed(["x".to_owned()]).unwrap();
         let (leaf_cert, leaf_key) = (leaf.cert.pem().into_bytes(), leaf.signing_key.serialize_pem().into_bytes());
         let junk = vec![b'x'; 1024 * 1024];

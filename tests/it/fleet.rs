@@ -59,29 +59,3 @@ async fn a_fleet_is_found_again_in_its_folder_and_its_parts_come_back() {
     let error = again.component("nort").expect_err("no such component").to_string();
     assert_eq!(error, "there is no component nort; there are etcd, supervisor, north, north-sim, webhook, controller");
 }
-
-#[tokio::test]
-#[ignore = "ad hoc"]
-async fn adhoc() {
-    let dir = std::path::Path::new("/tmp/stub/demo");
-    std::fs::create_dir_all(dir).expect("dir");
-    let mut blueprint = Blueprint::of(&["east"]);
-    blueprint.say = |text| eprintln!("{text}");
-    blueprint.env = vec![("DEFAULT_KUBEVIRT_CONFIG".into(), "east".into())];
-    let begun = std::time::Instant::now();
-    let fleet = Fleet::up(Processes::detached(dir).expect("p"), blueprint.clone()).await.unwrap_or_else(|error| panic!("{error}"));
-    eprintln!("up {:?}", begun.elapsed());
-    for component in fleet.components() {
-        eprintln!("{component} {:?}", fleet.is_running(&component));
-    }
-    if std::env::var("DOWN").is_ok() {
-        for how in [Stop::Gracefully] {
-            let begun = std::time::Instant::now();
-            fleet.remote("east").expect("east").stop(how).await.expect("stop");
-            eprintln!("stop east {how:?} {:?}", begun.elapsed());
-        }
-        let begun = std::time::Instant::now();
-        fleet.down().await.unwrap_or_else(|error| panic!("{error}"));
-        eprintln!("down {:?}", begun.elapsed());
-    }
-}

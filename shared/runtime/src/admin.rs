@@ -24,9 +24,8 @@ pub async fn metrics(bind: Bind, registry: Arc<Registry>) -> io::Result<Option<S
 
 /// Serves `/healthz` (200 while the process runs) and `/readyz` (200, or 500 with what is not ready, one per line).
 pub async fn health(bind: Bind, ready: Ready) -> io::Result<Option<SocketAddr>> {
-    let routes = Router::new()
-        .route("/healthz", get(async || "ok\n"))
-        .route("/readyz", get(async move || readiness(&ready)));
+    let routes =
+        Router::new().route("/healthz", get(async || "ok\n")).route("/readyz", get(async move || readiness(&ready)));
     serve(bind, routes).await
 }
 

@@ -36,7 +36,10 @@ async fn t4_a_remote_config_takes_nothing_from_around_it() {
     assert!(!config.accept_invalid_certs && !config.default_retry && config.reset_reader_on_write);
     assert_eq!(config.root_cert.as_ref().map(Vec::len), Some(1));
     assert_eq!(config.root_cert_file, None);
-    assert_eq!((config.connect_timeout, config.read_timeout), (Some(Duration::from_secs(5)), Some(Duration::from_secs(300))));
+    assert_eq!(
+        (config.connect_timeout, config.read_timeout),
+        (Some(Duration::from_secs(5)), Some(Duration::from_secs(300)))
+    );
     let auth = &config.auth_info;
     assert!(auth.token.is_some() && auth.exec.is_none() && auth.token_file.is_none() && auth.impersonate.is_none());
     assert!(remote(&accepted("token: abc"), Deadlines::default()).is_ok());

@@ -121,7 +121,12 @@ mod tests {
     fn c33_the_seeds_line() {
         let lines = Lines { format: LogFormat::Json, out: || Shared };
         tracing::subscriber::with_default(Registry::default().with(lines), || {
-            let span = tracing::info_span!("reconcile", controller = "Machine", machine = "test-vm", phase = tracing::field::Empty);
+            let span = tracing::info_span!(
+                "reconcile",
+                controller = "Machine",
+                machine = "test-vm",
+                phase = tracing::field::Empty
+            );
             span.record("phase", "Creating");
             let _in = span.entered();
             let _inner = tracing::info_span!("step", machine = "inner").entered();

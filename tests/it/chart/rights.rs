@@ -73,10 +73,11 @@ fn x30_rights_on_the_supervisor_are_exactly_these() {
 fn x30_rights_on_a_remote_are_exactly_these() {
     let release = Rendered::with(&["mode=remote"]);
     assert_eq!(rights(&release), table(&[
-        "kubevirt-operator-controller | cluster | /namespaces                         | get,create,patch",
+        "kubevirt-operator-controller | cluster | /namespaces                         | get,create",
         "kubevirt-operator-controller | cluster | /persistentvolumeclaims             | get,list,watch,create,patch,delete",
         "kubevirt-operator-controller | cluster | kubevirt.io/virtualmachines         | get,list,watch,create,patch,delete",
         "kubevirt-operator-controller | cluster | kubevirt.io/virtualmachineinstances | get,list,watch",
+        "kubevirt-operator-controller | cluster | storage.k8s.io/storageclasses       | list,watch",
         "kubevirt-operator-webhook    | cluster | /namespaces                         | get",
         "kubevirt-operator-webhook    | cluster | kubevirt.io/virtualmachines         | get,list,watch",
         "kubevirt-operator-webhook    | cluster | storage.k8s.io/storageclasses       | get,list,watch",

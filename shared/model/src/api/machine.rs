@@ -47,7 +47,7 @@ optional! {
         printcolumn(name = "Phase", type_ = "string", json_path = ".status.phase"),
         printcolumn(name = "Ready", type_ = "string", json_path = r#".status.conditions[?(@.type=="Ready")].status"#),
         printcolumn(name = "Cluster", type_ = "string", json_path = r".metadata.annotations.vitistack\.io/kubevirt-config"),
-        printcolumn(name = "Template", type_ = "string", json_path = ".spec.template"),
+        printcolumn(name = "Template", type_ = "string", json_path = ".status.resolved.template"),
         printcolumn(name = "IP", type_ = "string", json_path = ".status.ipAddresses[0]"),
         printcolumn(name = "Node", type_ = "string", json_path = ".status.nodeName", priority = 1),
         printcolumn(name = "VM", type_ = "string", json_path = ".status.vmName", priority = 1),

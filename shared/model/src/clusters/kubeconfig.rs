@@ -77,9 +77,14 @@ pub enum Refused {
 impl fmt::Display for Refused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Refused::TooLarge(bytes) => write!(f, "kubeconfig has {bytes} bytes, at most {MAX_BYTES} are read: keep only the one context"),
+            Refused::TooLarge(bytes) => {
+                write!(f, "kubeconfig has {bytes} bytes, at most {MAX_BYTES} are read: keep only the one context")
+            }
             Refused::NotYaml(Some((line, column))) => {
-                write!(f, "kubeconfig is not plain YAML (line {line}, column {column}): keys must be unique, and anchors and aliases are not read")
+                write!(
+                    f,
+                    "kubeconfig is not plain YAML (line {line}, column {column}): keys must be unique, and anchors and aliases are not read"
+                )
             }
             Refused::NotYaml(None) => f.write_str("kubeconfig is not one YAML document"),
             Refused::Field { field, why } => write!(f, "kubeconfig field {field}: {why}"),
@@ -95,7 +100,8 @@ impl std::error::Error for Refused {}
 pub fn parse(document: &[u8]) -> Result<Remote, Refused> {
     let root = read(document)?;
     fields::allow(&root, "", &[], fields::ALLOWED)?;
-    let current = text(&root, "", "current-context")?.ok_or_else(|| refuse("", "current-context", "is missing: set it"))?;
+    let current =
+        text(&root, "", "current-context")?.ok_or_else(|| refuse("", "current-context", "is missing: set it"))?;
     let context = entry(&root, "contexts", "context", current, "current-context")?;
     fields::allow(context, "context.", &[], fields::ALLOWED_CONTEXT)?;
     let named = |key| text(context, "context.", key)?.ok_or_else(|| refuse("context.", key, "is missing: name one"));
@@ -123,7 +129,8 @@ fn read(document: &[u8]) -> Result<Map<String, Value>, Refused> {
 
 fn server(cluster: &Map<String, Value>) -> Result<String, Refused> {
     let wrong = |why| refuse("cluster.", "server", why);
-    let url = text(cluster, "cluster.", "server")?.ok_or_else(|| wrong("is missing: set the API server's https address"))?;
+    let url =
+        text(cluster, "cluster.", "server")?.ok_or_else(|| wrong("is missing: set the API server's https address"))?;
     let Some(rest) = url.strip_prefix("https://") else {
         return Err(wrong("must begin with https://, because anything else sends credentials in the clear"));
     };
@@ -148,8 +155,9 @@ fn server(cluster: &Map<String, Value>) -> Result<String, Refused> {
 
 fn ca(cluster: &Map<String, Value>) -> Result<Vec<u8>, Refused> {
     const FIELD: &str = "certificate-authority-data";
-    let pem = data(cluster, "cluster.", FIELD)?
-        .ok_or_else(|| refuse("cluster.", FIELD, "is missing: without it the cluster cannot be told from an impostor"))?;
+    let pem = data(cluster, "cluster.", FIELD)?.ok_or_else(|| {
+        refuse("cluster.", FIELD, "is missing: without it the cluster cannot be told from an impostor")
+    })?;
     if pem::is_certificates(&pem) { Ok(pem) } else { Err(refuse("cluster.", FIELD, pem::NOT_CERTIFICATES)) }
 }
 
@@ -158,8 +166,12 @@ fn auth(user: &Map<String, Value>) -> Result<Auth, Refused> {
     const KEY: &str = "client-key-data";
     let token = text(user, "user.", "token")?;
     match (token, data(user, "user.", CERT)?, data(user, "user.", KEY)?) {
-        (Some(token), None, None) if token.chars().all(|c| c.is_ascii_graphic()) => Ok(Auth::Token(Secret(token.to_owned()))),
-        (Some(_), None, None) => Err(refuse("user.", "token", "holds blanks, line ends or other characters no token has: paste it again")),
+        (Some(token), None, None) if token.chars().all(|c| c.is_ascii_graphic()) => {
+            Ok(Auth::Token(Secret(token.to_owned())))
+        }
+        (Some(_), None, None) => {
+            Err(refuse("user.", "token", "holds blanks, line ends or other characters no token has: paste it again"))
+        }
         (None, Some(cert_pem), Some(key)) => {
             if !pem::is_certificates(&cert_pem) {
                 return Err(refuse("user.", CERT, pem::NOT_CERTIFICATES));
@@ -170,12 +182,20 @@ fn auth(user: &Map<String, Value>) -> Result<Auth, Refused> {
         (Some(_), ..) => Err(refuse("user.", "token", "stands beside a client certificate: keep one of them")),
         (None, Some(_), None) => Err(refuse("user.", KEY, "is missing: a client certificate needs its key")),
         (None, None, Some(_)) => Err(refuse("user.", CERT, "is missing: a client key needs its certificate")),
-        (None, None, None) => Err(refuse("user.", "token", "is missing: set it, or client-certificate-data and client-key-data")),
+        (None, None, None) => {
+            Err(refuse("user.", "token", "is missing: set it, or client-certificate-data and client-key-data"))
+        }
     }
 }
 
 /// The one entry of a named list; `from` is the field that holds the name.
-fn entry<'d>(root: &'d Map<String, Value>, list: &str, inner: &str, name: &str, from: &str) -> Result<&'d Map<String, Value>, Refused> {
+fn entry<'d>(
+    root: &'d Map<String, Value>,
+    list: &str,
+    inner: &str,
+    name: &str,
+    from: &str,
+) -> Result<&'d Map<String, Value>, Refused> {
     let entries = match root.get(list) {
         Some(Value::Array(entries)) => entries.as_slice(),
         None | Some(Value::Null) => &[],
@@ -183,7 +203,9 @@ fn entry<'d>(root: &'d Map<String, Value>, list: &str, inner: &str, name: &str, 
     };
     let mut named = entries.iter().filter(|entry| entry.get("name").and_then(Value::as_str) == Some(name));
     match (named.next(), named.next()) {
-        (None, _) => Err(refuse("", from, "names an entry that is not in the document: correct the name or add the entry")),
+        (None, _) => {
+            Err(refuse("", from, "names an entry that is not in the document: correct the name or add the entry"))
+        }
         (Some(_), Some(_)) => Err(refuse("", list, "has two entries of the name in use: remove one")),
         (Some(entry), None) => {
             let content = entry.get(inner).and_then(Value::as_object);
@@ -204,7 +226,10 @@ fn data(map: &Map<String, Value>, path: &str, key: &str) -> Result<Option<Vec<u8
     let Some(text) = text(map, path, key)? else { return Ok(None) };
     // Block scalars and wrapped lines are usual.
     let packed: String = text.split_ascii_whitespace().collect();
-    BASE64.decode(packed).map(Some).map_err(|_| refuse(path, key, "is not base64: encode the PEM text, as `base64 -w0` does"))
+    BASE64
+        .decode(packed)
+        .map(Some)
+        .map_err(|_| refuse(path, key, "is not base64: encode the PEM text, as `base64 -w0` does"))
 }
 
 fn refuse(path: &str, field: &str, why: &'static str) -> Refused {

@@ -1,11 +1,13 @@
 //! What a Machine shows of itself. Pure: computed from what was seen, never accumulated. C10, C21, C26, C51 to C53, X18, X19,
 //! X71, X75; regressions KVO14, KVO15, KVO16, KVO18.
 
+use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use super::{Admitted, Failure, Intent, Leaving, Observed, Remote, cleanup, storage};
 use crate::api;
-use crate::api::machine::status::{DiskStatus, InterfaceStatus};
+use crate::admission::sizing::{Sizing, Source};
+use crate::api::machine::status::{DiskStatus, InterfaceStatus, Resolved, ResolvedDisk};
 use crate::api::{AssignedConfig, MachineStatus};
 use crate::reason::{Condition, Reason};
 
@@ -111,9 +113,38 @@ fn mirror(next: &mut MachineStatus, admitted: &Admitted, seen: &Observed) {
     next.kubevirt_config_ref = admitted.identity.cluster_id.as_ref().map(|id| AssignedConfig { name: Some(admitted.cluster.0.clone()), cluster_id: Some(id.clone()) });
     let sizing = &admitted.sizing;
     next.cpus = Some(sizing.cores * sizing.threads * sizing.sockets);
+    next.resolved = Some(resolved(sizing));
     next.disks = (sizing.disks.iter())
         .map(|disk| DiskStatus { name: Some(disk.name.clone()), pvc_name: Some(storage::claim_name(&admitted.identity, &disk.name)), ..DiskStatus::default() })
         .collect();
+}
+
+/// The sizing for people: the annotation, readable in `kubectl describe`.
+fn resolved(sizing: &Sizing) -> Resolved {
+    let whole = |count: i64| i32::try_from(count).ok();
+    let quantity = |text: &str| Some(Quantity(text.to_owned()));
+    let source = match (sizing.source, &sizing.template) {
+        (Source::BuiltIn, Some(name)) => format!("template {name}"),
+        (Source::MachineClass, Some(name)) => format!("class {name}"),
+        _ => "spec".to_owned(),
+    };
+    let disks = sizing.disks.iter().map(|disk| ResolvedDisk {
+        name: Some(disk.name.clone()),
+        size: quantity(&disk.size),
+        storage_class: disk.storage_class.clone(),
+        access_mode: Some(disk.access_mode.clone()),
+        volume_mode: disk.volume_mode.clone(),
+        boot: disk.boot.then_some(true),
+    });
+    Resolved {
+        source: Some(source),
+        template: sizing.template.clone(),
+        cores: whole(sizing.cores),
+        threads: whole(sizing.threads),
+        sockets: whole(sizing.sockets),
+        memory: quantity(&sizing.memory),
+        disks: disks.collect(),
+    }
 }
 
 fn phase(seen: &Observed, storage: &Said, machine: &Said, failure: Option<&Failure>) -> (&'static str, Said) {

@@ -67,7 +67,10 @@ pub fn parse_from<A: Parser>(args: Vec<OsString>, file: Option<(&Path, &str)>) -
         match (culprit, file, error.get(ContextKind::InvalidValue)) {
             (Some((arg, _)), Some((path, _)), Some(ContextValue::String(value))) => {
                 let reason = std::error::Error::source(&error).map(|e| format!(": {e}")).unwrap_or_default();
-                usage(&command, format!("{}: {}: invalid value {value:?}{reason}{}", path.display(), env(arg), allowed(arg)))
+                usage(
+                    &command,
+                    format!("{}: {}: invalid value {value:?}{reason}{}", path.display(), env(arg), allowed(arg)),
+                )
             }
             _ => error,
         }

@@ -141,13 +141,15 @@ mod tests {
 
     #[test]
     fn text_stays_on_one_line() {
-        let seen = fields(&[("message", json!("a\nb\u{1b}[31m")), ("x", json!("c d")), ("y", json!("e\nf")), ("n", json!(3))]);
+        let seen =
+            fields(&[("message", json!("a\nb\u{1b}[31m")), ("x", json!("c d")), ("y", json!("e\nf")), ("n", json!(3))]);
         assert_eq!(text("T", Level::WARN, &seen), "T WARN  a\\nb\\u{1b}[31m x=\"c d\" y=\"e\\nf\" n=3\n");
     }
 
     #[test]
     fn json_keeps_our_own_keys_ours() {
-        let seen = fields(&[("level", json!("forged")), ("message", json!("m\n")), ("ok", json!(true)), ("ok", json!(false))]);
+        let seen =
+            fields(&[("level", json!("forged")), ("message", json!("m\n")), ("ok", json!(true)), ("ok", json!(false))]);
         let want = "{\"timestamp\":\"T\",\"level\":\"error\",\"ok\":false,\"message\":\"m\\n\",\"target\":\"t\"}\n";
         assert_eq!(json("T", Level::ERROR, "t", &seen), want);
     }

@@ -4,8 +4,10 @@ use serde_json::{Map, Value};
 
 use super::{Refused, refuse};
 
-const EXEC: &str = "runs a program inside the operator, so it is refused: put a token or a client certificate in the Secret instead";
-const FILE: &str = "names a file of the operator's pod, so it is refused: put the content inline, in the field ending in -data";
+const EXEC: &str =
+    "runs a program inside the operator, so it is refused: put a token or a client certificate in the Secret instead";
+const FILE: &str =
+    "names a file of the operator's pod, so it is refused: put the content inline, in the field ending in -data";
 const TOKEN_FILE: &str = "names a file of the operator's pod, so it is refused: put the token itself in user.token";
 const INSECURE: &str = "would let anyone pose as the cluster, so it is refused: set certificate-authority-data";
 const SERVER_NAME: &str = "is not supported: use a server address that its certificate names";
@@ -41,12 +43,18 @@ pub(super) const ALLOWED: &[&str] =
 /// Fields of the context.
 pub(super) const ALLOWED_CONTEXT: &[&str] = &["cluster", "user", "namespace", "extensions"];
 /// Fields of the cluster.
-pub(super) const ALLOWED_CLUSTER: &[&str] = &["server", "certificate-authority-data", "disable-compression", "extensions"];
+pub(super) const ALLOWED_CLUSTER: &[&str] =
+    &["server", "certificate-authority-data", "disable-compression", "extensions"];
 /// Fields of the user.
 pub(super) const ALLOWED_USER: &[&str] = &["token", "client-certificate-data", "client-key-data", "extensions"];
 
 /// Only allowed fields are set; those of the first list are named first, each with its reason.
-pub(super) fn allow(map: &Map<String, Value>, path: &str, forbidden: &[(&str, &'static str)], allowed: &[&str]) -> Result<(), Refused> {
+pub(super) fn allow(
+    map: &Map<String, Value>,
+    path: &str,
+    forbidden: &[(&str, &'static str)],
+    allowed: &[&str],
+) -> Result<(), Refused> {
     for (field, why) in forbidden {
         if map.get(*field).is_some_and(is_set) {
             return Err(refuse(path, field, why));

@@ -44,7 +44,10 @@ fn said(document: &Value) -> String {
 fn refuses(cases: &[(&str, Value, &str)]) {
     for (pointer, value, want) in cases {
         let said = said(&with(pointer, value.clone()));
-        assert!(said.starts_with("kubeconfig field ") && said.contains(want), "{pointer}\n wants {want}\n said  {said}");
+        assert!(
+            said.starts_with("kubeconfig field ") && said.contains(want),
+            "{pointer}\n wants {want}\n said  {said}"
+        );
         assert!(!said.contains("canary"), "{said}");
     }
 }
