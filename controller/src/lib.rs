@@ -73,21 +73,22 @@ async fn work(args: Args, metrics: metrics::Metrics, synced: runtime::ready::Lat
     let of_configs = triggers::Configs { client: client.clone(), namespace, clusters, configs: ctx.configs.clone(), machines: machines.clone(), touch };
     tokio::spawn(of_configs.follow(links, configs_changed));
     let queue = triggers::queue(Api::all(client), writer, touched, shutdown);
-    let ready = machines.clone();
-    tokio::spawn(async move {
-        if ready.wait_until_ready().await.is_ok() {
+    let listed = machines.clone();
+    let open_when_listed = async {
+        if listed.wait_until_ready().await.is_ok() {
             synced.open();
-            tracing::info!(machines = ready.len(), "watching Machines");
+            tracing::info!(machines = listed.len(), "watching Machines");
+        }
+    };
+    let limits = Config::default().concurrency(args.max_concurrent_reconciles);
+    let reconciling = applier(|machine, ctx| Box::pin(reconcile(machine, ctx)), on_fault, ctx, machines, queue, limits);
+    let reconciling = reconciling.for_each(|ended| async {
+        if let Err(why) = ended {
+            tracing::debug!(error = runtime::clusters::said(&why), "a reconciliation ended with an error");
         }
     });
-    let limits = Config::default().concurrency(args.max_concurrent_reconciles);
-    applier(|machine, ctx| Box::pin(reconcile(machine, ctx)), on_fault, ctx, machines, queue, limits)
-        .for_each(|ended| async {
-            if let Err(why) = ended {
-                tracing::debug!(error = runtime::clusters::said(&why), "a reconciliation ended with an error");
-            }
-        })
-        .await;
+    // A latch that is dropped closes again, so this one lives as long as the work.
+    futures::join!(reconciling, open_when_listed);
     Ok(())
 }
 

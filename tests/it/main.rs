@@ -2,5 +2,7 @@
 
 mod chart;
 mod fleet;
+mod hygiene;
+mod machines;
 mod planes;
 mod simulator;

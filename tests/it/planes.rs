@@ -72,7 +72,8 @@ async fn a_namespace_that_is_deleted_goes_away_with_all_it_holds() {
     create(&Api::<ConfigMap>::namespaced(client.clone(), "short-lived"), json!({ "metadata": { "name": "a" } })).await;
     let namespaces: Api<Namespace> = Api::all(client);
     namespaces.delete("short-lived", &DeleteParams::default()).await.expect("deleted");
-    eventually("the namespace stayed", async || namespaces.get_opt("short-lived").await.expect("answer").is_none()).await;
+    eventually("the namespace stayed", async || namespaces.get_opt("short-lived").await.expect("answer").is_none())
+        .await;
 }
 
 #[tokio::test]

@@ -222,7 +222,8 @@ mod tests {
 
     #[test]
     fn a_path_stands_for_a_resource_where_there_is_none() {
-        let line = r#"{"stage":"ResponseComplete","requestURI":"/readyz?verbose","verb":"get","user":{"username":"admin"}}"#;
+        let line =
+            r#"{"stage":"ResponseComplete","requestURI":"/readyz?verbose","verb":"get","user":{"username":"admin"}}"#;
         assert_eq!(parse(line).expect("parses").full_resource(), "/readyz");
     }
 }

@@ -80,12 +80,9 @@ impl Tool {
                 "k8s.io/kubernetes/cmd/kube-apiserver",
                 "6 minutes",
             ),
-            Tool::Kcm => kubernetes(
-                "kube-controller-manager",
-                None,
-                "k8s.io/kubernetes/cmd/kube-controller-manager",
-                "1 minute",
-            ),
+            Tool::Kcm => {
+                kubernetes("kube-controller-manager", None, "k8s.io/kubernetes/cmd/kube-controller-manager", "1 minute")
+            }
             Tool::Kubectl => Recipe {
                 version_args: &["version", "--client"],
                 minimum: (1, 31),

@@ -90,8 +90,7 @@ impl Fleet {
         let definitions = furnish::remote_definitions().await?;
         let remotes = fleet.remotes.iter().map(|remote| furnish::remote(remote, &definitions, say));
         let release = furnish::release(&fleet, &set)?;
-        let (rendered, _) =
-            try_join!(furnish::supervisor(&fleet.supervisor, &release, say), try_join_all(remotes))?;
+        let (rendered, _) = try_join!(furnish::supervisor(&fleet.supervisor, &release, say), try_join_all(remotes))?;
         furnish::introduce(&fleet).await?;
         fleet.state.take_env(&rendered, &env)?;
         fleet.state.write(fleet.dir())?;

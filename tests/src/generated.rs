@@ -1,6 +1,7 @@
 //! The files of the repository that are written from code: `cargo gen` writes them, `cargo gen --check` and the test
 //! below name those that drifted. Rendering is pure; only [`write`] and [`drifted`] touch files.
 
+mod reasons;
 mod reference;
 mod yaml;
 
@@ -28,6 +29,7 @@ pub fn files() -> Vec<File> {
         .map(|crd| File { path: format!("{CRDS}/{}.vitistack.io.yaml", crd.spec.names.plural), text: yaml::crd(crd) })
         .collect();
     files.push(File { path: "docs/api.md".to_owned(), text: reference::page(&crds) });
+    files.push(File { path: "docs/reasons.md".to_owned(), text: reasons::page() });
     files
 }
 

@@ -24,7 +24,8 @@ const SERVED_WITHIN: Duration = Duration::from_secs(60);
 ///
 /// Answers with what kubectl printed, warnings of the API server included.
 pub async fn apply(plane: &Plane, manifests: &str) -> Result<String> {
-    let (definitions, others): (Vec<&str>, Vec<&str>) = documents(manifests).partition(|document| is_definition(document));
+    let (definitions, others): (Vec<&str>, Vec<&str>) =
+        documents(manifests).partition(|document| is_definition(document));
     let mut printed = String::new();
     for group in [&definitions, &others] {
         if group.is_empty() {
@@ -50,7 +51,9 @@ async fn until_served(plane: &Plane, applied: &str) -> Result<()> {
             match timeout(SERVED_WITHIN, established).await {
                 Ok(Ok(_)) => Ok(()),
                 Ok(Err(error)) => Err(Error::Absent { what: format!("word about definition {name}: {error}") }),
-                Err(_) => Err(Error::Absent { what: format!("definition {name} on {} after {SERVED_WITHIN:?}", plane.name()) }),
+                Err(_) => Err(Error::Absent {
+                    what: format!("definition {name} on {} after {SERVED_WITHIN:?}", plane.name()),
+                }),
             }
         }
     });

@@ -68,7 +68,8 @@ pub fn keep(dir: &Path) -> io::Result<()> {
 
 /// A binary that cargo put into the same target folder as the running test, benchmark or demo.
 pub fn beside_this_executable(name: &str) -> Result<PathBuf> {
-    let exe = env::current_exe().map_err(io_error("cannot find the running executable in", Path::new("/proc/self/exe")))?;
+    let exe =
+        env::current_exe().map_err(io_error("cannot find the running executable in", Path::new("/proc/self/exe")))?;
     let folders = exe.ancestors().skip(1).take(2);
     folders.map(|folder| folder.join(name)).find(|path| path.is_file()).ok_or_else(|| Error::Absent {
         what: format!("{name} beside {}: run `cargo build --workspace --bins`", exe.display()),

@@ -195,5 +195,4 @@ impl Plane {
         let (certificate, key) = (self.pki.read(&format!("{user}.crt"))?, self.pki.read(&format!("{user}.key"))?);
         kubeconfig::with_certificate(&self.name, &self.url(), &self.pki.read("ca.crt")?, user, &certificate, &key)
     }
-
 }

@@ -208,7 +208,8 @@ pub(crate) fn send(process: Started, signal: Signal) -> io::Result<()> {
 
 /// The last lines of a file, or why it cannot be read.
 pub(crate) fn tail(log: &Path, lines: usize) -> String {
-    let text = fs::read(log).map_or_else(|error| error.to_string(), |bytes| String::from_utf8_lossy(&bytes).into_owned());
+    let text =
+        fs::read(log).map_or_else(|error| error.to_string(), |bytes| String::from_utf8_lossy(&bytes).into_owned());
     let skipped = text.lines().count().saturating_sub(lines);
     text.lines().skip(skipped).collect::<Vec<_>>().join("\n")
 }
@@ -222,7 +223,8 @@ mod tests {
         let dir = tempfile::tempdir().expect("folder");
         let processes = Processes::detached(dir.path()).expect("folders");
         let me = procfs::started(i32::try_from(std::process::id()).expect("fits")).expect("alive");
-        let write = |ticks: u64| fs::write(processes.pid_file("east"), format!("{} {ticks}\n", me.pid)).expect("written");
+        let write =
+            |ticks: u64| fs::write(processes.pid_file("east"), format!("{} {ticks}\n", me.pid)).expect("written");
         write(me.ticks);
         assert_eq!(processes.running("east"), Some(me));
         write(me.ticks + 1);

@@ -39,17 +39,21 @@ pub async fn run(args: Args) -> Result<(), Fatal> {
         validating: args.webhook_configuration.clone(),
         names: args.webhook_dns_names.clone(),
     })?;
-    let mut bundle = identity.ready.clone();
-    tokio::spawn(async move {
-        if bundle.wait_for(|ready| *ready).await.is_ok() {
-            trusted.open();
-        }
-    });
     let world = world::empty(args.policy());
     let follow = world::follow(client, &args.shared.kubevirt_configs_namespace, world.clone(), synced);
     let serve = server::serve(listener, identity.tls.clone(), routes::routes(routes::Shared { world: world.clone(), metrics }), shutdown.clone());
+    let mut bundle = identity.ready.clone();
+    // A latch that is dropped closes again, so this one lives as long as the process.
+    let open_when_trusted = async {
+        if bundle.wait_for(|ready| *ready).await.is_ok() {
+            trusted.open();
+        }
+        std::future::pending::<()>().await;
+    };
     tokio::select! {
         served = serve => Ok(served?),
         () = follow => Err("the watches on the supervisor ended".into()),
+        ended = identity.task => Err(format!("the serving identity is not kept any more: {ended:?}").into()),
+        () = open_when_trusted => Ok(()),
     }
 }

@@ -81,7 +81,7 @@ pub async fn run<S: Session>(source: Source, session: Arc<S>, map: Arc<ClusterMa
                 if more.is_err() {
                     return;
                 }
-                let now = wanted.borrow_and_update().clone();
+                let Some(now) = wanted.borrow_and_update().clone() else { continue };
                 step(&now, &mut running, &mut rejected, |remote| link::start(remote, &session, &events))
             }
             Some(name) = heard.recv() => {

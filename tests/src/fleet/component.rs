@@ -186,7 +186,12 @@ impl Fleet {
             env.insert((*variable).to_owned(), address.to_string());
         }
         env.extend(extra.iter().map(pair));
-        self.processes.start(&Program { name: name.clone(), path, args: Vec::new(), env: env.into_iter().collect() })?;
+        self.processes.start(&Program {
+            name: name.clone(),
+            path,
+            args: Vec::new(),
+            env: env.into_iter().collect(),
+        })?;
         let health = self.address(health)?;
         self.processes.until_ready(&name, READY_WITHIN, async || probe::get(health, "/readyz").await.map(drop)).await
     }

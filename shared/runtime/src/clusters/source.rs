@@ -1,9 +1,8 @@
 //! What the registry should be: KubevirtConfigs and the kubeconfigs in their Secrets, watched on the supervisor.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
-use futures::{StreamExt, future};
+use futures::{StreamExt, stream};
 use k8s_openapi::api::core::v1::Secret;
 use kube::runtime::reflector::{self, Store};
 use kube::runtime::{WatchStreamExt, watcher};
@@ -32,7 +31,8 @@ pub struct Source {
     pub configs: Store<KubevirtConfig>,
     secrets: Store<Secret>,
     keys: KeyOrder,
-    wanted: watch::Receiver<Wanted>,
+    /// `None` until both kinds were listed: unknown is not empty.
+    wanted: watch::Receiver<Option<Wanted>>,
 }
 
 impl Source {
@@ -40,49 +40,47 @@ impl Source {
     pub async fn start(client: Client, namespace: &str, keys: KeyOrder, touched: impl Fn(KubevirtConfig) + Send + 'static) -> Self {
         let (configs, config_writer) = reflector::store();
         let (secrets, secret_writer) = reflector::store();
-        let (publish, wanted) = watch::channel(Wanted::new());
+        let (publish, wanted) = watch::channel(None);
+        let mut first = wanted.clone();
         let source = Self { configs, secrets, keys, wanted };
-        let publish = Arc::new(publish);
         let config_watch = watcher(Api::<KubevirtConfig>::namespaced(client.clone(), namespace), watcher::Config::default());
         let secret_watch = watcher(Api::<Secret>::namespaced(client, namespace), watcher::Config::default());
-        let (on_config, on_secret) = ((source.clone(), publish.clone()), (source.clone(), publish));
-        tokio::spawn(config_watch.default_backoff().reflect(config_writer).for_each(move |event| {
+        let config_events = config_watch.default_backoff().reflect(config_writer).map(move |event| {
             if let Ok(watcher::Event::Apply(config)) = &event {
                 touched(config.clone());
             }
-            on_config.0.publish(&on_config.1, event.err());
-            future::ready(())
-        }));
-        tokio::spawn(secret_watch.default_backoff().reflect(secret_writer).for_each(move |event| {
-            on_secret.0.publish(&on_secret.1, event.err());
-            future::ready(())
-        }));
-        // The writers live in the two tasks above, so both stores become ready or the process ends.
-        let _ = source.configs.wait_until_ready().await;
-        let _ = source.secrets.wait_until_ready().await;
+            progress(event).map(|listed| (listed, false))
+        });
+        let secret_events = secret_watch.default_backoff().reflect(secret_writer).map(|event| progress(event).map(|listed| (false, listed)));
+        let publisher = source.clone();
+        tokio::spawn(async move {
+            let mut events = stream::select(config_events.boxed(), secret_events.boxed());
+            let mut listed = (false, false);
+            while let Some(event) = events.next().await {
+                let Some((configs, secrets)) = event else { continue };
+                listed = (listed.0 || configs, listed.1 || secrets);
+                if listed == (true, true) {
+                    publisher.publish(&publish);
+                }
+            }
+        });
+        // The sender lives in the task above, which does not end.
+        let _ = first.wait_for(Option::is_some).await;
         source
     }
 
-    pub(super) fn watch(&self) -> watch::Receiver<Wanted> {
+    pub(super) fn watch(&self) -> watch::Receiver<Option<Wanted>> {
         let mut receiver = self.wanted.clone();
         receiver.mark_changed();
         receiver
     }
 
-    /// Publishes what both stores say together. Before both are synced nothing is said: unknown is not absent.
-    fn publish(&self, publish: &watch::Sender<Wanted>, error: Option<watcher::Error>) {
-        if let Some(error) = error {
-            tracing::warn!(error = super::link::said(&error), "watch on the supervisor failed; it is tried again");
-            return;
-        }
-        let ready = |done: Option<Result<(), reflector::store::WriterDropped>>| done.is_some_and(|done| done.is_ok());
-        if !ready(future::FutureExt::now_or_never(self.configs.wait_until_ready())) || !ready(future::FutureExt::now_or_never(self.secrets.wait_until_ready())) {
-            return;
-        }
+    /// Publishes what both stores say together.
+    fn publish(&self, publish: &watch::Sender<Option<Wanted>>) {
         let wanted = self.configs.state().iter().map(|config| (ClusterName(config.name_any()), self.kubeconfig(config))).collect();
         publish.send_if_modified(|known| {
-            let news = *known != wanted;
-            *known = wanted;
+            let news = known.as_ref() != Some(&wanted);
+            *known = Some(wanted);
             news
         });
     }
@@ -108,5 +106,16 @@ impl Source {
         let remote = kubeconfig::parse(&document.0).map_err(|why| format!("Secret {namespace}/{name}, key {key:?}: {why}"))?;
         let fingerprint = Sha256::digest(&document.0).iter().map(|byte| format!("{byte:02x}")).collect();
         Ok((fingerprint, remote))
+    }
+}
+
+/// Whether a watch just completed its list; `None` for a failure, which it mends itself.
+fn progress<K>(event: Result<watcher::Event<K>, watcher::Error>) -> Option<bool> {
+    match event {
+        Ok(event) => Some(matches!(event, watcher::Event::InitDone)),
+        Err(error) => {
+            tracing::warn!(error = super::link::said(&error), "a watch on the supervisor failed; it is tried again");
+            None
+        }
     }
 }

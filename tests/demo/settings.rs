@@ -1,0 +1,69 @@
+//! Settings of webhook and controller that whoever calls the demo may set in the environment. Everything else in it,
+//! such as a KUBECONFIG, stays out.
+
+use std::collections::BTreeMap;
+use std::env;
+
+/// Settings by name.
+pub(crate) type Settings = BTreeMap<String, String>;
+
+/// Those that reach both processes. Addresses, identities and namespaces are the fleet's own.
+const GIVEN: &[&str] = &[
+    "DEFAULT_KUBEVIRT_CONFIG",
+    "LOG_FORMAT",
+    "LOG_LEVEL",
+    "MAX_CONCURRENT_RECONCILES",
+    "PLACEMENT_STRATEGY",
+    "PVC_ACCESS_MODE",
+    "PVC_VOLUME_MODE",
+    "RECONCILE_INTERVAL",
+    "VM_NAME_PREFIX",
+];
+
+/// What the caller set. An empty value counts: an empty `VM_NAME_PREFIX` is one.
+pub(crate) fn given() -> Settings {
+    GIVEN.iter().filter_map(|&name| Some((name.to_owned(), env::var(name).ok()?))).collect()
+}
+
+/// For people: `A=1 B=2`, or nothing.
+pub(crate) fn shown(settings: &Settings) -> String {
+    settings.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SOURCES: [&str; 3] = [
+        include_str!("../../shared/runtime/src/args.rs"),
+        include_str!("../../webhook/src/args.rs"),
+        include_str!("../../controller/src/args.rs"),
+    ];
+
+    /// What the fleet decides.
+    const OURS: &[&str] = &[
+        "KUBECONFIG",
+        "KUBEVIRT_CONFIGS_NAMESPACE",
+        "NAMESPACE",
+        "WEBHOOK_CA_SECRET",
+        "WEBHOOK_CONFIGURATION",
+        "WEBHOOK_DNS_NAMES",
+    ];
+
+    #[test]
+    fn every_setting_of_the_two_processes_is_either_the_callers_or_the_fleets() {
+        let names = SOURCES.iter().flat_map(|source| source.split("env = \"").skip(1));
+        let names = names.filter_map(|rest| rest.split_once('"').map(|(name, _)| name));
+        let names: Vec<_> = names.filter(|name| !name.ends_with("_ADDRESS")).collect();
+        assert!(names.contains(&"RECONCILE_INTERVAL"), "{names:?}");
+        for name in names {
+            assert!(GIVEN.contains(&name) != OURS.contains(&name), "{name}: list it in exactly one of the two");
+        }
+    }
+
+    #[test]
+    fn settings_are_shown_as_they_are_typed() {
+        let settings = Settings::from([("B".to_owned(), "2".to_owned()), ("A".to_owned(), String::new())]);
+        assert_eq!(shown(&settings), "A= B=2");
+    }
+}

@@ -1,0 +1,100 @@
+//! The tour of `cargo demo`: applies the Machines of `docs/examples`, waits for them and looks at both sides.
+
+use std::path::{Path, PathBuf};
+
+use kube::Api;
+use model::api::Machine;
+use tests::fleet::Fleet;
+
+use crate::home::Home;
+use crate::{Result, kubectl, say};
+
+/// A file of `docs/examples`, the Machine in it, and what it shows.
+struct Example {
+    file: &'static str,
+    machine: &'static str,
+    shows: &'static str,
+}
+
+const EXAMPLES: [Example; 4] = [
+    Example { file: "basic.yaml", machine: "basic-vm", shows: "a template, on the cluster east" },
+    Example { file: "overrides.yaml", machine: "custom-vm", shows: "overrides and an extra disk, on the cluster west" },
+    Example { file: "root-disk.yaml", machine: "roomy-vm", shows: "a template with a larger root disk" },
+    Example { file: "unplaced.yaml", machine: "unplaced-vm", shows: "no cluster named, and there are two" },
+];
+
+/// Runs the tour; true if every Machine that was admitted became ready.
+pub(crate) async fn run(home: &Home, fleet: &Fleet) -> Result<bool> {
+    let supervisor = fleet.supervisor();
+    say::line("");
+    say::line(&format!("$ . {}", home.shown(&home.env_file())));
+    let machines: Api<Machine> = Api::default_namespaced(supervisor.client().await?);
+    let mut admitted = Vec::new();
+    for example in &EXAMPLES {
+        say::line("");
+        say::line(&format!("# {}: {}", example.machine, example.shows));
+        let file = home.shown(&examples().join(example.file));
+        if kubectl::run(home, supervisor, &["apply", "-f", &file]).await? {
+            admitted.push(format!("machine/{}", example.machine));
+        } else if machines.get_opt(example.machine).await.is_ok_and(|found| found.is_none()) {
+            say::line("# refused: no such Machine is stored, so nothing is made on any cluster");
+        }
+    }
+    say::line("");
+    let mut wait = vec!["wait", "--for=condition=Ready", "--timeout=120s"];
+    wait.extend(admitted.iter().map(String::as_str));
+    let ready = admitted.is_empty() || kubectl::run(home, supervisor, &wait).await?;
+    say::line("");
+    kubectl::run(home, supervisor, &["get", "machines", "-o", "wide"]).await?;
+    for remote in fleet.remotes() {
+        say::line("");
+        let kubeconfig = home.shown(&remote.kubeconfig());
+        kubectl::run(home, supervisor, &["--kubeconfig", &kubeconfig, "get", "vm,vmi,pvc"]).await?;
+    }
+    Ok(ready)
+}
+
+/// What to try, for somebody who has a fleet and a shell.
+pub(crate) fn next_steps(home: &Home, fleet: &Fleet) {
+    let east = fleet.remotes().first().map(|remote| home.shown(&remote.kubeconfig())).unwrap_or_default();
+    let example = home.shown(&examples().join("overrides.yaml"));
+    let steps = [
+        (format!(". {}", home.shown(&home.env_file())), "kubectl and helm, with the supervisor as their cluster"),
+        (format!("kubectl apply -f {example}"), "a Machine; docs/examples has more"),
+        ("kubectl get machines -w".to_owned(), "what becomes of it"),
+        ("kubectl describe machine custom-vm".to_owned(), "conditions, events, the size it got"),
+        (format!("kubectl --kubeconfig {east} get vm,vmi,pvc -A"), "what is on a cluster"),
+        ("kubectl delete machine custom-vm".to_owned(), "takes everything of it off its cluster"),
+        ("cargo demo stop west".to_owned(), "an outage; `cargo demo start west` ends it"),
+        ("cargo demo stop --kill controller".to_owned(), "SIGKILL; `cargo demo start controller` goes on"),
+        ("cargo demo status".to_owned(), "what runs where"),
+        ("cargo demo down".to_owned(), "stops everything"),
+    ];
+    let width = steps.iter().map(|(command, _)| command.len()).max().unwrap_or_default();
+    say::line("");
+    say::line("Try next, in any shell:");
+    for (command, what) in &steps {
+        say::line(&format!("  {command:width$}  # {what}"));
+    }
+    let logs = home.shown(&home.dir().join("logs"));
+    say::line(&format!("Logs, and what the API servers were asked for (*.audit.log), are in {logs}."));
+}
+
+/// `docs/examples` of the checkout that this was built from.
+fn examples() -> PathBuf {
+    let tests = Path::new(env!("CARGO_MANIFEST_DIR"));
+    tests.parent().unwrap_or(tests).join("docs/examples")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_example_is_in_its_file() {
+        for example in &EXAMPLES {
+            let text = std::fs::read_to_string(examples().join(example.file)).expect(example.file);
+            assert!(text.contains(&format!("\n  name: {}\n", example.machine)), "{}", example.file);
+        }
+    }
+}

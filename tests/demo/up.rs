@@ -1,0 +1,120 @@
+//! Brings everything up and takes it down again. What runs already stays, unless it is out of date.
+
+use std::fs;
+
+use tests::fleet::{Blueprint, Component, Fleet};
+use tests::process::{Processes, Stop};
+use tests::workspace;
+
+use crate::home::Home;
+use crate::notes::Notes;
+use crate::settings::{self, Settings};
+use crate::{Result, say};
+
+const REMOTES: [&str; 2] = ["east", "west"];
+
+/// What was there before.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Before {
+    /// Nothing ran.
+    Nothing,
+    /// Something ran.
+    Some,
+}
+
+/// Looks whether anything runs; if not, removes what an earlier fleet left.
+pub(crate) fn prepare(home: &Home) -> Result<Before> {
+    if !running(&Processes::detached(home.dir())?).is_empty() {
+        return Ok(Before::Some);
+    }
+    home.clear()?;
+    Ok(Before::Nothing)
+}
+
+/// Returns when everything is ready, with the settings of the caller's environment.
+pub(crate) async fn up(home: &Home) -> Result<Fleet> {
+    let settings = settings::given();
+    let mut notes = Notes::read(home);
+    say::step("building webhook, controller and simulator");
+    workspace::build_workspace_bins().await?;
+
+    let changed = notes.settings.as_ref() != Some(&settings);
+    let before = earlier(home);
+    let stale = before.as_ref().map(|fleet| stale(fleet, changed)).unwrap_or_default();
+    if let Some(fleet) = before {
+        if stale.is_empty() && complete(&fleet) {
+            say::step(&format!("it is up already{}", with(&settings)));
+            return Ok(fleet);
+        }
+        for (component, why) in &stale {
+            say::step(&format!("restarting {component}: {why}"));
+            fleet.stop(component, Stop::Gracefully).await?;
+        }
+    }
+    notes.settings = None;
+    notes.write(home)?;
+    say::step(&format!("starting supervisor, east and west{}", with(&settings)));
+    let env = settings.clone().into_iter().collect();
+    let blueprint = Blueprint { env, say: say::step, ..Blueprint::of(&REMOTES) };
+    let fleet = Fleet::up(Processes::detached(home.dir())?, blueprint).await?;
+    home.furnish(fleet.supervisor()).await?;
+    notes.settings = Some(settings);
+    notes.write(home)?;
+    Ok(fleet)
+}
+
+/// Stops all that runs in the folder; answers with the names of what it found running.
+pub(crate) async fn down(home: &Home) -> Result<Vec<String>> {
+    let processes = Processes::detached(home.dir())?;
+    let found = running(&processes);
+    if let Some(fleet) = earlier(home) {
+        fleet.down().await?;
+    }
+    // Without a usable fleet.json only the processes are known. etcd last: the others ask it until they end.
+    let mut left = processes.names();
+    left.sort_by_key(|name| name == "etcd");
+    for name in left {
+        processes.stop(&name, Stop::Gracefully).await?;
+    }
+    Notes::default().write(home)?;
+    Ok(found)
+}
+
+/// The fleet of an earlier invocation. One whose description is missing or half written is made anew around what runs.
+pub(crate) fn earlier(home: &Home) -> Option<Fleet> {
+    Fleet::open(home.dir()).ok().flatten()
+}
+
+fn running(processes: &Processes) -> Vec<String> {
+    processes.names().into_iter().filter(|name| processes.running(name).is_some()).collect()
+}
+
+/// Whether all of it runs, the controllers of the planes included.
+fn complete(fleet: &Fleet) -> bool {
+    let processes = fleet.processes();
+    fleet.components().iter().all(|component| fleet.is_running(component))
+        && processes.names().iter().all(|name| processes.running(name).is_some())
+}
+
+/// What runs and would run otherwise if it were started now, with the reason.
+fn stale(fleet: &Fleet, changed: bool) -> Vec<(Component, &'static str)> {
+    let mut stale = Vec::new();
+    for component in fleet.components() {
+        let configured = matches!(component, Component::Webhook | Component::Controller);
+        if !configured && !matches!(component, Component::Sim(_)) {
+            continue;
+        }
+        let Some(process) = fleet.processes().running(&component.to_string()) else { continue };
+        let exe = fs::read_link(format!("/proc/{}/exe", process.pid)).unwrap_or_default();
+        if configured && changed {
+            stale.push((component, "its settings changed"));
+        } else if exe.to_string_lossy().ends_with(" (deleted)") {
+            stale.push((component, "it was built anew"));
+        }
+    }
+    stale
+}
+
+fn with(settings: &Settings) -> String {
+    if settings.is_empty() { String::new() } else { format!(", with {}", settings::shown(settings)) }
+}

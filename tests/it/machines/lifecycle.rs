@@ -1,0 +1,78 @@
+//! From apply to Running to gone.
+
+use serde_json::json;
+
+use super::{Ground, condition, fail, machine};
+use crate::fleet::shared;
+
+#[tokio::test]
+async fn c2_c14_c15_c22_c40_a_machine_runs_on_its_cluster_and_leaves_nothing() {
+    let ground = Ground::new(shared().await, "life").await;
+    let spec = json!({"template": "medium", "resources": {"cpu": {"cores": 4}}, "disks": [{"name": "data", "size": "100Gi", "storageClass": "fast-ssd"}]});
+    ground.applied(&machine("web", Some("west"), &spec)).await;
+    let running = ground.running("web").await;
+    let status = running.status.as_ref().expect("a status");
+    assert!(status.node_name.as_deref().is_some_and(|node| !node.is_empty()), "{status:?}");
+    assert!(status.ip_addresses.first().is_some_and(|ip| ip.starts_with("10.")), "{status:?}");
+    assert_eq!((status.vm_name.as_deref(), status.vmi_name.as_deref()), (Some("vm-web"), Some("vm-web")));
+    assert_eq!(condition(&running, "Ready"), "True/Running");
+    assert_eq!(condition(&running, "StorageReady"), "True/PVCBound");
+
+    let vm = ground.remote("west", "VirtualMachine", "kubevirt.io").await.get("vm-web").await.expect("the VM");
+    assert_eq!(vm.data["spec"]["template"]["spec"]["domain"]["cpu"]["cores"], 4);
+    assert_eq!(vm.data["spec"]["template"]["spec"]["domain"]["memory"]["guest"], "4Gi");
+    assert_eq!(vm.metadata.owner_references, None, "X13: another cluster's garbage collector would delete it");
+    let claims = ground.remote("west", "PersistentVolumeClaim", "").await;
+    let of = async |name: &str| claims.get(name).await.expect(name).data["spec"].clone();
+    let (root, data) = (of("web-root").await, of("web-data").await);
+    assert_eq!((&root["resources"]["requests"]["storage"], &root["storageClassName"]), (&json!("40Gi"), &json!("default")));
+    assert_eq!((&data["resources"]["requests"]["storage"], &data["storageClassName"]), (&json!("100Gi"), &json!("fast-ssd")));
+    assert_eq!(ground.remains("west", "web").await.len(), 4, "VM, instance and two claims");
+    assert_eq!(ground.remains("east", "web").await, Vec::<String>::new(), "and nothing anywhere else");
+
+    ground.delete("web").await;
+    ground.gone("web").await;
+    assert_eq!(ground.remains("west", "web").await, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn c21_x18_a_machine_stops_and_starts_with_its_run_strategy() {
+    let ground = Ground::new(shared().await, "strategy").await;
+    ground.applied(&machine("db", Some("east"), &json!({"template": "small"}))).await;
+    ground.running("db").await;
+    ground.applied(&machine("db", Some("east"), &json!({"template": "small", "runStrategy": "Halted"}))).await;
+    let stopped = ground.until("db", "Stopped", |machine| super::phase(machine) == "Stopped").await;
+    assert_eq!(condition(&stopped, "Ready"), "False/Stopped");
+    assert_eq!(stopped.status.expect("a status").ip_addresses, Vec::<String>::new());
+    ground.applied(&machine("db", Some("east"), &json!({"template": "small"}))).await;
+    ground.running("db").await;
+}
+
+#[tokio::test]
+async fn kvo20_an_edited_size_reaches_the_vm() {
+    let ground = Ground::new(shared().await, "edited").await;
+    ground.applied(&machine("grow", Some("east"), &json!({"template": "small"}))).await;
+    ground.running("grow").await;
+    ground.applied(&machine("grow", Some("east"), &json!({"template": "small", "resources": {"memory": {"size": "3Gi"}}}))).await;
+    let vms = ground.remote("east", "VirtualMachine", "kubevirt.io").await;
+    let grown = kube::runtime::wait::await_condition(vms, "vm-grow", |vm: Option<&kube::api::DynamicObject>| {
+        vm.is_some_and(|vm| vm.data["spec"]["template"]["spec"]["domain"]["memory"]["guest"] == "3Gi")
+    });
+    tokio::time::timeout(super::LIMIT, grown).await.expect("in time").expect("a watch");
+}
+
+#[tokio::test]
+async fn c39_what_keeps_a_machine_from_running_is_said_and_cleared_when_it_ends() {
+    let ground = Ground::new(shared().await, "stuck").await;
+    let west = ground.fleet.remote("west").expect("west");
+    fail(west, "unschedulable", "stuck/vm-full\n").await;
+    fail(west, "pvc-pending", "stuck/slow-*\n").await;
+    ground.applied(&machine("full", Some("west"), &json!({"template": "small"}))).await;
+    ground.applied(&machine("slow", Some("west"), &json!({"template": "small"}))).await;
+    ground.until("full", "unschedulable", |machine| condition(machine, "VirtualMachineReady") == "False/VMFailed").await;
+    ground.until("slow", "waiting for its disk", |machine| condition(machine, "Ready") == "False/PVCPending").await;
+    fail(west, "unschedulable", "").await;
+    fail(west, "pvc-pending", "").await;
+    assert_eq!(condition(&ground.running("full").await, "VirtualMachineReady"), "True/VMCreated");
+    assert_eq!(condition(&ground.running("slow").await, "StorageReady"), "True/PVCBound");
+}

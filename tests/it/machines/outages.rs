@@ -1,0 +1,94 @@
+//! Processes and clusters that go away, and what their users notice.
+
+use kube::{Api, ResourceExt};
+use model::api::KubevirtConfig;
+use model::names::CLEANUP;
+use serde_json::json;
+use tests::fleet::Component;
+use tests::process::Stop;
+
+use super::{Ground, LIMIT, condition, machine};
+use crate::fleet::fresh;
+
+#[tokio::test]
+async fn outages_are_said_survived_and_lose_nothing() {
+    let fleet = fresh(&["east", "west"]).await;
+    let ground = Ground::new(&fleet, "default").await;
+    a_controller_killed_at_any_moment_converges(&ground).await;
+    without_the_webhook_an_apply_fails_and_a_deletion_completes(&ground).await;
+    a_cluster_that_is_away_keeps_what_is_on_it(&ground).await;
+    a_broken_kubeconfig_is_said_and_hurts_nobody_else(&ground).await;
+}
+
+async fn a_controller_killed_at_any_moment_converges(ground: &Ground<'_>) {
+    let names: Vec<String> = (0..6).map(|index| format!("killed-{index}")).collect();
+    for (index, name) in names.iter().enumerate() {
+        ground.applied(&machine(name, Some(["east", "west"][index % 2]), &json!({"template": "small"}))).await;
+        ground.fleet.stop(&Component::Controller, Stop::AtOnce).await.unwrap_or_else(|error| panic!("{error}"));
+        ground.fleet.start(&Component::Controller).await.unwrap_or_else(|error| panic!("{error}"));
+    }
+    for name in &names {
+        ground.running(name).await;
+    }
+    for name in &names {
+        ground.delete(name).await;
+    }
+    ground.fleet.stop(&Component::Controller, Stop::AtOnce).await.unwrap_or_else(|error| panic!("{error}"));
+    ground.fleet.start(&Component::Controller).await.unwrap_or_else(|error| panic!("{error}"));
+    for name in &names {
+        ground.gone(name).await;
+        for cluster in ["east", "west"] {
+            assert_eq!(ground.remains(cluster, name).await, Vec::<String>::new(), "{name} on {cluster}");
+        }
+    }
+}
+
+async fn without_the_webhook_an_apply_fails_and_a_deletion_completes(ground: &Ground<'_>) {
+    ground.applied(&machine("leaves", Some("east"), &json!({"template": "small"}))).await;
+    ground.running("leaves").await;
+    ground.fleet.stop(&Component::Webhook, Stop::Gracefully).await.unwrap_or_else(|error| panic!("{error}"));
+    let refused = ground.apply(&machine("nobody-decides", Some("east"), &json!({"template": "small"}))).await.expect_err("undecided");
+    assert!(refused.contains("failed calling webhook \"machines.mutate.vitistack.io\""), "{refused}");
+    ground.delete("leaves").await;
+    ground.gone("leaves").await;
+    ground.fleet.start(&Component::Webhook).await.unwrap_or_else(|error| panic!("{error}"));
+}
+
+async fn a_cluster_that_is_away_keeps_what_is_on_it(ground: &Ground<'_>) {
+    ground.applied(&machine("stays", Some("east"), &json!({"template": "small"}))).await;
+    ground.running("stays").await;
+    let east = ground.fleet.component("east").unwrap_or_else(|error| panic!("{error}"));
+    ground.fleet.stop(&east, Stop::AtOnce).await.unwrap_or_else(|error| panic!("{error}"));
+    ground.until("stays", "unreachable", |machine| condition(machine, "ClusterReachable") == "False/ClusterUnreachable").await;
+    ground.applied(&machine("elsewhere", Some("west"), &json!({"template": "small"}))).await;
+    ground.running("elsewhere").await;
+    ground.delete("stays").await;
+    let waiting = ground.until("stays", "held", |machine| super::phase(machine) == "Terminating").await;
+    assert_eq!(waiting.finalizers(), [CLEANUP], "R3: an absent answer is not an absent VM");
+    ground.fleet.start(&east).await.unwrap_or_else(|error| panic!("{error}"));
+    ground.gone("stays").await;
+    assert_eq!(ground.remains("east", "stays").await, Vec::<String>::new());
+}
+
+async fn a_broken_kubeconfig_is_said_and_hurts_nobody_else(ground: &Ground<'_>) {
+    let secrets: Api<k8s_openapi::api::core::v1::Secret> = Api::namespaced(ground.supervisor.clone(), "kubevirt-configs");
+    let configs: Api<KubevirtConfig> = Api::namespaced(ground.supervisor.clone(), "kubevirt-configs");
+    let broken = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "nord-kubeconfig"}, "stringData": {"kubeconfig": "users: [{name: x, user: {exec: {command: /bin/true}}}]"}});
+    let config = json!({"apiVersion": "vitistack.io/v1alpha1", "kind": "KubevirtConfig", "metadata": {"name": "nord"}, "spec": {"name": "nord", "kubeconfigSecretRef": "nord-kubeconfig"}});
+    secrets.create(&Default::default(), &serde_json::from_value(broken).expect("a Secret")).await.expect("created");
+    configs.create(&Default::default(), &serde_json::from_value(config).expect("a KubevirtConfig")).await.expect("created");
+    let refused = kube::runtime::wait::await_condition(configs, "nord", |config: Option<&KubevirtConfig>| {
+        config.and_then(|config| config.status.as_ref()).is_some_and(|status| status.status.as_deref() == Some("Refused"))
+    });
+    let refused = tokio::time::timeout(LIMIT, refused).await.expect("in time").expect("a watch").expect("it exists");
+    let status = refused.status.expect("a status");
+    assert_eq!(status.conditions[0].reason, "KubeconfigInvalid");
+    assert!(status.message.as_deref().unwrap_or_default().starts_with("Secret kubevirt-configs/nord-kubeconfig, key \"kubeconfig\": "), "{status:?}");
+    ground.applied(&machine("unhurt", Some("west"), &json!({"template": "small"}))).await;
+    ground.running("unhurt").await;
+    let printed = ground.apply(&machine("waits", Some("nord"), &json!({"template": "small"}))).await.expect("its author named it");
+    assert!(printed.contains("KubevirtConfig \"nord\" is not usable now"), "{printed}");
+    ground.until("waits", "waiting", |machine| condition(machine, "ClusterReachable") == "False/ClusterUnreachable").await;
+    ground.delete("waits").await;
+    ground.gone("waits").await;
+}

@@ -1,0 +1,59 @@
+//! What one Machine's life costs, counted from the audit logs of real API servers, and that every right granted is used.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use kube::ResourceExt;
+use serde_json::json;
+use tests::audit::{Kind, count, table};
+use tests::fleet::{self, Fleet};
+
+use super::{Ground, machine};
+use crate::fleet::fresh;
+
+/// Requests of the controller since the marks, on all planes.
+fn requests(fleet: &Fleet, marks: &[u64]) -> BTreeMap<Kind, usize> {
+    let ours = [fleet::user(fleet::CONTROLLER_ACCOUNT), fleet::user(fleet::REMOTE_CONTROLLER_ACCOUNT)];
+    let planes = fleet.remotes().iter().chain([fleet.supervisor()]);
+    let records = planes.zip(marks).flat_map(|(plane, mark)| plane.audit().since(*mark).expect("an audit log"));
+    count(&records.filter(|record| ours.contains(&record.user)).collect::<Vec<_>>())
+}
+
+fn marks(fleet: &Fleet) -> Vec<u64> {
+    fleet.remotes().iter().chain([fleet.supervisor()]).map(|plane| plane.audit().mark()).collect()
+}
+
+#[tokio::test]
+async fn a_machines_life_costs_few_requests_and_an_idle_one_costs_none() {
+    let fleet = fresh(&["east"]).await;
+    let ground = Ground::new(&fleet, "default").await;
+    // The first Machine of a namespace also makes the namespace; it stays, so that idle is measured with one there.
+    ground.applied(&machine("first", None, &json!({"template": "small"}))).await;
+    ground.running("first").await;
+
+    let before = marks(&fleet);
+    ground.applied(&machine("counted", None, &json!({"template": "small"}))).await;
+    ground.running("counted").await;
+    let created = requests(&fleet, &before);
+
+    let before = marks(&fleet);
+    // The one pause of the suites: what is measured is a minute in which nothing happens.
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    let idle = requests(&fleet, &before);
+
+    let before = marks(&fleet);
+    ground.delete("counted").await;
+    ground.gone("counted").await;
+    let deleted = requests(&fleet, &before);
+
+    let total = |counts: &BTreeMap<Kind, usize>| counts.values().sum::<usize>();
+    println!("create to Running:\n{}\nidle for a minute, 2 Machines:\n{}\ndelete:\n{}", table(&created), table(&idle), table(&deleted));
+    println!("requests of one Machine      ours   published operator");
+    println!("create to Running (D=1)      {:>4}   22 (VM up after 3.2 s), 62 (22.3 s)", total(&created));
+    println!("idle, per minute             {:>4}   127.5", total(&idle));
+    println!("delete (D=1)                 {:>4}   8, and the VM still terminates", total(&deleted));
+    assert_eq!(total(&idle), 0, "\n{}", table(&idle));
+    assert!(total(&created) <= 9, "\n{}", table(&created));
+    assert!(total(&deleted) <= 7, "\n{}", table(&deleted));
+    assert!(ground.machines().get("first").await.expect("still there").finalizers().len() == 1);
+}
