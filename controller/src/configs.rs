@@ -10,26 +10,38 @@ use kube::{Api, Client, ResourceExt};
 use model::api::{Condition, KubevirtConfig, KubevirtConfigStatus};
 use model::names::{ClusterName, OPERATOR};
 use model::reason::Reason;
-use runtime::clusters::{ClusterMap, Entry, State, said};
+use runtime::clusters::{ClusterMap, DEADLINE, Entry, State, said};
 use serde_json::json;
 
 use crate::index::Index;
 
-/// Brings the status of one KubevirtConfig in line with its connection.
-pub async fn report(client: &Client, namespace: &str, name: &ClusterName, configs: &Store<KubevirtConfig>, clusters: &ClusterMap<Index>) {
-    let Some(config) = configs.get(&ObjectRef::new(&name.0).within(namespace)) else { return };
-    let Some(entry) = clusters.load().get(name).cloned() else { return };
+/// Brings the status of one KubevirtConfig in line with its connection; false when that has to be tried again.
+pub async fn report(
+    client: &Client,
+    namespace: &str,
+    name: &ClusterName,
+    configs: &Store<KubevirtConfig>,
+    clusters: &ClusterMap<Index>,
+) -> bool {
+    let Some(config) = configs.get(&ObjectRef::new(&name.0).within(namespace)) else { return true };
+    let Some(entry) = clusters.load().get(name).cloned() else { return true };
     let previous = config.status.clone().unwrap_or_default();
     let next = status(&config, &previous, &seen(&entry), Time(Timestamp::now()));
     if next == previous {
-        return;
+        return true;
     }
     let api: Api<KubevirtConfig> = Api::namespaced(client.clone(), namespace);
     let params = PatchParams { field_manager: Some(OPERATOR.to_owned()), ..PatchParams::default() };
     let patch = Patch::Merge(json!({"metadata": {"uid": config.uid()}, "status": next}));
-    if let Err(why) = api.patch_status(&name.0, &params, &patch).await {
-        tracing::warn!(kubevirtConfig = %name, error = said(&why), "the status of the KubevirtConfig was not written; it is tried again");
-    }
+    let written = tokio::time::timeout(DEADLINE, api.patch_status(&name.0, &params, &patch)).await;
+    let why = match written {
+        Ok(Ok(_)) => return true,
+        Ok(Err(kube::Error::Api(answer))) if answer.code == 404 => return true,
+        Ok(Err(why)) => said(&why),
+        Err(_) => "no answer in time".to_owned(),
+    };
+    tracing::warn!(kubevirtConfig = %name, error = why, "the status of the KubevirtConfig was not written; it is tried again");
+    false
 }
 
 /// What a connection says, as data.
@@ -54,15 +66,28 @@ fn seen(entry: &Entry<Index>) -> Seen {
 fn status(config: &KubevirtConfig, previous: &KubevirtConfigStatus, seen: &Seen, now: Time) -> KubevirtConfigStatus {
     let recorded = previous.cluster_id.clone();
     let (phase, word, ready, reason, message) = match seen {
-        Seen::Pending => ("Pending", "Disconnected", "Unknown", Reason::ConnectionFailed, "not connected yet".to_owned()),
+        Seen::Pending => {
+            ("Pending", "Disconnected", "Unknown", Reason::ConnectionFailed, "not connected yet".to_owned())
+        }
         Seen::Refused(why) => ("Failed", "Refused", "False", Reason::KubeconfigInvalid, why.clone()),
         Seen::Unreachable(why) => ("Failed", "Disconnected", "False", Reason::ConnectionFailed, why.clone()),
         Seen::Connected { id, .. } if recorded.as_ref().is_some_and(|recorded| recorded != id) => {
-            let why = format!("the kubeconfig leads to cluster {id}, but {} is recorded: nothing is written there until it is corrected", recorded.clone().unwrap_or_default());
+            let why = format!(
+                "the kubeconfig leads to cluster {id}, but {} is recorded: nothing is written there until it is corrected",
+                recorded.clone().unwrap_or_default()
+            );
             ("Failed", "Refused", "False", Reason::ConnectionFailed, why)
         }
-        Seen::Connected { rejected: Some(why), .. } => ("Ready", "Connected", "True", Reason::KubeconfigInvalid, format!("an earlier kubeconfig is still in use; the present one is refused: {why}")),
-        Seen::Connected { rejected: None, .. } => ("Ready", "Connected", "True", Reason::ConfigConnected, "the cluster answers".to_owned()),
+        Seen::Connected { rejected: Some(why), .. } => (
+            "Ready",
+            "Connected",
+            "True",
+            Reason::KubeconfigInvalid,
+            format!("an earlier kubeconfig is still in use; the present one is refused: {why}"),
+        ),
+        Seen::Connected { rejected: None, .. } => {
+            ("Ready", "Connected", "True", Reason::ConfigConnected, "the cluster answers".to_owned())
+        }
     };
     let before = previous.conditions.iter().find(|condition| condition.type_ == "Ready" && condition.status == ready);
     let condition = Condition {
@@ -119,7 +144,11 @@ mod tests {
             assert_eq!(next.conditions[0].reason, reason, "{name}");
             assert!(next.message.as_deref().unwrap_or_default().contains(says), "{name}: {:?}", next.message);
             assert_eq!(next.cluster_id.as_deref(), id, "{name}");
-            assert_eq!(status(&config, &next, &seen, Time(Timestamp::MAX)), next, "{name}: nothing changed, so nothing is written");
+            assert_eq!(
+                status(&config, &next, &seen, Time(Timestamp::MAX)),
+                next,
+                "{name}: nothing changed, so nothing is written"
+            );
         }
     }
 }

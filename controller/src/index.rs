@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 use k8s_openapi::api::core::v1::PersistentVolumeClaim;
 use kube::api::DynamicObject;
 use kube::{Resource, ResourceExt};
-use model::machine::{Claim, Kind, Nic, Vm, Vmi};
 use model::machine::vm::DESIRED;
+use model::machine::{Claim, Kind, Nic, Vm, Vmi};
 use model::names::{MACHINE, MACHINE_UID, MachineKey};
 use serde_json::Value;
 
@@ -110,7 +110,9 @@ impl Index {
     /// Forgets an object that is gone, and says whose it was.
     pub fn remove(&self, watched: Watched, key: &Key) -> Option<Owner> {
         let mut all = self.write();
-        all.awaited.retain(|(kind, awaited), _| awaited != key || !matches!((kind, watched), (Kind::Vm, Watched::Vm) | (Kind::Claim, Watched::Claim)));
+        all.awaited.retain(|(kind, awaited), _| {
+            awaited != key || !matches!((kind, watched), (Kind::Vm, Watched::Vm) | (Kind::Claim, Watched::Claim))
+        });
         let (owner, _) = all.objects.remove(&(watched, key.clone()))?;
         all.unlink(&owner.uid, watched, key);
         Some(owner)
@@ -118,14 +120,24 @@ impl Index {
 
     /// After a complete list of one kind: forgets what it did not hold, and says whose that was.
     pub fn keep_only(&self, watched: Watched, listed: &BTreeSet<Key>) -> Vec<Owner> {
-        let gone: Vec<Key> = self.read().objects.keys().filter(|(kind, key)| *kind == watched && !listed.contains(key)).map(|(_, key)| key.clone()).collect();
+        let gone: Vec<Key> = self
+            .read()
+            .objects
+            .keys()
+            .filter(|(kind, key)| *kind == watched && !listed.contains(key))
+            .map(|(_, key)| key.clone())
+            .collect();
         gone.iter().filter_map(|key| self.remove(watched, key)).collect()
     }
 
     /// A StorageClass came or went.
     pub fn storage_class(&self, name: String, there: bool) {
         let mut all = self.write();
-        if there { all.storage_classes.insert(name) } else { all.storage_classes.remove(&name) };
+        if there {
+            all.storage_classes.insert(name)
+        } else {
+            all.storage_classes.remove(&name)
+        };
     }
 
     /// The namespace exists.

@@ -44,7 +44,12 @@ pub async fn run(args: Args) -> Result<(), Fatal> {
     }
 }
 
-async fn work(args: Args, metrics: metrics::Metrics, synced: runtime::ready::Latch, shutdown: Shutdown) -> Result<(), Fatal> {
+async fn work(
+    args: Args,
+    metrics: metrics::Metrics,
+    synced: runtime::ready::Latch,
+    shutdown: Shutdown,
+) -> Result<(), Fatal> {
     let client = runtime::client::supervisor(args.shared.kubeconfig.as_deref()).await?;
     let supervisor = triggers::until_it_answers("the supervisor", || identify(&client)).await;
     let namespace = args.shared.kubevirt_configs_namespace.clone();
@@ -54,7 +59,8 @@ async fn work(args: Args, metrics: metrics::Metrics, synced: runtime::ready::Lat
     let source = Source::start(client.clone(), &namespace, KeyOrder::ReadWrite, move |config| {
         // The receiver lives as long as the process.
         let _ = config_changed.send(config);
-    }).await;
+    })
+    .await;
     let (machines, writer) = reflector::store::<Guarded>();
     let reporter = Reporter { controller: model::names::OPERATOR.to_owned(), instance: std::env::var("HOSTNAME").ok() };
     let ctx = Arc::new(Context {
@@ -69,8 +75,20 @@ async fn work(args: Args, metrics: metrics::Metrics, synced: runtime::ready::Lat
         metrics,
     });
     let (changed, links) = mpsc::channel(64);
-    tokio::spawn(runtime::clusters::run(source, Arc::new(Watches { supervisor, touched: touch.clone() }), clusters.clone(), changed));
-    let of_configs = triggers::Configs { client: client.clone(), namespace, clusters, configs: ctx.configs.clone(), machines: machines.clone(), touch };
+    tokio::spawn(runtime::clusters::run(
+        source,
+        Arc::new(Watches { supervisor, touched: touch.clone() }),
+        clusters.clone(),
+        changed,
+    ));
+    let of_configs = triggers::Configs {
+        client: client.clone(),
+        namespace,
+        clusters,
+        configs: ctx.configs.clone(),
+        machines: machines.clone(),
+        touch,
+    };
     tokio::spawn(of_configs.follow(links, configs_changed));
     let queue = triggers::queue(Api::all(client), writer, touched, shutdown);
     let listed = machines.clone();
@@ -92,7 +110,6 @@ async fn work(args: Args, metrics: metrics::Metrics, synced: runtime::ready::Lat
     Ok(())
 }
 
-#[allow(clippy::needless_pass_by_value)] // reason: it is the shape `applier` takes
 fn on_fault(machine: Arc<Guarded>, fault: &Fault, ctx: Arc<Context>) -> Action {
     use kube::ResourceExt;
     tracing::warn!(machine = machine.name_any(), namespace = machine.namespace(), error = %fault, "reconciliation failed; it is tried again");

@@ -68,13 +68,26 @@ impl Fault {
     }
 }
 
+/// A pass that takes longer than this is given up and tried again: it must not hold its place in the queue.
+const LONGEST_PASS: Duration = Duration::from_secs(30);
+
 /// Makes one Machine true, as far as its cluster allows now.
 pub async fn reconcile(machine: Arc<Guarded>, ctx: Arc<Context>) -> Result<Action, Fault> {
+    let late = |_| Fault::Supervisor(format!("no answer within {} s", LONGEST_PASS.as_secs()));
+    tokio::time::timeout(LONGEST_PASS, pass(machine, ctx)).await.map_err(late)?
+}
+
+async fn pass(machine: Arc<Guarded>, ctx: Arc<Context>) -> Result<Action, Fault> {
     let started = Instant::now();
     let machine = match &machine.0 {
         Ok(machine) => machine,
         Err(broken) => {
-            tracing::error!(machine = broken.metadata.name, namespace = broken.metadata.namespace, error = broken.error, "the Machine cannot be read");
+            tracing::error!(
+                machine = broken.metadata.name,
+                namespace = broken.metadata.namespace,
+                error = broken.error,
+                "the Machine cannot be read"
+            );
             return Ok(Action::await_change());
         }
     };
@@ -85,11 +98,13 @@ pub async fn reconcile(machine: Arc<Guarded>, ctx: Arc<Context>) -> Result<Actio
     let done = execute::execute(machine, &intent, &writes, &ctx).await?; // I/O out: stops at the first failure
     let previous = machine.status.clone().unwrap_or_default();
     let next = status(&previous, &intent, &seen, done.failure.as_ref(), Time(Timestamp::now())); // pure
-    report::report(machine, &previous, &next, &done, &ctx).await?; // I/O out: /status and an Event
+    let later = report::report(machine, &previous, &next, &done, &ctx).await?; // I/O out: /status and an Event
     ctx.metrics.took(started.elapsed().as_secs_f64());
-    if done.failure.is_some() {
-        return Ok(Action::requeue(ctx.retries.failed(&identity.uid)));
-    }
-    ctx.retries.settled(&identity.uid);
-    Ok(Action::requeue(gather::next_look(&identity.uid, &seen, &ctx)))
+    let next_look = if done.failure.is_some() {
+        ctx.retries.failed(&identity.uid)
+    } else {
+        ctx.retries.settled(&identity.uid);
+        gather::next_look(&identity.uid, &seen, &ctx)
+    };
+    Ok(Action::requeue(later.map_or(next_look, |later| later.min(next_look))))
 }

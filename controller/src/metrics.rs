@@ -29,10 +29,19 @@ pub struct Metrics {
 impl Metrics {
     /// Registers them. prometheus-client adds `_total` to counters itself (C31).
     pub fn register(registry: &mut Registry) -> Self {
-        let durations = Family::new_with_constructor((|| Histogram::new(exponential_buckets(0.001, 4.0, 8))) as fn() -> Histogram);
+        let durations =
+            Family::new_with_constructor((|| Histogram::new(exponential_buckets(0.001, 4.0, 8))) as fn() -> Histogram);
         let errors = Family::default();
-        registry.register("kubevirt_operator_reconciliation_duration_seconds", "Duration of one reconciliation", durations.clone());
-        registry.register("kubevirt_operator_reconciliation_errors", "Reconciliations that met an error", errors.clone());
+        registry.register(
+            "kubevirt_operator_reconciliation_duration_seconds",
+            "Duration of one reconciliation",
+            durations.clone(),
+        );
+        registry.register(
+            "kubevirt_operator_reconciliation_errors",
+            "Reconciliations that met an error",
+            errors.clone(),
+        );
         Self { durations, errors }
     }
 

@@ -33,6 +33,7 @@ pub fn resource(kind: &str) -> ApiResource {
 }
 
 /// One event of one of the watches.
+#[allow(clippy::large_enum_variant)] // reason: it lives for one step
 enum Seen {
     Object(Watched, Event<(Key, Option<Owner>, Record)>),
     StorageClass(Event<String>),
@@ -70,10 +71,17 @@ impl Session for Watches {
 
 impl Watches {
     fn streams(&self, client: &Client) -> Vec<Stream> {
-        let ours = watcher::Config::default().labels(&format!("{MANAGED_BY}={OPERATOR},{SUPERVISOR}={}", self.supervisor));
+        let ours =
+            watcher::Config::default().labels(&format!("{MANAGED_BY}={OPERATOR},{SUPERVISOR}={}", self.supervisor));
         let dynamic = |kind: &str, watched, read: fn(&DynamicObject) -> Record| {
             let api: Api<DynamicObject> = Api::all_with(client.clone(), &resource(kind));
-            watcher(api, ours.clone()).map(move |event| event.map(|event| Seen::Object(watched, each(event, |object| (key_of(&object), owner_of(&object), read(&object)))))).boxed()
+            watcher(api, ours.clone())
+                .map(move |event| {
+                    event.map(|event| {
+                        Seen::Object(watched, each(event, |object| (key_of(&object), owner_of(&object), read(&object))))
+                    })
+                })
+                .boxed()
         };
         let claims: Api<PersistentVolumeClaim> = Api::all(client.clone());
         let classes: Api<PartialObjectMeta<StorageClass>> = Api::all(client.clone());
@@ -81,9 +89,20 @@ impl Watches {
             dynamic("VirtualMachine", Watched::Vm, |object| Record::Vm(index::vm(object))),
             dynamic("VirtualMachineInstance", Watched::Vmi, |object| Record::Vmi(index::vmi(object))),
             watcher(claims, ours.clone())
-                .map(|event| event.map(|event| Seen::Object(Watched::Claim, each(event, |claim| (key_of(&claim), owner_of(&claim), Record::Claim(index::claim(&claim)))))))
+                .map(|event| {
+                    event.map(|event| {
+                        Seen::Object(
+                            Watched::Claim,
+                            each(event, |claim| {
+                                (key_of(&claim), owner_of(&claim), Record::Claim(index::claim(&claim)))
+                            }),
+                        )
+                    })
+                })
                 .boxed(),
-            watcher(classes, watcher::Config::default()).map(|event| event.map(|event| Seen::StorageClass(each(event, |class| class.name_any())))).boxed(),
+            watcher(classes, watcher::Config::default())
+                .map(|event| event.map(|event| Seen::StorageClass(each(event, |class| class.name_any()))))
+                .boxed(),
         ]
     }
 }
@@ -99,7 +118,12 @@ fn each<K, T>(event: Event<K>, read: impl Fn(K) -> T) -> Event<T> {
 }
 
 /// Takes one event into the index; true when it completes a list.
-fn take(index: &Index, seen: Seen, listed: &mut [BTreeSet<Key>; 3], touched: &mpsc::UnboundedSender<MachineKey>) -> bool {
+fn take(
+    index: &Index,
+    seen: Seen,
+    listed: &mut [BTreeSet<Key>; 3],
+    touched: &mpsc::UnboundedSender<MachineKey>,
+) -> bool {
     let tell = |owner: Owner| {
         // The receiver lives as long as the process.
         let _ = touched.send(owner.machine);
@@ -119,7 +143,9 @@ fn take(index: &Index, seen: Seen, listed: &mut [BTreeSet<Key>; 3], touched: &mp
         }
         Seen::Object(watched, event @ (Event::Apply(_) | Event::InitApply(_))) => {
             let initial = matches!(event, Event::InitApply(_));
-            let (Event::Apply((key, owner, record)) | Event::InitApply((key, owner, record))) = event else { return false };
+            let (Event::Apply((key, owner, record)) | Event::InitApply((key, owner, record))) = event else {
+                return false;
+            };
             if initial {
                 listed[watched as usize].insert(key.clone());
             }

@@ -1,6 +1,7 @@
 //! What makes the controller look at a Machine: its own watch, its objects on a remote cluster, its cluster's connection.
 //! I/O: the watch of Machines, and the status of KubevirtConfigs through `configs`.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,25 +27,27 @@ pub(crate) fn queue(
     touched: mpsc::UnboundedReceiver<MachineKey>,
     shutdown: Shutdown,
 ) -> impl Stream<Item = Result<ObjectRef<Guarded>, watcher::Error>> {
-    let own = watcher(machines, watcher::Config::default())
-        .default_backoff()
-        .reflect(writer)
-        .applied_objects()
-        .filter_map(|event| async {
-            match event {
-                Ok(machine) => Some(Ok(ObjectRef::from_obj(&machine))),
-                Err(why) => {
-                    tracing::warn!(error = said(&why), "the watch of Machines failed; it is tried again");
-                    None
+    let own =
+        watcher(machines, watcher::Config::default()).default_backoff().reflect(writer).applied_objects().filter_map(
+            |event| async {
+                match event {
+                    Ok(machine) => Some(Ok(ObjectRef::from_obj(&machine))),
+                    Err(why) => {
+                        tracing::warn!(error = said(&why), "the watch of Machines failed; it is tried again");
+                        None
+                    }
                 }
-            }
-        });
+            },
+        );
     let remote = stream::unfold(touched, |mut touched| async {
         let key = touched.recv().await?;
         Some((Ok(ObjectRef::new(&key.name).within(&key.namespace)), touched))
     });
     stream::select(own.boxed(), remote.boxed()).take_until(async move { shutdown.asked().await })
 }
+
+/// How long a status that could not be written waits for the next try.
+const TRY_AGAIN: Duration = Duration::from_secs(5);
 
 /// Follows connections and KubevirtConfigs.
 pub(crate) struct Configs {
@@ -58,7 +61,12 @@ pub(crate) struct Configs {
 
 impl Configs {
     /// Reports every change in the KubevirtConfig's status, and looks at the Machines of that cluster again.
-    pub(crate) async fn follow(self, mut links: mpsc::Receiver<ClusterName>, mut changed: mpsc::UnboundedReceiver<KubevirtConfig>) {
+    pub(crate) async fn follow(
+        self,
+        mut links: mpsc::Receiver<ClusterName>,
+        mut changed: mpsc::UnboundedReceiver<KubevirtConfig>,
+    ) {
+        let mut unwritten = BTreeSet::new();
         loop {
             let name = tokio::select! {
                 Some(name) = links.recv() => {
@@ -66,25 +74,40 @@ impl Configs {
                     name
                 }
                 Some(config) = changed.recv() => ClusterName(config.name_any()),
+                () = tokio::time::sleep(TRY_AGAIN), if !unwritten.is_empty() => match unwritten.pop_first() {
+                    Some(name) => name,
+                    None => continue,
+                },
                 else => return,
             };
-            configs::report(&self.client, &self.namespace, &name, &self.configs, &self.clusters).await;
+            if !configs::report(&self.client, &self.namespace, &name, &self.configs, &self.clusters).await {
+                unwritten.insert(name);
+            }
         }
     }
 
     fn wake(&self, cluster: &ClusterName) {
         for machine in self.machines.state() {
-            let recorded = machine.0.as_ref().ok().and_then(|machine| machine.status.as_ref()?.kubevirt_config_ref.as_ref()?.name.as_deref());
+            let recorded = machine
+                .0
+                .as_ref()
+                .ok()
+                .and_then(|machine| machine.status.as_ref()?.kubevirt_config_ref.as_ref()?.name.as_deref());
             if machine.annotations().get(KUBEVIRT_CONFIG) == Some(&cluster.0) || recorded == Some(&*cluster.0) {
                 // The receiver lives as long as the process.
-                let _ = self.touch.send(MachineKey { namespace: machine.namespace().unwrap_or_default(), name: machine.name_any() });
+                let _ = self
+                    .touch
+                    .send(MachineKey { namespace: machine.namespace().unwrap_or_default(), name: machine.name_any() });
             }
         }
     }
 }
 
 /// Asks again until there is an answer, saying why there is none yet.
-pub(crate) async fn until_it_answers<F: Future<Output = Result<String, String>>>(what: &str, ask: impl Fn() -> F) -> String {
+pub(crate) async fn until_it_answers<F: Future<Output = Result<String, String>>>(
+    what: &str,
+    ask: impl Fn() -> F,
+) -> String {
     let mut pause = Duration::from_millis(250);
     loop {
         match ask().await {

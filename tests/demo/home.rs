@@ -6,8 +6,8 @@ use std::io::{self, Read, Write};
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
-use tests::binaries::{self, Tool};
-use tests::plane::Plane;
+use ::tests::binaries::{self, Tool};
+use ::tests::plane::Plane;
 
 use crate::{Result, Trouble};
 
@@ -71,7 +71,7 @@ impl Home {
                 let mut holder = String::new();
                 let _ = file.read_to_string(&mut holder);
                 let holder = if holder.trim().is_empty() { "another process" } else { holder.trim() };
-                return Err(Trouble::Said(format!("{holder} is at work in {}: {advice}", self.shown(&self.dir))));
+                return Err(Trouble::Said(format!("{holder} is at work in {}: {advice}", shown(&self.dir))));
             }
             Err(TryLockError::Error(error)) => return Err(failed("lock", &path)(error)),
         }
@@ -129,13 +129,13 @@ impl Home {
              export NO_PROXY=\"127.0.0.1${{NO_PROXY:+,$NO_PROXY}}\"\n"
         )
     }
+}
 
-    /// A path as somebody in the current folder would type it.
-    pub(crate) fn shown(&self, path: &Path) -> String {
-        let here = env::current_dir().ok();
-        let short = here.as_ref().and_then(|here| path.strip_prefix(here).ok()).filter(|short| *short != Path::new(""));
-        short.unwrap_or(path).display().to_string()
-    }
+/// A path as somebody in the current folder would type it.
+pub(crate) fn shown(path: &Path) -> String {
+    let here = env::current_dir().ok();
+    let short = here.as_ref().and_then(|here| path.strip_prefix(here).ok()).filter(|short| *short != Path::new(""));
+    short.unwrap_or(path).display().to_string()
 }
 
 /// For a POSIX shell.

@@ -3,7 +3,7 @@
 use tests::fleet::Fleet;
 use tests::process::Stop;
 
-use crate::home::Home;
+use crate::home::{self, Home};
 use crate::live::{self, Ended};
 use crate::notes::Notes;
 use crate::signals::Signals;
@@ -90,7 +90,7 @@ async fn stop_all(home: &Home, doing: &str) -> Result<()> {
         say::line("Nothing was running.");
     } else {
         say::line(&format!("Stopped {}.", stopped.join(", ")));
-        say::line(&format!("Logs stay in {} until the next start.", home.shown(&home.dir().join("logs"))));
+        say::line(&format!("Logs stay in {} until the next start.", home::shown(&home.dir().join("logs"))));
     }
     Ok(())
 }

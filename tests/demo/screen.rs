@@ -27,9 +27,9 @@ impl Screen {
     /// Shows a picture; fails when nobody reads it.
     pub(crate) fn show(&mut self, picture: Picture) -> io::Result<()> {
         if self.terminal {
-            self.draw(&picture)?
+            self.draw(&picture)?;
         } else {
-            self.print(&picture)?
+            self.print(&picture)?;
         }
         self.last = Some(picture);
         Ok(())

@@ -2,11 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
+use ::tests::fleet::Fleet;
 use kube::Api;
 use model::api::Machine;
-use tests::fleet::Fleet;
 
-use crate::home::Home;
+use crate::home::{self, Home};
 use crate::{Result, kubectl, say};
 
 /// A file of `docs/examples`, the Machine in it, and what it shows.
@@ -27,13 +27,13 @@ const EXAMPLES: [Example; 4] = [
 pub(crate) async fn run(home: &Home, fleet: &Fleet) -> Result<bool> {
     let supervisor = fleet.supervisor();
     say::line("");
-    say::line(&format!("$ . {}", home.shown(&home.env_file())));
+    say::line(&format!("$ . {}", home::shown(&home.env_file())));
     let machines: Api<Machine> = Api::default_namespaced(supervisor.client().await?);
     let mut admitted = Vec::new();
     for example in &EXAMPLES {
         say::line("");
         say::line(&format!("# {}: {}", example.machine, example.shows));
-        let file = home.shown(&examples().join(example.file));
+        let file = home::shown(&examples().join(example.file));
         if kubectl::run(home, supervisor, &["apply", "-f", &file]).await? {
             admitted.push(format!("machine/{}", example.machine));
         } else if machines.get_opt(example.machine).await.is_ok_and(|found| found.is_none()) {
@@ -48,7 +48,7 @@ pub(crate) async fn run(home: &Home, fleet: &Fleet) -> Result<bool> {
     kubectl::run(home, supervisor, &["get", "machines", "-o", "wide"]).await?;
     for remote in fleet.remotes() {
         say::line("");
-        let kubeconfig = home.shown(&remote.kubeconfig());
+        let kubeconfig = home::shown(&remote.kubeconfig());
         kubectl::run(home, supervisor, &["--kubeconfig", &kubeconfig, "get", "vm,vmi,pvc"]).await?;
     }
     Ok(ready)
@@ -56,10 +56,10 @@ pub(crate) async fn run(home: &Home, fleet: &Fleet) -> Result<bool> {
 
 /// What to try, for somebody who has a fleet and a shell.
 pub(crate) fn next_steps(home: &Home, fleet: &Fleet) {
-    let east = fleet.remotes().first().map(|remote| home.shown(&remote.kubeconfig())).unwrap_or_default();
-    let example = home.shown(&examples().join("overrides.yaml"));
+    let east = fleet.remotes().first().map(|remote| home::shown(&remote.kubeconfig())).unwrap_or_default();
+    let example = home::shown(&examples().join("overrides.yaml"));
     let steps = [
-        (format!(". {}", home.shown(&home.env_file())), "kubectl and helm, with the supervisor as their cluster"),
+        (format!(". {}", home::shown(&home.env_file())), "kubectl and helm, with the supervisor as their cluster"),
         (format!("kubectl apply -f {example}"), "a Machine; docs/examples has more"),
         ("kubectl get machines -w".to_owned(), "what becomes of it"),
         ("kubectl describe machine custom-vm".to_owned(), "conditions, events, the size it got"),
@@ -76,7 +76,7 @@ pub(crate) fn next_steps(home: &Home, fleet: &Fleet) {
     for (command, what) in &steps {
         say::line(&format!("  {command:width$}  # {what}"));
     }
-    let logs = home.shown(&home.dir().join("logs"));
+    let logs = home::shown(&home.dir().join("logs"));
     say::line(&format!("Logs, and what the API servers were asked for (*.audit.log), are in {logs}."));
 }
 

@@ -57,11 +57,7 @@ impl Rendered {
     fn env(&self, deployment: &str) -> BTreeMap<&str, &str> {
         let container = only(&self.pod(deployment)["containers"]);
         let has_value = |env: &&Value| env["value"].as_str().is_some();
-        list(&container["env"])
-            .iter()
-            .filter(has_value)
-            .map(|env| (text(&env["name"]), text(&env["value"])))
-            .collect()
+        list(&container["env"]).iter().filter(has_value).map(|env| (text(&env["name"]), text(&env["value"]))).collect()
     }
 }
 

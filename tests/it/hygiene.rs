@@ -39,7 +39,10 @@ fn g1_the_top_level_is_the_one_of_the_design() {
         "rcgen",
         "prometheus-client",
     ] {
-        assert!(manifests.iter().any(|(_, text)| dependencies(text).any(|(found, _)| found == name)), "{name} is unused");
+        assert!(
+            manifests.iter().any(|(_, text)| dependencies(text).any(|(found, _)| found == name)),
+            "{name} is unused"
+        );
     }
 }
 
@@ -63,7 +66,8 @@ fn g1_crates_depend_in_one_direction() {
     let ours: BTreeSet<&str> = CRATES.iter().map(|(folder, _)| name(folder)).chain(["tests"]).collect();
     for (folder, allowed) in CRATES {
         let text = read(&format!("{folder}/Cargo.toml"));
-        let found: BTreeSet<&str> = dependencies(&text).map(|(name, _)| name).filter(|name| ours.contains(name)).collect();
+        let found: BTreeSet<&str> =
+            dependencies(&text).map(|(name, _)| name).filter(|name| ours.contains(name)).collect();
         let surplus: Vec<_> = found.iter().filter(|name| !allowed.contains(name)).collect();
         assert!(surplus.is_empty(), "{folder} must not depend on {surplus:?}");
     }
@@ -72,7 +76,8 @@ fn g1_crates_depend_in_one_direction() {
 #[test]
 fn g1_the_model_is_pure() {
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let arguments = ["tree", "--locked", "--package", "model", "--edges", "normal", "--prefix", "none", "--format", "{lib}"];
+    let arguments =
+        ["tree", "--locked", "--package", "model", "--edges", "normal", "--prefix", "none", "--format", "{lib}"];
     let output = Command::new(cargo).args(arguments).current_dir(root()).output().expect("cargo runs");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let tree = String::from_utf8_lossy(&output.stdout).into_owned();
@@ -101,7 +106,9 @@ fn g3_nothing_that_executes_knows_placement() {
         read_files += 1;
         let text = read(&path);
         let lines = text.lines().enumerate().filter(|(_, line)| !line.trim_start().starts_with("//"));
-        wrong.extend(lines.filter(|(_, line)| decides(line)).map(|(number, line)| format!("{path}:{}: {line}", number + 1)));
+        wrong.extend(
+            lines.filter(|(_, line)| decides(line)).map(|(number, line)| format!("{path}:{}: {line}", number + 1)),
+        );
     }
     assert!(read_files > 20, "the sources were not found");
     assert_eq!(wrong, Vec::<String>::new());
@@ -208,7 +215,8 @@ fn headings(path: &Path) -> BTreeSet<String> {
 
 #[test]
 fn links_are_found_where_they_are_links() {
-    let text = "see [a](a.md) and [b](../b.md#c)\n```\n[no](no.md)\n```\n`[no](no.md)` [web](https://x.y/z) [t](#top)\n";
+    let text =
+        "see [a](a.md) and [b](../b.md#c)\n```\n[no](no.md)\n```\n`[no](no.md)` [web](https://x.y/z) [t](#top)\n";
     assert_eq!(links(text), ["a.md", "../b.md#c", "#top"]);
 }
 
@@ -219,7 +227,8 @@ fn nothing_names_the_machine_that_it_was_written_on() {
     // A home of `/` or a checkout in `/src` says nothing about a machine.
     let deep = |path: &str, least: usize| path.split('/').filter(|part| !part.is_empty()).count() >= least;
     let own = [(home, 1), (root.to_string_lossy().into_owned(), 2)];
-    let own: Vec<String> = own.into_iter().filter(|(path, least)| deep(path, *least)).map(|(path, _)| path + "/").collect();
+    let own: Vec<String> =
+        own.into_iter().filter(|(path, least)| deep(path, *least)).map(|(path, _)| path + "/").collect();
     let mut found = Vec::new();
     for path in files("") {
         let Ok(text) = fs::read_to_string(root.join(&path)) else { continue };

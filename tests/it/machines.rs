@@ -43,7 +43,14 @@ impl<'f> Ground<'f> {
 
     /// `kubectl apply`: what it prints, or what it says when it fails.
     pub(crate) async fn apply(&self, manifest: &Value) -> Result<String, String> {
-        said(kubectl(self.fleet.supervisor(), &["--namespace", &self.namespace, "apply", "--filename", "-"], &manifest.to_string()).await)
+        said(
+            kubectl(
+                self.fleet.supervisor(),
+                &["--namespace", &self.namespace, "apply", "--filename", "-"],
+                &manifest.to_string(),
+            )
+            .await,
+        )
     }
 
     pub(crate) async fn applied(&self, manifest: &Value) {
@@ -57,11 +64,15 @@ impl<'f> Ground<'f> {
 
     /// Waits until a Machine's status is as wanted, and returns the Machine.
     pub(crate) async fn until(&self, name: &str, what: &str, wanted: impl Fn(&Machine) -> bool) -> Machine {
-        let ready = await_condition(self.machines(), name, move |machine: Option<&Machine>| machine.is_some_and(&wanted));
+        let ready =
+            await_condition(self.machines(), name, move |machine: Option<&Machine>| machine.is_some_and(&wanted));
         match tokio::time::timeout(LIMIT, ready).await {
             Ok(Ok(Some(machine))) => machine,
             Ok(other) => panic!("{name} until {what}: {other:?}"),
-            Err(_) => panic!("{name} is not {what} after {LIMIT:?}: {:#?}", self.machines().get_opt(name).await.map(|it| it.map(|it| it.status))),
+            Err(elapsed) => panic!(
+                "{name} is not {what} ({elapsed} of {LIMIT:?}): {:#?}",
+                self.machines().get_opt(name).await.map(|it| it.map(|it| it.status))
+            ),
         }
     }
 
@@ -72,21 +83,34 @@ impl<'f> Ground<'f> {
     /// Waits until a Machine is gone from the supervisor.
     pub(crate) async fn gone(&self, name: &str) {
         let gone = await_condition(self.machines(), name, |machine: Option<&Machine>| machine.is_none());
-        if tokio::time::timeout(LIMIT, gone).await.is_err() {
-            panic!("{name} is still there after {LIMIT:?}: {:#?}", self.machines().get_opt(name).await);
-        }
+        let gone = tokio::time::timeout(LIMIT, gone).await;
+        assert!(gone.is_ok(), "{name} is still there after {LIMIT:?}: {:#?}", self.machines().get_opt(name).await);
     }
 
     /// The names of what carries a Machine's label on a remote, by kind: what `kubectl get vm,vmi,pvc -l` finds (C40).
     pub(crate) async fn remains(&self, cluster: &str, name: &str) -> Vec<String> {
         let remote = self.fleet.remote(cluster).unwrap_or_else(|error| panic!("{error}"));
-        let args = ["get", "vm,vmi,pvc", "--all-namespaces", "--output", "name", "--selector", &format!("vitistack.io/machine={name}")];
+        let args = [
+            "get",
+            "vm,vmi,pvc",
+            "--all-namespaces",
+            "--output",
+            "name",
+            "--selector",
+            &format!("vitistack.io/machine={name}"),
+        ];
         let found = said(kubectl(remote, &args, "").await).unwrap_or_else(|error| panic!("{error}"));
         found.lines().filter(|line| line.contains('/')).map(str::to_owned).collect()
     }
 
     pub(crate) async fn remote(&self, cluster: &str, kind: &str, group: &str) -> Api<DynamicObject> {
-        let client = self.fleet.remote(cluster).unwrap_or_else(|error| panic!("{error}")).client().await.unwrap_or_else(|error| panic!("{error}"));
+        let client = self
+            .fleet
+            .remote(cluster)
+            .unwrap_or_else(|error| panic!("{error}"))
+            .client()
+            .await
+            .unwrap_or_else(|error| panic!("{error}"));
         Api::namespaced_with(client, &self.namespace, &resource(kind, group))
     }
 }
@@ -103,7 +127,7 @@ pub(crate) fn phase(machine: &Machine) -> &str {
 /// Status and reason of a condition.
 pub(crate) fn condition(machine: &Machine, kind: &str) -> String {
     let all = machine.status.iter().flat_map(|status| &status.conditions);
-    all.filter(|it| it.type_ == kind).map(|it| format!("{}/{}", it.status, it.reason)).collect()
+    all.into_iter().find(|it| it.type_ == kind).map(|it| format!("{}/{}", it.status, it.reason)).unwrap_or_default()
 }
 
 pub(crate) fn said(result: tests::Result<String>) -> Result<String, String> {
@@ -115,7 +139,8 @@ pub(crate) fn said(result: tests::Result<String>) -> Result<String, String> {
 
 /// A Machine on a cluster; without one, nothing says where.
 pub(crate) fn machine(name: &str, cluster: Option<&str>, spec: &Value) -> Value {
-    let mut machine = json!({"apiVersion": "vitistack.io/v1alpha1", "kind": "Machine", "metadata": {"name": name}, "spec": spec});
+    let mut machine =
+        json!({"apiVersion": "vitistack.io/v1alpha1", "kind": "Machine", "metadata": {"name": name}, "spec": spec});
     if let Some(cluster) = cluster {
         machine["metadata"]["annotations"] = json!({"vitistack.io/kubevirt-config": cluster});
     }

@@ -107,7 +107,8 @@ pub fn answer(route: Route, body: &[u8], world: &World) -> Answer {
         Ok(review) => review,
         Err(wrong) => {
             let Some(uid) = wrong.uid else {
-                let body = format!("this is no AdmissionReview: {}: {}\n", wrong.violation.path, wrong.violation.message);
+                let body =
+                    format!("this is no AdmissionReview: {}: {}\n", wrong.violation.path, wrong.violation.message);
                 return Answer { status: 400, body: body.into_bytes(), outcome: "malformed", assigned: None };
             };
             return refuse(&uid, "", &[wrong.violation]);
@@ -119,14 +120,17 @@ pub fn answer(route: Route, body: &[u8], world: &World) -> Answer {
         (Verdict::Admit(admission), Route::Validate) if !admission.changes.is_empty() => {
             refuse(&request.uid, &request.name, &unstable(&admission.changes))
         }
-        (Verdict::Admit(admission), Route::Validate) => admit(request, &Admission { warnings: Vec::new(), ..admission }),
+        (Verdict::Admit(admission), Route::Validate) => {
+            admit(request, &Admission { warnings: Vec::new(), ..admission })
+        }
         (Verdict::Admit(admission), Route::Mutate) => admit(request, &admission),
     }
 }
 
 fn admit(request: &Request<'_>, admission: &Admission) -> Answer {
     let metadata = request.object.as_ref().map(|object| &object.metadata);
-    let patch = metadata.filter(|_| !admission.changes.is_empty()).map(|metadata| changes::patch(&admission.changes, metadata));
+    let patch =
+        metadata.filter(|_| !admission.changes.is_empty()).map(|metadata| changes::patch(&admission.changes, metadata));
     let placement = admission.placement.as_ref();
     let response = Response {
         uid: &request.uid,
@@ -134,19 +138,29 @@ fn admit(request: &Request<'_>, admission: &Admission) -> Answer {
         patch_type: patch.is_some().then_some("JSONPatch"),
         patch: patch.map(|patch| BASE64.encode(patch)),
         warnings: &admission.warnings,
-        audit_annotations: placement.map(|placement| Audit { placement: format!("{} ({})", placement.cluster, placement.source.name()) }),
+        audit_annotations: placement
+            .map(|placement| Audit { placement: format!("{} ({})", placement.cluster, placement.source.name()) }),
         ..Response::default()
     };
     let news = admission.changes.iter().any(|change| matches!(change, Change::Annotate(names::KUBEVIRT_CONFIG, _)));
     let assigned = placement.filter(|placement| news && placement.source.automatic() && request.dry_run != Some(true));
-    Answer { assigned: assigned.map(|placement| assignment(request, &placement.cluster.0, placement.source)), ..write("admitted", response) }
+    Answer {
+        assigned: assigned.map(|placement| assignment(request, &placement.cluster.0, placement.source)),
+        ..write("admitted", response)
+    }
 }
 
 fn assignment(request: &Request<'_>, cluster: &str, source: Source) -> Assigned {
     let metadata = request.object.as_ref().map(|object| &object.metadata);
     let name = |text: Option<&str>| text.filter(|text| !text.is_empty()).map(str::to_owned);
-    let machine = metadata.and_then(|metadata| name(metadata.name.as_deref()).or_else(|| name(metadata.generate_name.as_deref())));
-    Assigned { machine: machine.unwrap_or_default(), namespace: request.namespace.to_string(), cluster: cluster.to_owned(), source: source.name() }
+    let machine = metadata
+        .and_then(|metadata| name(metadata.name.as_deref()).or_else(|| name(metadata.generate_name.as_deref())));
+    Assigned {
+        machine: machine.unwrap_or_default(),
+        namespace: request.namespace.to_string(),
+        cluster: cluster.to_owned(),
+        source: source.name(),
+    }
 }
 
 fn refuse(uid: &str, name: &str, violations: &[Violation]) -> Answer {
@@ -154,7 +168,11 @@ fn refuse(uid: &str, name: &str, violations: &[Violation]) -> Answer {
         "" => violation.message.clone(),
         path => format!("{path}: {}", violation.message),
     };
-    let causes = violations.iter().map(|violation| Cause { reason: violation.reason.code(), message: &violation.message, field: &violation.path });
+    let causes = violations.iter().map(|violation| Cause {
+        reason: violation.reason.code(),
+        message: &violation.message,
+        field: &violation.path,
+    });
     let status = Status {
         status: "Failure",
         message: violations.iter().map(said).collect::<Vec<_>>().join("; "),
@@ -167,7 +185,11 @@ fn refuse(uid: &str, name: &str, violations: &[Violation]) -> Answer {
 
 /// Only another webhook, or a MachineClass edited between the two calls, brings this about.
 fn unstable(changes: &[Change]) -> Vec<Violation> {
-    let said = |path: String| Reason::NotStable.at(path).says("is not what admission decided: apply again; if it stays so, another webhook changes it");
+    let said = |path: String| {
+        Reason::NotStable
+            .at(path)
+            .says("is not what admission decided: apply again; if it stays so, another webhook changes it")
+    };
     let path = |change: &Change| match change {
         Change::Annotate(key, _) => format!("metadata.annotations[{key}]"),
         Change::Guard => "metadata.finalizers".to_owned(),

@@ -32,16 +32,24 @@ pub async fn run(args: Args) -> Result<(), Fatal> {
     let listener = listener.ok_or_else(|| io::Error::other("WEBHOOK_BIND_ADDRESS must be an address"))?;
 
     let client = runtime::client::supervisor(args.shared.kubeconfig.as_deref()).await?;
-    let identity = certs::start(client.clone(), certs::Settings {
-        namespace: args.shared.namespace.clone(),
-        secret: args.webhook_ca_secret.clone(),
-        mutating: args.webhook_configuration.clone(),
-        validating: args.webhook_configuration.clone(),
-        names: args.webhook_dns_names.clone(),
-    })?;
+    let identity = certs::start(
+        client.clone(),
+        certs::Settings {
+            namespace: args.shared.namespace.clone(),
+            secret: args.webhook_ca_secret.clone(),
+            mutating: args.webhook_configuration.clone(),
+            validating: args.webhook_configuration.clone(),
+            names: args.webhook_dns_names.clone(),
+        },
+    )?;
     let world = world::empty(args.policy());
     let follow = world::follow(client, &args.shared.kubevirt_configs_namespace, world.clone(), synced);
-    let serve = server::serve(listener, identity.tls.clone(), routes::routes(routes::Shared { world: world.clone(), metrics }), shutdown.clone());
+    let serve = server::serve(
+        listener,
+        identity.tls.clone(),
+        routes::routes(routes::Shared { world: world.clone(), metrics }),
+        shutdown.clone(),
+    );
     let mut bundle = identity.ready.clone();
     // A latch that is dropped closes again, so this one lives as long as the process.
     let open_when_trusted = async {

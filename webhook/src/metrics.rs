@@ -26,7 +26,11 @@ impl Metrics {
         let reviews = Family::default();
         let durations = Histogram::new(exponential_buckets(0.000_01, 4.0, 9));
         registry.register("kubevirt_operator_admission_reviews", "Reviews answered", reviews.clone());
-        registry.register("kubevirt_operator_admission_duration_seconds", "Time from a review's body to its answer", durations.clone());
+        registry.register(
+            "kubevirt_operator_admission_duration_seconds",
+            "Time from a review's body to its answer",
+            durations.clone(),
+        );
         Self { reviews, durations }
     }
 

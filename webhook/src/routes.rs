@@ -33,17 +33,17 @@ pub struct Shared {
 /// The two routes.
 pub fn routes(shared: Shared) -> Router {
     Router::new()
-        .route("/mutate/machines", post(|state, body| review(Route::Mutate, state, body)))
-        .route("/validate/machines", post(|state, body| review(Route::Validate, state, body)))
+        .route("/mutate/machines", post(async |state, body: Bytes| review(Route::Mutate, state, &body)))
+        .route("/validate/machines", post(async |state, body: Bytes| review(Route::Validate, state, &body)))
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
         .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, BUDGET))
         .layer(CatchPanicLayer::new())
         .with_state(Arc::new(shared))
 }
 
-async fn review(route: Route, State(shared): State<Arc<Shared>>, body: Bytes) -> Response {
+fn review(route: Route, State(shared): State<Arc<Shared>>, body: &Bytes) -> Response {
     let started = Instant::now();
-    let Answer { status, body, outcome, assigned } = answer(route, &body, &shared.world.load());
+    let Answer { status, body, outcome, assigned } = answer(route, body, &shared.world.load());
     if let Some(it) = assigned {
         tracing::info!(
             machine = it.machine,

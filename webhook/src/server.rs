@@ -24,7 +24,12 @@ const HEADERS_IDLE: Duration = Duration::from_secs(100);
 const DRAIN: Duration = Duration::from_secs(10);
 
 /// Serves until the process is asked to stop, then lets open requests end.
-pub async fn serve(listener: TcpListener, tls: Arc<ServerConfig>, routes: Router, shutdown: Shutdown) -> io::Result<()> {
+pub async fn serve(
+    listener: TcpListener,
+    tls: Arc<ServerConfig>,
+    routes: Router,
+    shutdown: Shutdown,
+) -> io::Result<()> {
     let acceptor = TlsAcceptor::from(tls);
     let open = GracefulShutdown::new();
     let places = Arc::new(Semaphore::new(CONNECTIONS));
@@ -47,7 +52,10 @@ pub async fn serve(listener: TcpListener, tls: Arc<ServerConfig>, routes: Router
             let _place = place;
             let Some(tls) = handshake(&acceptor, stream).await else { return };
             let service = TowerToHyperService::new(routes);
-            let connection = http1::Builder::new().timer(TokioTimer::new()).header_read_timeout(HEADERS_IDLE).serve_connection(TokioIo::new(tls), service);
+            let connection = http1::Builder::new()
+                .timer(TokioTimer::new())
+                .header_read_timeout(HEADERS_IDLE)
+                .serve_connection(TokioIo::new(tls), service);
             if let Err(why) = watcher.watch(connection).await {
                 tracing::debug!(error = %why, "a connection ended early");
             }

@@ -64,19 +64,24 @@ fn is_synced<K: Resource<DynamicType = ()> + Clone + 'static>(store: &Store<K>) 
 fn config(config: &KubevirtConfig) -> Config {
     let status = config.status.as_ref();
     let failed = status.filter(|status| status.phase.as_deref() == Some("Failed"));
-    Config { schedulable: config.spec.schedulable, unhealthy: failed.map(|status| status.message.clone().unwrap_or_default()) }
+    Config {
+        schedulable: config.spec.schedulable,
+        unhealthy: failed.map(|status| status.message.clone().unwrap_or_default()),
+    }
 }
 
 /// A class whose memory is no quantity is left out, which makes its name unknown; the schema lets none through.
 fn class(class: &MachineClass) -> Option<Class> {
     let spec = &class.spec;
-    let bound = |quantity: &Option<k8s_openapi::apimachinery::pkg::api::resource::Quantity>| quantity.as_ref().and_then(|it| quantity::parse(&it.0).ok());
+    let bound = |quantity: &Option<k8s_openapi::apimachinery::pkg::api::resource::Quantity>| {
+        quantity.as_ref().and_then(|it| quantity::parse(&it.0).ok())
+    };
     let count = |count: Option<i64>| count.filter(|count| *count > 0).unwrap_or(1);
     Some(Class {
         generation: class.metadata.generation.unwrap_or_default(),
-        cores: i64::from(spec.cpu.cores),
-        threads: count(spec.cpu.threads.map(i64::from)),
-        sockets: count(spec.cpu.sockets.map(i64::from)),
+        cores: spec.cpu.cores,
+        threads: count(spec.cpu.threads),
+        sockets: count(spec.cpu.sockets),
         memory: quantity::canonical(quantity::parse(&spec.memory.quantity.0).ok()?),
         memory_bounds: (bound(&spec.memory.min_quantity), bound(&spec.memory.max_quantity)),
         enabled: spec.enabled,

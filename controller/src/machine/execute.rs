@@ -35,7 +35,12 @@ pub(super) struct Done {
 }
 
 /// Carries out the writes.
-pub(super) async fn execute(machine: &Machine, intent: &Intent, writes: &[Write], ctx: &Context) -> Result<Done, Fault> {
+pub(super) async fn execute(
+    machine: &Machine,
+    intent: &Intent,
+    writes: &[Write],
+    ctx: &Context,
+) -> Result<Done, Fault> {
     let mut done = Done::default();
     let Some(identity) = intent.identity() else { return Ok(done) };
     let clusters = ctx.clusters.load();
@@ -47,7 +52,11 @@ pub(super) async fn execute(machine: &Machine, intent: &Intent, writes: &[Write]
                 let next = record(&previous, intent, cluster, id, Time(Timestamp::now()));
                 let status = json!({"metadata": {"resourceVersion": identity.resource_version}, "status": next});
                 done.recorded = true;
-                machines(ctx, identity).patch_status(&identity.key.name, &params(), &Patch::Merge(status)).await.map(drop).map_err(supervisor)?;
+                machines(ctx, identity)
+                    .patch_status(&identity.key.name, &params(), &Patch::Merge(status))
+                    .await
+                    .map(drop)
+                    .map_err(supervisor)?;
                 Ok(())
             }
             Write::AskAdmission => ask(ctx, identity).await,
@@ -63,11 +72,21 @@ pub(super) async fn execute(machine: &Machine, intent: &Intent, writes: &[Write]
                 }
                 outcome.map(drop)
             }
-            Write::Merge(kind, name, change) => with(cluster.as_ref(), |cluster| merge(cluster, identity, *kind, name, change)).await,
-            Write::Delete(kind, name, uid) => with(cluster.as_ref(), |cluster| delete(cluster, identity, *kind, name, uid)).await,
+            Write::Merge(kind, name, change) => {
+                with(cluster.as_ref(), |cluster| merge(cluster, identity, *kind, name, change)).await
+            }
+            Write::Delete(kind, name, uid) => {
+                with(cluster.as_ref(), |cluster| delete(cluster, identity, *kind, name, uid)).await
+            }
         };
         if let Err(failure) = outcome {
-            tracing::warn!(machine = identity.key.name, namespace = identity.key.namespace, reason = failure.reason.code(), error = failure.message, "a write failed");
+            tracing::warn!(
+                machine = identity.key.name,
+                namespace = identity.key.namespace,
+                reason = failure.reason.code(),
+                error = failure.message,
+                "a write failed"
+            );
             ctx.metrics.failed(failure.reason.code());
             done.failure = Some(failure);
             break;
@@ -84,7 +103,6 @@ fn machines(ctx: &Context, identity: &Identity) -> Api<Machine> {
     Api::namespaced(ctx.client.clone(), &identity.key.namespace)
 }
 
-#[allow(clippy::needless_pass_by_value)] // reason: it is the shape `map_err` takes
 fn supervisor(why: kube::Error) -> Fault {
     Fault::Supervisor(said(&why))
 }
@@ -97,7 +115,8 @@ async fn ask(ctx: &Context, identity: &Identity) -> Result<(), Failure> {
 
 async fn release(machine: &Machine, finalizers: &[String], ctx: &Context, identity: &Identity) -> Result<(), Fault> {
     let left: Vec<&String> = machine.finalizers().iter().filter(|name| !finalizers.contains(name)).collect();
-    let patch = json!({"metadata": {"uid": identity.uid, "resourceVersion": identity.resource_version, "finalizers": left}});
+    let patch =
+        json!({"metadata": {"uid": identity.uid, "resourceVersion": identity.resource_version, "finalizers": left}});
     match machines(ctx, identity).patch(&identity.key.name, &params(), &Patch::Merge(patch)).await {
         Ok(_) => Ok(()),
         Err(kube::Error::Api(answer)) if answer.code == 404 => Ok(()),
@@ -106,7 +125,10 @@ async fn release(machine: &Machine, finalizers: &[String], ctx: &Context, identi
 }
 
 /// Runs a remote write under its deadline; a cluster that went away since the snapshot is a failure like any other.
-async fn with<'c, T, F: Future<Output = Result<T, Failure>>>(cluster: Option<&'c Arc<Cluster<Index>>>, write: impl FnOnce(&'c Cluster<Index>) -> F) -> Result<T, Failure> {
+async fn with<'c, T, F: Future<Output = Result<T, Failure>>>(
+    cluster: Option<&'c Arc<Cluster<Index>>>,
+    write: impl FnOnce(&'c Cluster<Index>) -> F,
+) -> Result<T, Failure> {
     let late = |why: &str| Failure { reason: Reason::ClusterUnreachable, message: why.to_owned() };
     let Some(cluster) = cluster else { return Err(late("the cluster is not connected any more")) };
     tokio::time::timeout(DEADLINE, write(cluster)).await.map_err(|_| late("the cluster did not answer in time"))?
@@ -123,14 +145,22 @@ fn api(cluster: &Cluster<Index>, identity: &Identity, kind: Kind) -> Api<Dynamic
 }
 
 /// True when the object was made by this call.
-async fn create(cluster: &Cluster<Index>, identity: &Identity, kind: Kind, name: &str, object: &Value) -> Result<bool, Failure> {
+async fn create(
+    cluster: &Cluster<Index>,
+    identity: &Identity,
+    kind: Kind,
+    name: &str,
+    object: &Value,
+) -> Result<bool, Failure> {
     let api = api(cluster, identity, kind);
-    let object: DynamicObject = serde_json::from_value(object.clone()).expect("invariant: builders make Kubernetes objects");
+    let object: DynamicObject =
+        serde_json::from_value(object.clone()).expect("invariant: builders make Kubernetes objects");
     let key = (identity.vm.namespace.clone(), name.to_owned());
     if kind != Kind::Namespace {
         cluster.index.await_creation(kind, key, &identity.uid);
     }
-    let made = api.create(&PostParams { field_manager: Some(OPERATOR.to_owned()), ..PostParams::default() }, &object).await;
+    let made =
+        api.create(&PostParams { field_manager: Some(OPERATOR.to_owned()), ..PostParams::default() }, &object).await;
     match made {
         Ok(_) => {
             if kind == Kind::Namespace {
@@ -154,7 +184,13 @@ async fn create(cluster: &Cluster<Index>, identity: &Identity, kind: Kind, name:
     }
 }
 
-async fn exists(cluster: &Cluster<Index>, api: &Api<DynamicObject>, identity: &Identity, kind: Kind, name: &str) -> Result<(), Failure> {
+async fn exists(
+    cluster: &Cluster<Index>,
+    api: &Api<DynamicObject>,
+    identity: &Identity,
+    kind: Kind,
+    name: &str,
+) -> Result<(), Failure> {
     if kind == Kind::Namespace {
         cluster.index.saw_namespace(name);
         return Ok(());
@@ -167,19 +203,37 @@ async fn exists(cluster: &Cluster<Index>, api: &Api<DynamicObject>, identity: &I
     let what = if kind == Kind::Vm { "VirtualMachine" } else { "PersistentVolumeClaim" };
     Err(Failure {
         reason: Reason::Conflict,
-        message: format!("{what} {}/{name} on {:?} exists and is not this Machine's: rename the Machine, or remove that object", identity.vm.namespace, cluster.name.0),
+        message: format!(
+            "{what} {}/{name} on {:?} exists and is not this Machine's: rename the Machine, or remove that object",
+            identity.vm.namespace, cluster.name.0
+        ),
     })
 }
 
-async fn merge(cluster: &Cluster<Index>, identity: &Identity, kind: Kind, name: &str, change: &Value) -> Result<(), Failure> {
+async fn merge(
+    cluster: &Cluster<Index>,
+    identity: &Identity,
+    kind: Kind,
+    name: &str,
+    change: &Value,
+) -> Result<(), Failure> {
     match api(cluster, identity, kind).patch(name, &params(), &Patch::Merge(change)).await {
         Ok(_) => Ok(()),
         Err(why) => Err(refused(kind, name, &why)),
     }
 }
 
-async fn delete(cluster: &Cluster<Index>, identity: &Identity, kind: Kind, name: &str, uid: &str) -> Result<(), Failure> {
-    let only_this = DeleteParams { preconditions: Some(Preconditions { uid: Some(uid.to_owned()), resource_version: None }), ..DeleteParams::default() };
+async fn delete(
+    cluster: &Cluster<Index>,
+    identity: &Identity,
+    kind: Kind,
+    name: &str,
+    uid: &str,
+) -> Result<(), Failure> {
+    let only_this = DeleteParams {
+        preconditions: Some(Preconditions { uid: Some(uid.to_owned()), resource_version: None }),
+        ..DeleteParams::default()
+    };
     match api(cluster, identity, kind).delete(name, &only_this).await {
         Ok(_) => Ok(()),
         // Gone, or another object by that name: either way this one is no more.

@@ -28,7 +28,9 @@ pub(super) async fn gather(intent: &Intent, ctx: &Context) -> Result<Observed, F
         storage_classes: BTreeSet::new(),
         awaited: BTreeSet::new(),
     };
-    let (Some(name), Some(identity)) = (intent.cluster(), intent.identity()) else { return Ok(nothing(Remote::Missing)) };
+    let (Some(name), Some(identity)) = (intent.cluster(), intent.identity()) else {
+        return Ok(nothing(Remote::Missing));
+    };
     let clusters = ctx.clusters.load();
     let entry = clusters.get(name);
     let remote = remote(name, entry, ctx);
@@ -56,7 +58,9 @@ fn remote(name: &ClusterName, entry: Option<&Entry<Index>>, ctx: &Context) -> Re
         State::Connecting => Remote::Unreachable("not connected yet".to_owned()),
         State::Unreachable(why) => Remote::Unreachable(why.clone()),
         State::Connected { id } => match recorded(ctx, name).filter(|recorded| recorded != id) {
-            Some(recorded) => Remote::Unreachable(format!("it is cluster {id}, but {recorded} is recorded: the kubeconfig leads elsewhere")),
+            Some(recorded) => Remote::Unreachable(format!(
+                "it is cluster {id}, but {recorded} is recorded: the kubeconfig leads elsewhere"
+            )),
             None => Remote::Connected { id: id.clone() },
         },
     }
@@ -64,7 +68,8 @@ fn remote(name: &ClusterName, entry: Option<&Entry<Index>>, ctx: &Context) -> Re
 
 /// The identity that the KubevirtConfig recorded at first contact.
 fn recorded(ctx: &Context, name: &ClusterName) -> Option<String> {
-    let config = ctx.configs.state().into_iter().find(|config: &std::sync::Arc<KubevirtConfig>| config.name_any() == name.0)?;
+    let config =
+        ctx.configs.state().into_iter().find(|config: &std::sync::Arc<KubevirtConfig>| config.name_any() == name.0)?;
     config.status.as_ref()?.cluster_id.clone()
 }
 

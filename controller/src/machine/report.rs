@@ -1,10 +1,15 @@
 //! Tells of a pass: status, one Event for each transition, metrics. I/O: the supervisor.
 
+use std::time::Duration;
+
 use k8s_openapi::api::core::v1::ObjectReference;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use k8s_openapi::jiff::Timestamp;
 use kube::api::{Patch, PatchParams};
 use kube::runtime::events::{Event, EventType};
 use kube::{Api, Resource, ResourceExt};
 use model::api::{Machine, MachineStatus};
+use model::machine::status::patience;
 use model::names::OPERATOR;
 use runtime::clusters::said;
 use serde_json::{Map, Value, json};
@@ -12,10 +17,20 @@ use serde_json::{Map, Value, json};
 use super::execute::Done;
 use super::{Context, Fault};
 
-/// Writes the status when it changed; a Machine that is gone meanwhile needs none.
-pub(super) async fn report(machine: &Machine, previous: &MachineStatus, next: &MachineStatus, done: &Done, ctx: &Context) -> Result<(), Fault> {
+/// Writes the status when it changed, or says how long that may still wait. A Machine that is gone meanwhile needs none.
+pub(super) async fn report(
+    machine: &Machine,
+    previous: &MachineStatus,
+    next: &MachineStatus,
+    done: &Done,
+    ctx: &Context,
+) -> Result<Option<Duration>, Fault> {
     if done.recorded || done.released || next == previous {
-        return Ok(());
+        return Ok(None);
+    }
+    let patience = patience(previous, next, &Time(Timestamp::now()));
+    if !patience.is_zero() {
+        return Ok(Some(patience));
     }
     let namespace = machine.namespace().unwrap_or_default();
     let api: Api<Machine> = Api::namespaced(ctx.client.clone(), &namespace);
@@ -23,11 +38,11 @@ pub(super) async fn report(machine: &Machine, previous: &MachineStatus, next: &M
     let params = PatchParams { field_manager: Some(OPERATOR.to_owned()), ..PatchParams::default() };
     match api.patch_status(&machine.name_any(), &params, &Patch::Merge(patch)).await {
         Ok(_) => {}
-        Err(kube::Error::Api(answer)) if answer.code == 404 => return Ok(()),
+        Err(kube::Error::Api(answer)) if answer.code == 404 => return Ok(None),
         Err(why) => return Err(Fault::Supervisor(said(&why))),
     }
     announce(machine, previous, next, ctx).await;
-    Ok(())
+    Ok(None)
 }
 
 /// A merge patch of the fields that differ; one that went away becomes null.
@@ -51,8 +66,16 @@ async fn announce(machine: &Machine, previous: &MachineStatus, next: &MachineSta
     if before.is_some_and(|before| before.reason == now.reason) {
         return;
     }
-    tracing::info!(machine = machine.name_any(), namespace = machine.namespace(), phase = next.phase, reason = now.reason, "{}", now.message);
-    let calm = now.status == "True" || matches!(now.reason.as_str(), "Creating" | "PVCPending" | "Stopped" | "Stopping" | "Terminating");
+    tracing::info!(
+        machine = machine.name_any(),
+        namespace = machine.namespace(),
+        phase = next.phase,
+        reason = now.reason,
+        "{}",
+        now.message
+    );
+    let calm = now.status == "True"
+        || matches!(now.reason.as_str(), "Creating" | "PVCPending" | "Stopped" | "Stopping" | "Terminating");
     let event = Event {
         type_: if calm { EventType::Normal } else { EventType::Warning },
         reason: now.reason,

@@ -77,7 +77,9 @@ pub struct Admission {
 /// Decides about one review. A function of its arguments alone: same review and world, same verdict.
 pub fn decide(request: &Request<'_>, world: &World) -> Verdict {
     let Some(object) = &request.object else {
-        return Verdict::Refuse(vec![Reason::FieldRequired.at("request.object").says("Required value: the review carries no object")]);
+        return Verdict::Refuse(vec![
+            Reason::FieldRequired.at("request.object").says("Required value: the review carries no object"),
+        ]);
     };
     if request.kind.group.0 != names::GROUP || request.kind.kind.0 != "Machine" {
         let found = format!("{}/{}", &*request.kind.group, &*request.kind.kind);
@@ -122,7 +124,13 @@ fn judge(request: &Request<'_>, object: &Object<'_>, old: Option<&Object<'_>>, w
 }
 
 /// The text of `vitistack.io/resolved`: the one that was decided before while nothing asks for another (X60).
-fn resolve(object: &Object<'_>, old: Option<&Object<'_>>, world: &World, wrong: &mut Vec<Violation>, warnings: &mut Vec<String>) -> Option<String> {
+fn resolve(
+    object: &Object<'_>,
+    old: Option<&Object<'_>>,
+    world: &World,
+    wrong: &mut Vec<Violation>,
+    warnings: &mut Vec<String>,
+) -> Option<String> {
     let held = old.and_then(|old| Some((old, annotation(old, |all| &all.resolved)?)));
     let held = held.and_then(|(old, text)| Some((old, serde_json::from_str::<Sizing>(text).ok()?, text)));
     if let Some((old, _, before)) = held
@@ -147,7 +155,10 @@ fn ours(object: &Object<'_>) -> bool {
 }
 
 /// An annotation of a Machine; an empty one says nothing.
-fn annotation<'o, 'a>(object: &'o Object<'a>, which: impl Fn(&'o Annotations<'a>) -> &'o Option<Text<'a>>) -> Option<&'o str> {
+fn annotation<'o, 'a>(
+    object: &'o Object<'a>,
+    which: impl Fn(&'o Annotations<'a>) -> &'o Option<Text<'a>>,
+) -> Option<&'o str> {
     which(object.metadata.annotations.as_ref()?).as_deref().filter(|value| !value.is_empty())
 }
 

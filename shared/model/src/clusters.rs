@@ -23,7 +23,10 @@ pub enum Op {
 }
 
 /// What to do so that `running` becomes `wanted`. Applying the answer leaves nothing but rejections.
-pub fn diff(wanted: &BTreeMap<ClusterName, Result<Fingerprint, String>>, running: &BTreeMap<ClusterName, Fingerprint>) -> Vec<Op> {
+pub fn diff(
+    wanted: &BTreeMap<ClusterName, Result<Fingerprint, String>>,
+    running: &BTreeMap<ClusterName, Fingerprint>,
+) -> Vec<Op> {
     let stops = running.keys().filter(|name| !wanted.contains_key(*name)).map(|name| Op::Stop(name.clone()));
     let rest = wanted.iter().filter_map(|(name, kubeconfig)| match (kubeconfig, running.get(name)) {
         (Err(why), _) => Some(Op::Reject(name.clone(), why.clone())),

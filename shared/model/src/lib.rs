@@ -9,7 +9,7 @@
 
 pub mod admission;
 pub mod api;
-pub mod machine;
 pub mod clusters;
+pub mod machine;
 pub mod names;
 pub mod reason;

@@ -98,16 +98,23 @@ impl Intent {
         let namespace = machine.namespace().unwrap_or_default();
         let name = machine.name_any();
         let identity = Identity {
-            vm: VmKey { namespace: namespace.clone(), name: status.vm_name.unwrap_or_else(|| format!("{vm_prefix}{name}")) },
+            vm: VmKey {
+                namespace: namespace.clone(),
+                name: status.vm_name.unwrap_or_else(|| format!("{vm_prefix}{name}")),
+            },
             key: MachineKey { namespace, name },
             uid: machine.uid().unwrap_or_default(),
             generation: machine.metadata.generation.unwrap_or_default(),
             resource_version: machine.resource_version(),
             cluster_id,
         };
-        let annotation = |key: &str| machine.annotations().get(key).map(String::as_str).filter(|value| !value.is_empty());
+        let annotation =
+            |key: &str| machine.annotations().get(key).map(String::as_str).filter(|value| !value.is_empty());
         if machine.metadata.deletion_timestamp.is_some() {
-            let finalizers = machine.finalizers().iter().filter(|name| [names::CLEANUP, names::LEGACY_FINALIZER].contains(&name.as_str()));
+            let finalizers = machine
+                .finalizers()
+                .iter()
+                .filter(|name| [names::CLEANUP, names::LEGACY_FINALIZER].contains(&name.as_str()));
             return Intent::Leave(Leaving {
                 cluster: identity.cluster_id.as_ref().and(recorded.name).map(ClusterName),
                 finalizers: finalizers.cloned().collect(),
@@ -120,20 +127,36 @@ impl Intent {
             });
         }
         let (Some(cluster), Some(resolved)) = (annotation(names::KUBEVIRT_CONFIG), annotation(names::RESOLVED)) else {
-            return Intent::Undecided(identity, Reason::NotAdmitted, "admission has not decided about this Machine yet".to_owned());
+            return Intent::Undecided(
+                identity,
+                Reason::NotAdmitted,
+                "admission has not decided about this Machine yet".to_owned(),
+            );
         };
         if identity.cluster_id.is_some() && recorded.name.as_deref().is_some_and(|name| name != cluster) {
             let was = recorded.name.unwrap_or_default();
-            let why = format!("the annotation {} says {cluster:?}, but the VM is on {was:?}: set it back", names::KUBEVIRT_CONFIG);
+            let why = format!(
+                "the annotation {} says {cluster:?}, but the VM is on {was:?}: set it back",
+                names::KUBEVIRT_CONFIG
+            );
             return Intent::Undecided(identity, Reason::InvalidAssignment, why);
         }
         match serde_json::from_str(resolved) {
-            Err(why) => Intent::Undecided(identity, Reason::InvalidAssignment, format!("the annotation {} cannot be read: {why}", names::RESOLVED)),
+            Err(why) => Intent::Undecided(
+                identity,
+                Reason::InvalidAssignment,
+                format!("the annotation {} cannot be read: {why}", names::RESOLVED),
+            ),
             Ok(sizing) => Intent::Run(Box::new(Admitted {
                 identity,
                 cluster: ClusterName(cluster.to_owned()),
                 sizing,
-                run_strategy: machine.spec.run_strategy.clone().filter(|strategy| !strategy.is_empty()).unwrap_or_else(|| "Always".to_owned()),
+                run_strategy: machine
+                    .spec
+                    .run_strategy
+                    .clone()
+                    .filter(|strategy| !strategy.is_empty())
+                    .unwrap_or_else(|| "Always".to_owned()),
             })),
         }
     }
@@ -333,6 +356,7 @@ fn run(admitted: &Admitted, seen: &Observed) -> Plan {
 pub fn record(previous: &MachineStatus, intent: &Intent, cluster: &ClusterName, id: &str, now: Time) -> MachineStatus {
     let mut next = status::begun(previous, intent, now);
     next.phase = Some("Creating".to_owned());
-    next.kubevirt_config_ref = Some(crate::api::AssignedConfig { name: Some(cluster.0.clone()), cluster_id: Some(id.to_owned()) });
+    next.kubevirt_config_ref =
+        Some(crate::api::AssignedConfig { name: Some(cluster.0.clone()), cluster_id: Some(id.to_owned()) });
     next
 }

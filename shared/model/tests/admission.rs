@@ -94,7 +94,8 @@ fn stored(operation: &str, object: &Value, old: Option<&Value>, world: &World) -
 
 fn sizing(object: &Value, world: &World) -> Sizing {
     let after = stored("CREATE", object, None, world);
-    serde_json::from_str(after["metadata"]["annotations"][names::RESOLVED].as_str().expect("resolved")).expect("a sizing")
+    serde_json::from_str(after["metadata"]["annotations"][names::RESOLVED].as_str().expect("resolved"))
+        .expect("a sizing")
 }
 
 fn disks(sizing: &Sizing) -> Vec<(&str, &str, Option<&str>)> {
@@ -123,7 +124,9 @@ fn a1_a2_a3_a10_a11_x39_placement_follows_the_documented_order() {
     ];
     for (name, world, machine, want) in cases {
         let got = match judge("CREATE", &machine, None, &world) {
-            Verdict::Admit(admission) => admission.placement.map(|it| (it.cluster.0, it.source)).ok_or(Reason::NotAdmitted),
+            Verdict::Admit(admission) => {
+                admission.placement.map(|it| (it.cluster.0, it.source)).ok_or(Reason::NotAdmitted)
+            }
             Verdict::Refuse(violations) => Err(violations[0].reason),
         };
         assert_eq!(got, want.map(|(cluster, source)| (cluster.to_owned(), source)), "{name}");
@@ -157,7 +160,9 @@ fn a11_x8_the_empty_sentence_names_the_namespace_where_there_is_one() {
 
 #[test]
 fn a6_x3_an_automatic_decision_is_written_with_the_size_and_the_finalizer() {
-    for (world, source) in [(world(&["east"]), Source::OnlyCluster), (with_default(world(&["east", "west"]), "east"), Source::Default)] {
+    for (world, source) in
+        [(world(&["east"]), Source::OnlyCluster), (with_default(world(&["east", "west"]), "east"), Source::Default)]
+    {
         let object = machine(json!({"template": "small"}));
         let admission = admit(&object, &world);
         assert_eq!(admission.placement.as_ref().map(|it| it.source), Some(source));
@@ -184,13 +189,24 @@ fn a18_changing_the_default_never_moves_a_machine() {
 #[test]
 fn x60_x71_the_assignment_changes_only_before_an_identity_is_recorded() {
     let world = world(&["east", "west"]);
-    let before = stored("CREATE", &annotated(machine(json!({"template": "small"})), names::KUBEVIRT_CONFIG, "east"), None, &world);
+    let before = stored(
+        "CREATE",
+        &annotated(machine(json!({"template": "small"})), names::KUBEVIRT_CONFIG, "east"),
+        None,
+        &world,
+    );
     let moved = annotated(before.clone(), names::KUBEVIRT_CONFIG, "west");
-    assert_eq!(stored("UPDATE", &moved, Some(&before), &world)["metadata"]["annotations"][names::KUBEVIRT_CONFIG], "west");
+    assert_eq!(
+        stored("UPDATE", &moved, Some(&before), &world)["metadata"]["annotations"][names::KUBEVIRT_CONFIG],
+        "west"
+    );
     let mut recorded = before.clone();
     recorded["status"] = json!({"kubevirtConfigRef": {"name": "east", "clusterId": "c1"}});
     let Verdict::Refuse(wrong) = judge("UPDATE", &moved, Some(&recorded), &world) else { panic!("moved a VM") };
-    assert_eq!((wrong[0].reason, wrong[0].path.as_str()), (Reason::AssignmentImmutable, "metadata.annotations[vitistack.io/kubevirt-config]"));
+    assert_eq!(
+        (wrong[0].reason, wrong[0].path.as_str()),
+        (Reason::AssignmentImmutable, "metadata.annotations[vitistack.io/kubevirt-config]")
+    );
     assert!(wrong[0].message.contains("\"east\"") && wrong[0].message.contains("\"west\""));
 }
 
@@ -201,11 +217,16 @@ fn x60_a_size_is_kept_until_the_spec_or_a_refresh_asks_for_another() {
     let before = stored("CREATE", &machine(json!({"template": "gold"})), None, &world);
     world.classes.insert("gold".into(), Class { generation: 8, ..class(16, "64Gi") });
     let resolved = |object: &Value| -> Sizing {
-        serde_json::from_str(object["metadata"]["annotations"][names::RESOLVED].as_str().expect("resolved")).expect("a sizing")
+        serde_json::from_str(object["metadata"]["annotations"][names::RESOLVED].as_str().expect("resolved"))
+            .expect("a sizing")
     };
     let mut other = before.clone();
     other["spec"]["runStrategy"] = json!("Halted");
-    assert_eq!(resolved(&stored("UPDATE", &other, Some(&before), &world)).cores, 4, "an edit of the class alone changes nothing");
+    assert_eq!(
+        resolved(&stored("UPDATE", &other, Some(&before), &world)).cores,
+        4,
+        "an edit of the class alone changes nothing"
+    );
     let refreshed = annotated(before.clone(), names::REFRESH_CLASS, "2026-11-21");
     let refreshed = resolved(&stored("UPDATE", &refreshed, Some(&before), &world));
     assert_eq!((refreshed.cores, refreshed.generation), (16, Some(8)), "a refresh reads the class again");
@@ -228,18 +249,28 @@ fn x61_a_machine_older_than_the_webhook_is_decided_at_any_update() {
 #[test]
 fn x61_a_machine_being_deleted_gets_no_finalizer_and_cannot_be_pointed_elsewhere() {
     let world = world(&["east", "west"]);
-    let mut old = stored("CREATE", &annotated(machine(json!({"template": "small"})), names::KUBEVIRT_CONFIG, "east"), None, &world);
+    let mut old = stored(
+        "CREATE",
+        &annotated(machine(json!({"template": "small"})), names::KUBEVIRT_CONFIG, "east"),
+        None,
+        &world,
+    );
     old["metadata"]["deletionTimestamp"] = json!("2026-11-21T00:00:00Z");
     old["status"] = json!({"kubevirtConfigRef": {"name": "east", "clusterId": "c1"}});
     let mut released = old.clone();
     released["metadata"]["finalizers"] = json!([]);
-    assert_eq!(judge("UPDATE", &released, Some(&old), &world), Verdict::Admit(Admission {
-        placement: admit(&annotated(machine(json!({"template": "small"})), names::KUBEVIRT_CONFIG, "east"), &world).placement.map(|mut it| {
-            it.source = Source::Kept;
-            it
-        }),
-        ..Admission::default()
-    }));
+    assert_eq!(
+        judge("UPDATE", &released, Some(&old), &world),
+        Verdict::Admit(Admission {
+            placement: admit(&annotated(machine(json!({"template": "small"})), names::KUBEVIRT_CONFIG, "east"), &world)
+                .placement
+                .map(|mut it| {
+                    it.source = Source::Kept;
+                    it
+                }),
+            ..Admission::default()
+        })
+    );
     let moved = annotated(old.clone(), names::KUBEVIRT_CONFIG, "west");
     let Verdict::Refuse(wrong) = judge("UPDATE", &moved, Some(&old), &world) else { panic!("moved") };
     assert_eq!(wrong[0].reason, Reason::AssignmentImmutable);
@@ -273,7 +304,11 @@ fn c2_c3_c11_c12_c13_c14_c15_a16_x21_x24_sizes() {
     ];
     for (name, spec, (cores, threads, sockets, memory), want) in cases {
         let got = sizing(&machine(spec), &world);
-        assert_eq!((got.cores, got.threads, got.sockets, got.memory.as_str()), (cores, threads, sockets, memory), "{name}");
+        assert_eq!(
+            (got.cores, got.threads, got.sockets, got.memory.as_str()),
+            (cores, threads, sockets, memory),
+            "{name}"
+        );
         assert_eq!(disks(&got), want, "{name}");
         assert!(got.disks.iter().all(|disk| disk.access_mode == "ReadWriteOnce"), "{name}: X64");
     }
@@ -290,7 +325,11 @@ fn x21_a_class_hides_the_built_in_of_its_name_and_the_source_is_recorded() {
     assert_eq!((got.source, got.generation, got.cores), (From::MachineClass, Some(7), 3));
     world.classes.insert("small".into(), Class { enabled: false, ..class(3, "6Gi") });
     let wrong = refuse(&small, &world);
-    assert_eq!((wrong[0].reason, wrong[0].path.as_str()), (Reason::FieldForbidden, "spec.template"), "a disabled class hides it, too");
+    assert_eq!(
+        (wrong[0].reason, wrong[0].path.as_str()),
+        (Reason::FieldForbidden, "spec.template"),
+        "a disabled class hides it, too"
+    );
 }
 
 #[test]
@@ -333,7 +372,10 @@ fn refusals_name_the_field_the_reason_and_what_would_be_right() {
     ];
     for (name, spec, path, reason, says) in cases {
         let wrong = refuse(&machine(spec), &world);
-        let found = wrong.iter().find(|it| it.path == path && it.reason == reason).unwrap_or_else(|| panic!("{name}: {wrong:?}"));
+        let found = wrong
+            .iter()
+            .find(|it| it.path == path && it.reason == reason)
+            .unwrap_or_else(|| panic!("{name}: {wrong:?}"));
         assert!(found.message.contains(says), "{name}: {}", found.message);
     }
 }
@@ -343,7 +385,9 @@ fn x56_a_name_that_makes_no_vm_is_refused() {
     let world = world(&["east"]);
     let named = |name: &str| json!({"metadata": {"name": name, "namespace": "default"}, "spec": {"template": "small"}});
     assert_eq!(admit(&named(&"a".repeat(60)), &world).changes.len(), 3);
-    for (name, says) in [("a".repeat(61), "has 61 characters, may have 60"), ("web.1".to_owned(), "lower-case letters, digits and '-'")] {
+    for (name, says) in
+        [("a".repeat(61), "has 61 characters, may have 60"), ("web.1".to_owned(), "lower-case letters, digits and '-'")]
+    {
         let wrong = refuse(&named(&name), &world);
         assert_eq!(wrong[0].path, "metadata.name");
         assert!(wrong[0].message.contains(says), "{}", wrong[0].message);
@@ -366,10 +410,16 @@ fn g4_every_mistake_is_reported_at_once_sorted_by_path() {
 fn x1_an_alias_is_read_with_a_warning() {
     let warnings = |object: Value| admit(&object, &world(&["east"])).warnings;
     assert_eq!(warnings(machine(json!({"template": "small"}))), Vec::<String>::new());
-    assert_eq!(warnings(machine(json!({"instanceType": "small"}))), ["spec.instanceType is an alias: use spec.template: small"]);
+    assert_eq!(
+        warnings(machine(json!({"instanceType": "small"}))),
+        ["spec.instanceType is an alias: use spec.template: small"]
+    );
     let mut labelled = machine(json!({}));
     labelled["metadata"]["labels"] = json!({"vitistack.io/machine-template": "small"});
-    assert_eq!(warnings(labelled), ["metadata.labels[vitistack.io/machine-template] is an alias: use spec.template: small"]);
+    assert_eq!(
+        warnings(labelled),
+        ["metadata.labels[vitistack.io/machine-template] is an alias: use spec.template: small"]
+    );
 }
 
 #[test]
@@ -391,7 +441,9 @@ fn a_machine_of_another_provider_is_left_alone_and_cannot_be_taken_away_from_us(
     let forged = annotated(aws.clone(), names::KUBEVIRT_CONFIG, "elsewhere");
     let mut becomes_ours = forged.clone();
     becomes_ours["spec"] = json!({"template": "small"});
-    let Verdict::Refuse(wrong) = judge("UPDATE", &becomes_ours, Some(&forged), &world(&["east"])) else { panic!("kept a forged assignment") };
+    let Verdict::Refuse(wrong) = judge("UPDATE", &becomes_ours, Some(&forged), &world(&["east"])) else {
+        panic!("kept a forged assignment")
+    };
     assert_eq!(wrong[0].reason, Reason::KubevirtConfigNotFound);
 }
 

@@ -47,20 +47,37 @@ fn seen() -> Observed {
 }
 
 fn claims(phase: &str) -> BTreeMap<String, Claim> {
-    let claim = |name: &str| (name.to_owned(), Claim { uid: format!("uid-{name}"), phase: phase.to_owned(), deleting: false });
+    let claim =
+        |name: &str| (name.to_owned(), Claim { uid: format!("uid-{name}"), phase: phase.to_owned(), deleting: false });
     BTreeMap::from([claim("web-root"), claim("web-data")])
 }
 
+#[allow(clippy::unnecessary_wraps)] // reason: it is what `Observed` holds
 fn vm(printable: &str) -> Option<Vm> {
     let desired = plan(&intent(|_| ()), &Observed { claims: claims("Bound"), ..seen() });
     let Some(Write::Create(Kind::Vm, name, object)) = desired.last().cloned() else { panic!("no VM in {desired:?}") };
     let hash = object["metadata"]["annotations"]["vitistack.io/desired-hash"].as_str().map(str::to_owned);
-    Some(Vm { name, uid: "v-1".to_owned(), resource_version: "9".to_owned(), printable: printable.to_owned(), hash, ..Vm::default() })
+    Some(Vm {
+        name,
+        uid: "v-1".to_owned(),
+        resource_version: "9".to_owned(),
+        printable: printable.to_owned(),
+        hash,
+        ..Vm::default()
+    })
 }
 
+#[allow(clippy::unnecessary_wraps)] // reason: it is what `Observed` holds
 fn vmi(phase: &str, ready: bool) -> Option<Vmi> {
     let nic = Nic { name: Some("default".to_owned()), mac: None, ips: vec!["10.0.0.5".to_owned()] };
-    Some(Vmi { name: "vm-web".to_owned(), phase: phase.to_owned(), ready, node: Some("n1".to_owned()), interfaces: vec![nic], unschedulable: None })
+    Some(Vmi {
+        name: "vm-web".to_owned(),
+        phase: phase.to_owned(),
+        ready,
+        node: Some("n1".to_owned()),
+        interfaces: vec![nic],
+        unschedulable: None,
+    })
 }
 
 fn running() -> Observed {
@@ -98,7 +115,11 @@ fn a_machine_is_made_true_in_the_order_of_effects() {
     let bare = |machine: &mut Value| machine["metadata"]["annotations"] = json!({});
     let foreign = |machine: &mut Value| machine["spec"]["provider"] = json!("aws");
     let away = |remote: Remote| Observed { remote, ..seen() };
-    let awaited = BTreeSet::from([(Kind::Claim, "web-root".to_owned()), (Kind::Claim, "web-data".to_owned()), (Kind::Vm, "vm-web".to_owned())]);
+    let awaited = BTreeSet::from([
+        (Kind::Claim, "web-root".to_owned()),
+        (Kind::Claim, "web-data".to_owned()),
+        (Kind::Vm, "vm-web".to_owned()),
+    ]);
     let edited = |machine: &mut Value| machine["spec"]["runStrategy"] = json!("Halted");
     let dying = Observed { vm: vm("Running").map(|vm| Vm { deleting: true, ..vm }), ..running() };
     #[rustfmt::skip]
@@ -162,32 +183,51 @@ fn x14_c16_c18_the_vm_is_the_machines_in_labels_size_and_disks() {
     let spec = &vm["spec"]["template"]["spec"];
     assert_eq!(spec["domain"]["cpu"], json!({"cores": 1, "threads": 1, "sockets": 1}));
     assert_eq!(spec["domain"]["memory"], json!({"guest": "2Gi"}));
-    assert_eq!(spec["domain"]["devices"]["disks"], json!([
-        {"name": "root", "disk": {"bus": "virtio"}, "bootOrder": 1}, {"name": "data", "disk": {"bus": "virtio"}},
-    ]));
-    assert_eq!(spec["domain"]["devices"]["interfaces"], json!([{"name": "default", "masquerade": {}, "model": "virtio"}]), "X64");
+    assert_eq!(
+        spec["domain"]["devices"]["disks"],
+        json!([
+            {"name": "root", "disk": {"bus": "virtio"}, "bootOrder": 1}, {"name": "data", "disk": {"bus": "virtio"}},
+        ])
+    );
+    assert_eq!(
+        spec["domain"]["devices"]["interfaces"],
+        json!([{"name": "default", "masquerade": {}, "model": "virtio"}]),
+        "X64"
+    );
     assert_eq!(spec["networks"], json!([{"name": "default", "pod": {}}]));
-    assert_eq!(spec["volumes"], json!([
-        {"name": "root", "persistentVolumeClaim": {"claimName": "web-root"}}, {"name": "data", "persistentVolumeClaim": {"claimName": "web-data"}},
-    ]));
+    assert_eq!(
+        spec["volumes"],
+        json!([
+            {"name": "root", "persistentVolumeClaim": {"claimName": "web-root"}}, {"name": "data", "persistentVolumeClaim": {"claimName": "web-data"}},
+        ])
+    );
 }
 
 #[test]
 fn x16_x23_a_claim_for_each_disk_and_default_means_the_clusters_default() {
     let claims = |classes: &[&str]| -> Vec<Value> {
         let seen = Observed { storage_classes: classes.iter().map(|name| (*name).to_owned()).collect(), ..seen() };
-        plan(&intent(|_| ()), &seen).into_iter().filter_map(|write| match write {
-            Write::Create(Kind::Claim, _, object) => Some(object),
-            _ => None,
-        }).collect()
+        plan(&intent(|_| ()), &seen)
+            .into_iter()
+            .filter_map(|write| match write {
+                Write::Create(Kind::Claim, _, object) => Some(object),
+                _ => None,
+            })
+            .collect()
     };
     let other = claims(&["fast-ssd"]);
     assert_eq!(other[0]["metadata"]["name"], "web-root");
     assert_eq!(other[0]["metadata"]["labels"]["vitistack.io/machine"], "web", "C40");
-    assert_eq!(other[0]["spec"], json!({"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "20Gi"}}}));
-    assert_eq!(other[1]["spec"], json!({
-        "accessModes": ["ReadWriteMany"], "volumeMode": "Block", "storageClassName": "fast-ssd", "resources": {"requests": {"storage": "100Gi"}},
-    }));
+    assert_eq!(
+        other[0]["spec"],
+        json!({"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "20Gi"}}})
+    );
+    assert_eq!(
+        other[1]["spec"],
+        json!({
+            "accessModes": ["ReadWriteMany"], "volumeMode": "Block", "storageClassName": "fast-ssd", "resources": {"requests": {"storage": "100Gi"}},
+        })
+    );
     assert_eq!(claims(&["default", "fast-ssd"])[0]["spec"]["storageClassName"], "default", "a class of that name wins");
 }
 
@@ -202,10 +242,16 @@ fn an_edit_is_a_merge_bound_to_the_version_that_was_seen() {
 
 #[test]
 fn x2_the_name_of_a_vm_is_prefixed_once_and_then_kept() {
-    let name = |change: fn(&mut Value), prefix: &str| Intent::of(&machine(change), prefix).identity().map(|it| it.vm.name.clone());
+    let name = |change: fn(&mut Value), prefix: &str| {
+        Intent::of(&machine(change), prefix).identity().map(|it| it.vm.name.clone())
+    };
     assert_eq!(name(|_| (), "vm-").as_deref(), Some("vm-web"));
     assert_eq!(name(|_| (), "").as_deref(), Some("web"), "a drop-in upgrade");
-    assert_eq!(name(|machine| machine["status"]["vmName"] = json!("web"), "vm-").as_deref(), Some("web"), "a changed prefix loses no VM");
+    assert_eq!(
+        name(|machine| machine["status"]["vmName"] = json!("web"), "vm-").as_deref(),
+        Some("web"),
+        "a changed prefix loses no VM"
+    );
 }
 
 #[test]
@@ -233,7 +279,11 @@ fn condition(status: &MachineStatus, kind: &str) -> String {
 fn c21_c26_c51_c52_c53_x18_what_was_seen_becomes_phase_and_conditions() {
     let unschedulable = Observed {
         vm: vm("ErrorUnschedulable"),
-        vmi: vmi("Scheduling", false).map(|vmi| Vmi { unschedulable: Some("0/3 nodes are available".to_owned()), interfaces: vec![], ..vmi }),
+        vmi: vmi("Scheduling", false).map(|vmi| Vmi {
+            unschedulable: Some("0/3 nodes are available".to_owned()),
+            interfaces: vec![],
+            ..vmi
+        }),
         claims: claims("Bound"),
         ..seen()
     };
@@ -299,13 +349,43 @@ fn kvo15_x19_a_failure_leaves_no_trace_once_its_cause_is_gone() {
 
 #[test]
 fn times_of_conditions_change_only_with_their_status() {
-    let time = |status: &MachineStatus| status.conditions.iter().find(|it| it.type_ == "Ready").and_then(|it| it.last_transition_time.clone());
+    let time = |status: &MachineStatus| {
+        status.conditions.iter().find(|it| it.type_ == "Ready").and_then(|it| it.last_transition_time.clone())
+    };
     let first = status(&MachineStatus::default(), &intent(|_| ()), &seen(), None, now(1));
     let starting = Observed { vm: vm("Starting"), claims: claims("Bound"), ..seen() };
     let second = status(&first, &intent(|_| ()), &starting, None, now(2));
     assert_ne!(condition(&first, "Ready"), condition(&second, "Ready"), "the reason changed");
     assert_eq!(time(&second), Some(now(1)), "but it is as false as before");
     assert_eq!(time(&status(&second, &intent(|_| ()), &running(), None, now(3))), Some(now(3)));
+}
+
+#[test]
+fn a_burst_of_small_changes_costs_one_write_and_a_transition_never_waits() {
+    let creating = record(
+        &MachineStatus::default(),
+        &intent(|machine| machine["status"] = json!({})),
+        &ClusterName("east".to_owned()),
+        "c-east",
+        now(100),
+    );
+    let shown = |previous: &MachineStatus, seen: &Observed, at| status(previous, &intent(|_| ()), seen, None, now(at));
+    let starting = Observed { vm: vm("Starting"), claims: claims("Bound"), ..seen() };
+    let away = Observed { remote: Remote::Unreachable("down".to_owned()), ..running() };
+    let ready = shown(&creating, &running(), 102);
+    #[rustfmt::skip]
+    let cases = [
+        ("the first status of all",     MachineStatus::default(), seen(),           101, 0),
+        ("progress soon after",         creating.clone(),         starting.clone(), 101, 4),
+        ("progress that has waited",    creating.clone(),         starting,         105, 0),
+        ("it runs",                     creating,                 running(),        102, 0),
+        ("its cluster is away",         ready,                    away,             103, 0),
+    ];
+    for (name, previous, seen, at, want) in cases {
+        let next = shown(&previous, &seen, at);
+        assert_ne!(next, previous, "{name}: something changed");
+        assert_eq!(model::machine::status::patience(&previous, &next, &now(at)).as_secs(), want, "{name}");
+    }
 }
 
 #[test]
@@ -318,8 +398,13 @@ fn recording_the_identity_is_the_first_status() {
 
 #[test]
 fn a_deletion_says_what_it_waits_for() {
-    let said = |seen: &Observed| status(&MachineStatus::default(), &intent(leaving), seen, None, now(1)).message.unwrap_or_default();
-    assert_eq!(said(&Observed { vmi: None, ..running() }), "waiting until these are gone: VirtualMachine vm-web, PersistentVolumeClaim web-data, PersistentVolumeClaim web-root");
+    let said = |seen: &Observed| {
+        status(&MachineStatus::default(), &intent(leaving), seen, None, now(1)).message.unwrap_or_default()
+    };
+    assert_eq!(
+        said(&Observed { vmi: None, ..running() }),
+        "waiting until these are gone: VirtualMachine vm-web, PersistentVolumeClaim web-data, PersistentVolumeClaim web-root"
+    );
     let away = Observed { remote: Remote::Unreachable("no route".to_owned()), ..seen() };
     assert_eq!(said(&away), "deletion waits: cluster \"east\": no route");
 }

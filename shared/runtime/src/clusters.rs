@@ -70,7 +70,12 @@ impl<I> Drop for Running<I> {
 }
 
 /// Keeps `map` true until the process ends. `changed` hears the name of each cluster whose connection changed.
-pub async fn run<S: Session>(source: Source, session: Arc<S>, map: Arc<ClusterMap<S::Index>>, changed: mpsc::Sender<ClusterName>) {
+pub async fn run<S: Session>(
+    source: Source,
+    session: Arc<S>,
+    map: Arc<ClusterMap<S::Index>>,
+    changed: mpsc::Sender<ClusterName>,
+) {
     let (events, mut heard) = mpsc::channel(64);
     let mut wanted = source.watch();
     let mut running: BTreeMap<ClusterName, Running<S::Index>> = BTreeMap::new();
@@ -90,7 +95,10 @@ pub async fn run<S: Session>(source: Source, session: Arc<S>, map: Arc<ClusterMa
             }
         };
         let names = running.keys().chain(rejected.keys()).cloned();
-        let entry = |name: &ClusterName| Entry { cluster: running.get(name).map(|link| link.cluster.clone()), rejected: rejected.get(name).cloned() };
+        let entry = |name: &ClusterName| Entry {
+            cluster: running.get(name).map(|link| link.cluster.clone()),
+            rejected: rejected.get(name).cloned(),
+        };
         map.0.store(Arc::new(names.map(|name| (name.clone(), entry(&name))).collect()));
         for name in touched {
             if changed.send(name).await.is_err() {
@@ -109,8 +117,12 @@ fn step<I>(
     rejected: &mut BTreeMap<ClusterName, String>,
     start: impl Fn((ClusterName, Client)) -> (Arc<Cluster<I>>, JoinHandle<()>),
 ) -> Vec<ClusterName> {
-    let fingerprints = wanted.iter().map(|(name, kubeconfig)| (name.clone(), kubeconfig.as_ref().map(|(print, _)| print.clone()).map_err(Clone::clone)));
-    let newest = |link: &Running<I>| link.next.as_ref().map_or_else(|| link.fingerprint.clone(), |next| next.fingerprint.clone());
+    let fingerprints = wanted.iter().map(|(name, kubeconfig)| {
+        (name.clone(), kubeconfig.as_ref().map(|(print, _)| print.clone()).map_err(Clone::clone))
+    });
+    let newest = |link: &Running<I>| {
+        link.next.as_ref().map_or_else(|| link.fingerprint.clone(), |next| next.fingerprint.clone())
+    };
     let current = running.iter().map(|(name, link)| (name.clone(), newest(link))).collect();
     let before = rejected.clone();
     rejected.retain(|name, _| matches!(wanted.get(name), Some(Err(_))));

@@ -22,7 +22,10 @@ async fn webhook(ground: &Ground<'_>) -> Client {
 
 /// Status and body of the answer.
 async fn post(client: &Client, path: &str, body: Vec<u8>) -> (u16, String) {
-    let request = http::Request::post(path).header("content-type", "application/json").body(kube::client::Body::from(body)).expect("a request");
+    let request = http::Request::post(path)
+        .header("content-type", "application/json")
+        .body(kube::client::Body::from(body))
+        .expect("a request");
     let answer = client.send(request).await.expect("an answer");
     let status = answer.status().as_u16();
     let body = answer.into_body().collect_bytes().await.expect("a body");
@@ -33,15 +36,18 @@ async fn post(client: &Client, path: &str, body: Vec<u8>) -> (u16, String) {
 async fn x78_malformed_reviews_are_answered_with_the_field() {
     let ground = Ground::new(shared().await, "bodies").await;
     let client = webhook(&ground).await;
-    let review = |object: Value| json!({"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": {
-        "uid": "u-1", "operation": "CREATE", "namespace": "bodies", "kind": {"group": "vitistack.io", "version": "v1alpha1", "kind": "Machine"}, "object": object,
-    }});
+    let review = |object: Value| {
+        json!({"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": {
+            "uid": "u-1", "operation": "CREATE", "namespace": "bodies", "kind": {"group": "vitistack.io", "version": "v1alpha1", "kind": "Machine"}, "object": object,
+        }})
+    };
     let other = |kind: &str| {
         let mut review = review(json!({}));
         review["request"]["kind"]["kind"] = json!(kind);
         review
     };
-    let big = review(json!({"metadata": {"name": "big"}, "spec": {"template": "small", "userData": "x".repeat(3 << 20)}}));
+    let big =
+        review(json!({"metadata": {"name": "big"}, "spec": {"template": "small", "userData": "x".repeat(3 << 20)}}));
     #[rustfmt::skip]
     let cases: Vec<(&str, Vec<u8>, u16, &str)> = vec![
         ("nothing",          Vec::new(),                                          400, "this is no AdmissionReview"),
@@ -61,8 +67,16 @@ async fn x78_malformed_reviews_are_answered_with_the_field() {
             assert!(answer.contains(says), "{path}: {name}: {answer}");
             if *status == 200 {
                 let answer: Value = serde_json::from_str(&answer).expect("a review");
-                assert_eq!((&answer["response"]["uid"], &answer["response"]["allowed"]), (&json!("u-1"), &json!(false)), "{path}: {name}");
-                assert_eq!((&answer["response"]["status"]["code"], &answer["response"]["status"]["reason"]), (&json!(422), &json!("Invalid")), "{path}: {name}");
+                assert_eq!(
+                    (&answer["response"]["uid"], &answer["response"]["allowed"]),
+                    (&json!("u-1"), &json!(false)),
+                    "{path}: {name}"
+                );
+                assert_eq!(
+                    (&answer["response"]["status"]["code"], &answer["response"]["status"]["reason"]),
+                    (&json!(422), &json!("Invalid")),
+                    "{path}: {name}"
+                );
             }
         }
     }

@@ -25,8 +25,14 @@ async fn c2_c14_c15_c22_c40_a_machine_runs_on_its_cluster_and_leaves_nothing() {
     let claims = ground.remote("west", "PersistentVolumeClaim", "").await;
     let of = async |name: &str| claims.get(name).await.expect(name).data["spec"].clone();
     let (root, data) = (of("web-root").await, of("web-data").await);
-    assert_eq!((&root["resources"]["requests"]["storage"], &root["storageClassName"]), (&json!("40Gi"), &json!("default")));
-    assert_eq!((&data["resources"]["requests"]["storage"], &data["storageClassName"]), (&json!("100Gi"), &json!("fast-ssd")));
+    assert_eq!(
+        (&root["resources"]["requests"]["storage"], &root["storageClassName"]),
+        (&json!("40Gi"), &json!("default"))
+    );
+    assert_eq!(
+        (&data["resources"]["requests"]["storage"], &data["storageClassName"]),
+        (&json!("100Gi"), &json!("fast-ssd"))
+    );
     assert_eq!(ground.remains("west", "web").await.len(), 4, "VM, instance and two claims");
     assert_eq!(ground.remains("east", "web").await, Vec::<String>::new(), "and nothing anywhere else");
 
@@ -53,7 +59,13 @@ async fn kvo20_an_edited_size_reaches_the_vm() {
     let ground = Ground::new(shared().await, "edited").await;
     ground.applied(&machine("grow", Some("east"), &json!({"template": "small"}))).await;
     ground.running("grow").await;
-    ground.applied(&machine("grow", Some("east"), &json!({"template": "small", "resources": {"memory": {"size": "3Gi"}}}))).await;
+    ground
+        .applied(&machine(
+            "grow",
+            Some("east"),
+            &json!({"template": "small", "resources": {"memory": {"size": "3Gi"}}}),
+        ))
+        .await;
     let vms = ground.remote("east", "VirtualMachine", "kubevirt.io").await;
     let grown = kube::runtime::wait::await_condition(vms, "vm-grow", |vm: Option<&kube::api::DynamicObject>| {
         vm.is_some_and(|vm| vm.data["spec"]["template"]["spec"]["domain"]["memory"]["guest"] == "3Gi")
@@ -69,7 +81,9 @@ async fn c39_what_keeps_a_machine_from_running_is_said_and_cleared_when_it_ends(
     fail(west, "pvc-pending", "stuck/slow-*\n").await;
     ground.applied(&machine("full", Some("west"), &json!({"template": "small"}))).await;
     ground.applied(&machine("slow", Some("west"), &json!({"template": "small"}))).await;
-    ground.until("full", "unschedulable", |machine| condition(machine, "VirtualMachineReady") == "False/VMFailed").await;
+    ground
+        .until("full", "unschedulable", |machine| condition(machine, "VirtualMachineReady") == "False/VMFailed")
+        .await;
     ground.until("slow", "waiting for its disk", |machine| condition(machine, "Ready") == "False/PVCPending").await;
     fail(west, "unschedulable", "").await;
     fail(west, "pvc-pending", "").await;

@@ -47,7 +47,10 @@ async fn without_the_webhook_an_apply_fails_and_a_deletion_completes(ground: &Gr
     ground.applied(&machine("leaves", Some("east"), &json!({"template": "small"}))).await;
     ground.running("leaves").await;
     ground.fleet.stop(&Component::Webhook, Stop::Gracefully).await.unwrap_or_else(|error| panic!("{error}"));
-    let refused = ground.apply(&machine("nobody-decides", Some("east"), &json!({"template": "small"}))).await.expect_err("undecided");
+    let refused = ground
+        .apply(&machine("nobody-decides", Some("east"), &json!({"template": "small"})))
+        .await
+        .expect_err("undecided");
     assert!(refused.contains("failed calling webhook \"machines.mutate.vitistack.io\""), "{refused}");
     ground.delete("leaves").await;
     ground.gone("leaves").await;
@@ -59,7 +62,9 @@ async fn a_cluster_that_is_away_keeps_what_is_on_it(ground: &Ground<'_>) {
     ground.running("stays").await;
     let east = ground.fleet.component("east").unwrap_or_else(|error| panic!("{error}"));
     ground.fleet.stop(&east, Stop::AtOnce).await.unwrap_or_else(|error| panic!("{error}"));
-    ground.until("stays", "unreachable", |machine| condition(machine, "ClusterReachable") == "False/ClusterUnreachable").await;
+    ground
+        .until("stays", "unreachable", |machine| condition(machine, "ClusterReachable") == "False/ClusterUnreachable")
+        .await;
     ground.applied(&machine("elsewhere", Some("west"), &json!({"template": "small"}))).await;
     ground.running("elsewhere").await;
     ground.delete("stays").await;
@@ -71,24 +76,42 @@ async fn a_cluster_that_is_away_keeps_what_is_on_it(ground: &Ground<'_>) {
 }
 
 async fn a_broken_kubeconfig_is_said_and_hurts_nobody_else(ground: &Ground<'_>) {
-    let secrets: Api<k8s_openapi::api::core::v1::Secret> = Api::namespaced(ground.supervisor.clone(), "kubevirt-configs");
+    let secrets: Api<k8s_openapi::api::core::v1::Secret> =
+        Api::namespaced(ground.supervisor.clone(), "kubevirt-configs");
     let configs: Api<KubevirtConfig> = Api::namespaced(ground.supervisor.clone(), "kubevirt-configs");
     let broken = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "nord-kubeconfig"}, "stringData": {"kubeconfig": "users: [{name: x, user: {exec: {command: /bin/true}}}]"}});
     let config = json!({"apiVersion": "vitistack.io/v1alpha1", "kind": "KubevirtConfig", "metadata": {"name": "nord"}, "spec": {"name": "nord", "kubeconfigSecretRef": "nord-kubeconfig"}});
     secrets.create(&Default::default(), &serde_json::from_value(broken).expect("a Secret")).await.expect("created");
-    configs.create(&Default::default(), &serde_json::from_value(config).expect("a KubevirtConfig")).await.expect("created");
+    configs
+        .create(&Default::default(), &serde_json::from_value(config).expect("a KubevirtConfig"))
+        .await
+        .expect("created");
     let refused = kube::runtime::wait::await_condition(configs, "nord", |config: Option<&KubevirtConfig>| {
-        config.and_then(|config| config.status.as_ref()).is_some_and(|status| status.status.as_deref() == Some("Refused"))
+        config
+            .and_then(|config| config.status.as_ref())
+            .is_some_and(|status| status.status.as_deref() == Some("Refused"))
     });
     let refused = tokio::time::timeout(LIMIT, refused).await.expect("in time").expect("a watch").expect("it exists");
     let status = refused.status.expect("a status");
     assert_eq!(status.conditions[0].reason, "KubeconfigInvalid");
-    assert!(status.message.as_deref().unwrap_or_default().starts_with("Secret kubevirt-configs/nord-kubeconfig, key \"kubeconfig\": "), "{status:?}");
+    assert!(
+        status
+            .message
+            .as_deref()
+            .unwrap_or_default()
+            .starts_with("Secret kubevirt-configs/nord-kubeconfig, key \"kubeconfig\": "),
+        "{status:?}"
+    );
     ground.applied(&machine("unhurt", Some("west"), &json!({"template": "small"}))).await;
     ground.running("unhurt").await;
-    let printed = ground.apply(&machine("waits", Some("nord"), &json!({"template": "small"}))).await.expect("its author named it");
+    let printed = ground
+        .apply(&machine("waits", Some("nord"), &json!({"template": "small"})))
+        .await
+        .expect("its author named it");
     assert!(printed.contains("KubevirtConfig \"nord\" is not usable now"), "{printed}");
-    ground.until("waits", "waiting", |machine| condition(machine, "ClusterReachable") == "False/ClusterUnreachable").await;
+    ground
+        .until("waits", "waiting", |machine| condition(machine, "ClusterReachable") == "False/ClusterUnreachable")
+        .await;
     ground.delete("waits").await;
     ground.gone("waits").await;
 }

@@ -20,7 +20,10 @@ async fn kvo6_kvo7_a_strangers_vm_of_that_name_is_a_conflict_and_survives() {
     ground.applied(&machine("web", Some("east"), &json!({"template": "small"}))).await;
     let failed = ground.until("web", "in conflict", |machine| condition(machine, "Ready") == "False/Conflict").await;
     let message = failed.status.and_then(|status| status.message).expect("a message");
-    assert!(message.contains("VirtualMachine stranger/vm-web on \"east\" exists and is not this Machine's"), "{message}");
+    assert!(
+        message.contains("VirtualMachine stranger/vm-web on \"east\" exists and is not this Machine's"),
+        "{message}"
+    );
     ground.delete("web").await;
     ground.gone("web").await;
     let after = vms.get("vm-web").await.expect("still there");
@@ -36,7 +39,8 @@ async fn kvo8_a_claim_of_another_machine_is_never_attached() {
     ground.running("web").await;
     // The claim of web's disk data-root and of web-data's root are both called web-data-root.
     ground.applied(&machine("web-data", Some("west"), &json!({"template": "small"}))).await;
-    let failed = ground.until("web-data", "in conflict", |machine| condition(machine, "Ready") == "False/Conflict").await;
+    let failed =
+        ground.until("web-data", "in conflict", |machine| condition(machine, "Ready") == "False/Conflict").await;
     let message = failed.status.and_then(|status| status.message).expect("a message");
     assert!(message.contains("PersistentVolumeClaim collide/web-data-root"), "{message}");
     assert_eq!(ground.remains("west", "web-data").await, Vec::<String>::new(), "no VM on a stranger's disk");

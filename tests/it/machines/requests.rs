@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use kube::ResourceExt;
+use futures::StreamExt;
+use k8s_openapi::api::events::v1::Event;
+use kube::runtime::{WatchStreamExt, watcher};
+use kube::{Api, ResourceExt};
 use serde_json::json;
 use tests::audit::{Kind, count, table};
 use tests::fleet::{self, Fleet};
@@ -23,6 +26,24 @@ fn marks(fleet: &Fleet) -> Vec<u64> {
     fleet.remotes().iter().chain([fleet.supervisor()]).map(|plane| plane.audit().mark()).collect()
 }
 
+/// Waits for the Event that follows a transition: it is the last request of one.
+async fn told(ground: &Ground<'_>, name: &str, reason: &str) {
+    let events: Api<Event> = Api::namespaced(ground.supervisor.clone(), &ground.namespace);
+    let about = |event: &Event| {
+        event.regarding.as_ref().and_then(|it| it.name.as_deref()) == Some(name)
+            && event.reason.as_deref() == Some(reason)
+    };
+    let mut seen = std::pin::pin!(watcher(events, watcher::Config::default()).default_backoff().applied_objects());
+    let told = async {
+        while let Some(event) = seen.next().await {
+            if event.is_ok_and(|event| about(&event)) {
+                return;
+            }
+        }
+    };
+    tokio::time::timeout(super::LIMIT, told).await.unwrap_or_else(|_| panic!("no Event {reason} about {name}"));
+}
+
 #[tokio::test]
 async fn a_machines_life_costs_few_requests_and_an_idle_one_costs_none() {
     let fleet = fresh(&["east"]).await;
@@ -34,6 +55,7 @@ async fn a_machines_life_costs_few_requests_and_an_idle_one_costs_none() {
     let before = marks(&fleet);
     ground.applied(&machine("counted", None, &json!({"template": "small"}))).await;
     ground.running("counted").await;
+    told(&ground, "counted", "Running").await;
     let created = requests(&fleet, &before);
 
     let before = marks(&fleet);
@@ -47,7 +69,12 @@ async fn a_machines_life_costs_few_requests_and_an_idle_one_costs_none() {
     let deleted = requests(&fleet, &before);
 
     let total = |counts: &BTreeMap<Kind, usize>| counts.values().sum::<usize>();
-    println!("create to Running:\n{}\nidle for a minute, 2 Machines:\n{}\ndelete:\n{}", table(&created), table(&idle), table(&deleted));
+    println!(
+        "create to Running:\n{}\nidle for a minute, 2 Machines:\n{}\ndelete:\n{}",
+        table(&created),
+        table(&idle),
+        table(&deleted)
+    );
     println!("requests of one Machine      ours   published operator");
     println!("create to Running (D=1)      {:>4}   22 (VM up after 3.2 s), 62 (22.3 s)", total(&created));
     println!("idle, per minute             {:>4}   127.5", total(&idle));

@@ -16,7 +16,12 @@ pub enum Change {
 }
 
 /// The changes between the object and the decision; empty when the object carries it already.
-pub fn wanted(object: &Object<'_>, placement: Option<&Placement>, resolved: Option<&str>, leaving: bool) -> Vec<Change> {
+pub fn wanted(
+    object: &Object<'_>,
+    placement: Option<&Placement>,
+    resolved: Option<&str>,
+    leaving: bool,
+) -> Vec<Change> {
     let annotations = object.metadata.annotations.as_ref();
     let mut changes = Vec::new();
     let mut annotate = |key, now: Option<&str>, wanted: Option<&str>| {
@@ -27,7 +32,8 @@ pub fn wanted(object: &Object<'_>, placement: Option<&Placement>, resolved: Opti
     let now = annotations.and_then(|all| all.kubevirt_config.as_deref());
     annotate(names::KUBEVIRT_CONFIG, now, placement.map(|placement| placement.cluster.0.as_str()));
     annotate(names::RESOLVED, annotations.and_then(|all| all.resolved.as_deref()), resolved);
-    let guarded = object.metadata.finalizers.as_deref().unwrap_or_default().iter().any(|name| **name == *names::CLEANUP);
+    let guarded =
+        object.metadata.finalizers.as_deref().unwrap_or_default().iter().any(|name| **name == *names::CLEANUP);
     if !leaving && !guarded {
         changes.push(Change::Guard);
     }
@@ -43,8 +49,12 @@ pub fn patch(changes: &[Change], metadata: &Metadata<'_>) -> String {
     }
     for change in changes {
         operations.push(match change {
-            Change::Annotate(key, value) => add(&format!("/metadata/annotations/{}", key.replace('/', "~1")), quoted(value)),
-            Change::Guard if metadata.finalizers.is_none() => add("/metadata/finalizers", format!("[{}]", quoted(names::CLEANUP))),
+            Change::Annotate(key, value) => {
+                add(&format!("/metadata/annotations/{}", key.replace('/', "~1")), quoted(value))
+            }
+            Change::Guard if metadata.finalizers.is_none() => {
+                add("/metadata/finalizers", format!("[{}]", quoted(names::CLEANUP)))
+            }
             Change::Guard => add("/metadata/finalizers/-", quoted(names::CLEANUP)),
         });
     }

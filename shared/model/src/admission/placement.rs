@@ -53,7 +53,13 @@ const REFERENCE: &str = "spec.kubevirtConfigRef.name";
 ///
 /// Guarantees: same inputs, same answer; an assignment changes only while no cluster identity is recorded, which is before
 /// the first write to the cluster (X60).
-pub fn place(request: &Request<'_>, object: &Object<'_>, old: Option<&Object<'_>>, world: &World, warnings: &mut Vec<String>) -> Result<Placement, Vec<Violation>> {
+pub fn place(
+    request: &Request<'_>,
+    object: &Object<'_>,
+    old: Option<&Object<'_>>,
+    world: &World,
+    warnings: &mut Vec<String>,
+) -> Result<Placement, Vec<Violation>> {
     let named = named(object)?;
     let held = old.and_then(assigned);
     if let Some(held) = held.filter(|held| named.is_none_or(|(_, name)| name == *held) || recorded(old)) {
@@ -82,10 +88,12 @@ pub fn place(request: &Request<'_>, object: &Object<'_>, old: Option<&Object<'_>
 fn named<'o>(object: &'o Object<'_>) -> Result<Option<(&'static str, &'o str)>, Vec<Violation>> {
     let reference = object.spec.kubevirt_config_ref.as_ref().and_then(|reference| reference.name.as_deref());
     match (assigned(object), reference.filter(|name| !name.is_empty())) {
-        (Some(annotation), Some(reference)) if annotation != reference => Err(vec![Reason::AssignmentConflict.at(REFERENCE).says(format!(
-            "is {reference:?}, but the annotation {} is {annotation:?}: keep one of them",
-            names::KUBEVIRT_CONFIG
-        ))]),
+        (Some(annotation), Some(reference)) if annotation != reference => {
+            Err(vec![Reason::AssignmentConflict.at(REFERENCE).says(format!(
+                "is {reference:?}, but the annotation {} is {annotation:?}: keep one of them",
+                names::KUBEVIRT_CONFIG
+            ))])
+        }
         (Some(annotation), _) => Ok(Some((ANNOTATION, annotation))),
         (None, reference) => Ok(reference.map(|name| (REFERENCE, name))),
     }
@@ -96,13 +104,26 @@ fn recorded(old: Option<&Object<'_>>) -> bool {
     reference.is_some_and(|reference| reference.cluster_id.as_deref().is_some_and(|id| !id.is_empty()))
 }
 
-fn known(path: &str, name: &str, source: Source, world: &World, warnings: &mut Vec<String>) -> Result<Placement, Vec<Violation>> {
+fn known(
+    path: &str,
+    name: &str,
+    source: Source,
+    world: &World,
+    warnings: &mut Vec<String>,
+) -> Result<Placement, Vec<Violation>> {
     let cluster = ClusterName(name.to_owned());
     let Some(config) = world.configs.get(&cluster) else {
-        return Err(vec![Reason::KubevirtConfigNotFound.at(if path.contains('.') { path } else { ANNOTATION }).says(missing(path, name, world))]);
+        return Err(vec![
+            Reason::KubevirtConfigNotFound
+                .at(if path.contains('.') { path } else { ANNOTATION })
+                .says(missing(path, name, world)),
+        ]);
     };
     if let Some(why) = &config.unhealthy {
-        warnings.push(format!("KubevirtConfig {name:?} is not usable now, so the VM will wait: {}", why.chars().take(160).collect::<String>()));
+        warnings.push(format!(
+            "KubevirtConfig {name:?} is not usable now, so the VM will wait: {}",
+            why.chars().take(160).collect::<String>()
+        ));
     }
     Ok(Placement { cluster, source })
 }
@@ -111,10 +132,19 @@ fn missing(path: &str, name: &str, world: &World) -> String {
     let names = || world.configs.keys().map(|name| name.0.as_str());
     let known = match world.configs.len() {
         0 => "there is none".to_owned(),
-        count => format!("known are {}{}", names().take(8).collect::<Vec<_>>().join(", "), if count > 8 { ", …" } else { "" }),
+        count => format!(
+            "known are {}{}",
+            names().take(8).collect::<Vec<_>>().join(", "),
+            if count > 8 { ", …" } else { "" }
+        ),
     };
     let near = nearest(name, names()).map(|near| format!(" (did you mean {near:?}?)")).unwrap_or_default();
-    let namespace = world.policy.configs_namespace.as_ref().map(|namespace| format!(" in namespace {namespace}")).unwrap_or_default();
+    let namespace = world
+        .policy
+        .configs_namespace
+        .as_ref()
+        .map(|namespace| format!(" in namespace {namespace}"))
+        .unwrap_or_default();
     let whose = if path == "DEFAULT_KUBEVIRT_CONFIG" { "the default of DEFAULT_KUBEVIRT_CONFIG, " } else { "" };
     format!("{whose}KubevirtConfig {name:?} not found{namespace}: {known}{near}")
 }
@@ -131,14 +161,25 @@ fn called(request: &Request<'_>, object: &Object<'_>) -> String {
 /// A11, in the form of X8.
 fn no_configs(request: &Request<'_>, object: &Object<'_>, world: &World) -> String {
     let machine = called(request, object);
-    let namespace = world.policy.configs_namespace.as_ref().map(|namespace| format!(" in namespace {namespace}")).unwrap_or_default();
+    let namespace = world
+        .policy
+        .configs_namespace
+        .as_ref()
+        .map(|namespace| format!(" in namespace {namespace}"))
+        .unwrap_or_default();
     format!("machine {machine} has no KubevirtConfig reference and no KubevirtConfigs are available{namespace}")
 }
 
 /// A10 word for word, and the names to choose from as a cause of its own (X52).
 fn ambiguous(request: &Request<'_>, object: &Object<'_>, count: usize, world: &World) -> Vec<Violation> {
     let machine = called(request, object);
-    let names: Vec<_> = world.configs.iter().filter(|(_, config)| config.schedulable).take(8).map(|(name, _)| name.0.as_str()).collect();
+    let names: Vec<_> = world
+        .configs
+        .iter()
+        .filter(|(_, config)| config.schedulable)
+        .take(8)
+        .map(|(name, _)| name.0.as_str())
+        .collect();
     vec![
         Reason::AmbiguousPlacement.at(ANNOTATION).says(format!(
             "machine {machine} has no KubevirtConfig reference and {count} configs are available - cannot determine placement. \

@@ -66,7 +66,7 @@ fn unit(suffix: &str) -> Option<(u128, u128)> {
 
 /// The shortest whole number with a binary suffix: `17179869184` is `16Gi`.
 pub fn canonical(bytes: u64) -> String {
-    let (suffix, unit) = UNITS.into_iter().find(|(_, unit)| bytes % unit == 0).unwrap_or(("", 1));
+    let (suffix, unit) = UNITS.into_iter().find(|(_, unit)| bytes.is_multiple_of(*unit)).unwrap_or(("", 1));
     format!("{}{}", bytes / unit, if bytes == 0 { "" } else { suffix })
 }
 

@@ -452,7 +452,9 @@ mod tests {
 
     #[test]
     fn strings_are_borrowed_and_unknown_keys_are_remembered() {
-        let body = body(r#"{"spec":{"template":"small","backup":{"enabled":true},"vpc":null,"disks":[{"name":"a","iops":300}]}}"#);
+        let body = body(
+            r#"{"spec":{"template":"small","backup":{"enabled":true},"vpc":null,"disks":[{"name":"a","iops":300}]}}"#,
+        );
         let review = decode(body.as_bytes()).expect("a review");
         let spec = review.request.object.expect("an object").spec;
         assert!(matches!(spec.template, Some(Text(Cow::Borrowed("small")))));
@@ -464,7 +466,10 @@ mod tests {
     fn the_annotation_keys_are_those_of_names() {
         let keys = [names::KUBEVIRT_CONFIG, names::RESOLVED, names::REFRESH_CLASS, names::DELETION_POLICY];
         let annotations = keys.map(|key| format!("\"{key}\":\"{key}\"")).join(",");
-        let body = body(&format!(r#"{{"metadata":{{"annotations":{{{annotations}}},"labels":{{"{0}":"{0}"}}}}}}"#, names::TEMPLATE_LABEL));
+        let body = body(&format!(
+            r#"{{"metadata":{{"annotations":{{{annotations}}},"labels":{{"{0}":"{0}"}}}}}}"#,
+            names::TEMPLATE_LABEL
+        ));
         let metadata = decode(body.as_bytes()).expect("a review").request.object.expect("an object").metadata;
         let read = metadata.annotations.expect("annotations");
         let read = [read.kubevirt_config, read.resolved, read.refresh_class, read.deletion_policy];

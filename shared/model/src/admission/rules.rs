@@ -2,9 +2,9 @@
 //!
 //! The CRD's schema and CEL say the same for the time the webhook is away (X55).
 
+use super::Policy;
 use super::review::{Object, Text};
 use super::sizing::disks::disk_name;
-use super::Policy;
 use crate::reason::{Reason, Violation, nearest};
 
 const ACCESS_MODES: [&str; 3] = ["ReadWriteOnce", "ReadWriteMany", "ReadOnlyMany"];
@@ -29,12 +29,20 @@ pub fn check(object: &Object<'_>, policy: &Policy, wrong: &mut Vec<Violation>) {
             wrong.push(Reason::FieldInvalid.at(at("name")).says(format!("Invalid value: {name:?}: {LABEL_RULE}")));
         }
         if let Some(first) = seen.insert(name.clone(), index) {
-            wrong.push(Reason::FieldDuplicate.at(at("name")).says(format!("Duplicate value: {name:?}: spec.disks[{first}] has that name")));
+            wrong.push(
+                Reason::FieldDuplicate
+                    .at(at("name"))
+                    .says(format!("Duplicate value: {name:?}: spec.disks[{first}] has that name")),
+            );
         }
         if disk.boot == Some(true)
             && let Some(first) = boots.replace(index)
         {
-            wrong.push(Reason::FieldInvalid.at(at("boot")).says(format!("Invalid value: true: spec.disks[{first}] is the boot disk already; one may be")));
+            wrong.push(
+                Reason::FieldInvalid
+                    .at(at("boot"))
+                    .says(format!("Invalid value: true: spec.disks[{first}] is the boot disk already; one may be")),
+            );
         }
         if let Some(mode) = &disk.access_mode {
             one_of(at("accessMode"), mode, &ACCESS_MODES, wrong);
@@ -45,7 +53,8 @@ pub fn check(object: &Object<'_>, policy: &Policy, wrong: &mut Vec<Violation>) {
     }
 }
 
-const LABEL_RULE: &str = "must be lower-case letters, digits and '-', begin and end with a letter or digit, and have at most 63 characters";
+const LABEL_RULE: &str =
+    "must be lower-case letters, digits and '-', begin and end with a letter or digit, and have at most 63 characters";
 
 /// The name of a Machine becomes the name of its VM; under `generateName` it is judged by the validating call (X77).
 fn name(object: &Object<'_>, policy: &Policy, wrong: &mut Vec<Violation>) {
@@ -71,9 +80,14 @@ fn one_of(path: String, value: &Text<'_>, allowed: &[&str], wrong: &mut Vec<Viol
     if value.is_empty() || allowed.contains(&&**value) {
         return;
     }
-    let near = nearest(value, allowed.iter().copied()).map(|near| format!(" (did you mean {near:?}?)")).unwrap_or_default();
+    let near =
+        nearest(value, allowed.iter().copied()).map(|near| format!(" (did you mean {near:?}?)")).unwrap_or_default();
     let shown: String = value.chars().take(64).collect();
-    wrong.push(Reason::FieldNotSupported.at(path).says(format!("Unsupported value: {shown:?}: supported values: {}{near}", allowed.join(", "))));
+    wrong.push(
+        Reason::FieldNotSupported
+            .at(path)
+            .says(format!("Unsupported value: {shown:?}: supported values: {}{near}", allowed.join(", "))),
+    );
 }
 
 /// X62: a Machine that is taken away from us would leave its VM behind.
@@ -89,7 +103,9 @@ pub fn warn(object: &Object<'_>, warnings: &mut Vec<String>) {
     let spec = &object.spec;
     let disks = spec.disks.as_deref().unwrap_or_default().iter().enumerate();
     let fields: Vec<String> = (spec.rest.iter().map(|key| format!("spec.{}", &**key)))
-        .chain(disks.flat_map(|(index, disk)| disk.rest.iter().map(move |key| format!("spec.disks[{index}].{}", &**key))))
+        .chain(
+            disks.flat_map(|(index, disk)| disk.rest.iter().map(move |key| format!("spec.disks[{index}].{}", &**key))),
+        )
         .collect();
     for some in fields.chunks(6) {
         warnings.push(format!("accepted, but without effect yet: {}", some.join(", ")));

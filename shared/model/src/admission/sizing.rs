@@ -99,7 +99,8 @@ pub fn same_size(new: &Object<'_>, old: &Object<'_>) -> bool {
     let disks = |new: &Disk<'_>, old: &Disk<'_>| {
         new.name == old.name
             && (&new.size, new.size_gb, new.boot) == (&old.size, old.size_gb, old.boot)
-            && (&new.storage_class, &new.access_mode, &new.volume_mode) == (&old.storage_class, &old.access_mode, &old.volume_mode)
+            && (&new.storage_class, &new.access_mode, &new.volume_mode)
+                == (&old.storage_class, &old.access_mode, &old.volume_mode)
     };
     let (a, b) = (&new.spec, &old.spec);
     let (x, y) = (a.disks.as_deref().unwrap_or_default(), b.disks.as_deref().unwrap_or_default());
@@ -114,7 +115,13 @@ pub fn same_size(new: &Object<'_>, old: &Object<'_>) -> bool {
 ///
 /// Guarantees: same spec and classes, same answer; every mistake is reported, not the first one; `None` only together with
 /// a violation. `held` is the class that the Machine uses already: it may be disabled since.
-pub fn resolve(object: &Object<'_>, held: Option<&str>, world: &World, wrong: &mut Vec<Violation>, warnings: &mut Vec<String>) -> Option<Sizing> {
+pub fn resolve(
+    object: &Object<'_>,
+    held: Option<&str>,
+    world: &World,
+    wrong: &mut Vec<Violation>,
+    warnings: &mut Vec<String>,
+) -> Option<Sizing> {
     let base = base::find(object, held, world, wrong, warnings)?;
     let spec = &object.spec;
     let (cores, threads, sockets) = overrides::cpu(spec, &base, wrong, warnings);

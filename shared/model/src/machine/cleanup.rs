@@ -46,8 +46,15 @@ fn orphan(leaving: &Leaving, seen: &Observed) -> Option<Plan> {
     if !seen.awaited.is_empty() {
         return Some(Vec::new());
     }
-    let vm = seen.vm.iter().filter(|vm| !vm.deleting).map(|vm| Write::Merge(Kind::Vm, vm.name.clone(), disown(&leaving.identity, &vm.uid)));
-    let claims = seen.claims.iter().map(|(name, claim)| Write::Merge(Kind::Claim, name.clone(), disown(&leaving.identity, &claim.uid)));
+    let vm = seen
+        .vm
+        .iter()
+        .filter(|vm| !vm.deleting)
+        .map(|vm| Write::Merge(Kind::Vm, vm.name.clone(), disown(&leaving.identity, &vm.uid)));
+    let claims = seen
+        .claims
+        .iter()
+        .map(|(name, claim)| Write::Merge(Kind::Claim, name.clone(), disown(&leaving.identity, &claim.uid)));
     let plan: Plan = vm.chain(claims).collect();
     (!plan.is_empty()).then_some(plan)
 }
@@ -71,5 +78,9 @@ pub fn waiting_for(leaving: &Leaving, seen: &Observed) -> String {
     if leaving.policy == DeletionPolicy::Delete {
         left.extend(seen.claims.keys().map(|name| format!("PersistentVolumeClaim {name}")));
     }
-    if left.is_empty() { "nothing is left on the cluster".to_owned() } else { format!("waiting until these are gone: {}", left.join(", ")) }
+    if left.is_empty() {
+        "nothing is left on the cluster".to_owned()
+    } else {
+        format!("waiting until these are gone: {}", left.join(", "))
+    }
 }

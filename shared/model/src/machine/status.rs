@@ -1,15 +1,20 @@
 //! What a Machine shows of itself. Pure: computed from what was seen, never accumulated. C10, C21, C26, C51 to C53, X18, X19,
 //! X71, X75; regressions KVO14, KVO15, KVO16, KVO18.
 
+use std::time::Duration;
+
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use super::{Admitted, Failure, Intent, Leaving, Observed, Remote, cleanup, storage};
-use crate::api;
 use crate::admission::sizing::{Sizing, Source};
+use crate::api;
 use crate::api::machine::status::{DiskStatus, InterfaceStatus, Resolved, ResolvedDisk};
 use crate::api::{AssignedConfig, MachineStatus};
 use crate::reason::{Condition, Reason};
+
+/// How old a status gets before a change that nobody waits for is written.
+pub const SETTLING: Duration = Duration::from_secs(5);
 
 /// One condition before it meets its predecessor.
 struct Said(Condition, Truth, Reason, String);
@@ -28,7 +33,13 @@ use Truth::{False, True, Unknown};
 ///
 /// Guarantees: when nothing changed the result equals `previous`, times included, so that no write is needed; a failure is
 /// shown exactly as long as it lasts.
-pub fn status(previous: &MachineStatus, intent: &Intent, seen: &Observed, failure: Option<&Failure>, now: Time) -> MachineStatus {
+pub fn status(
+    previous: &MachineStatus,
+    intent: &Intent,
+    seen: &Observed,
+    failure: Option<&Failure>,
+    now: Time,
+) -> MachineStatus {
     let mut next = begun(previous, intent, now.clone());
     let said = match intent {
         Intent::Foreign => return previous.clone(),
@@ -48,6 +59,23 @@ pub fn status(previous: &MachineStatus, intent: &Intent, seen: &Observed, failur
     if unchanged == *previous { unchanged } else { next }
 }
 
+/// How long a change may still wait for others, so that a burst of small ones costs one write; zero when it may not.
+///
+/// What people and scripts wait for is written at once: the phase, and whether the Machine is ready. The rest, such as what
+/// is being waited for, follows within [`SETTLING`].
+pub fn patience(previous: &MachineStatus, next: &MachineStatus, now: &Time) -> Duration {
+    let ready = |status: &MachineStatus| {
+        status.conditions.iter().find(|it| it.type_ == Condition::Ready.name()).map(|it| it.status.clone())
+    };
+    let first = previous.conditions.is_empty() && previous.kubevirt_config_ref.is_none();
+    if first || previous.phase != next.phase || (ready(previous) != ready(next) && ready(previous).is_some()) {
+        return Duration::ZERO;
+    }
+    let Some(written) = &previous.last_updated else { return Duration::ZERO };
+    let age = now.0.duration_since(written.0);
+    Duration::try_from(age).map_or(Duration::ZERO, |age| SETTLING.saturating_sub(age))
+}
+
 /// The previous status, with what every later one starts from.
 pub(super) fn begun(previous: &MachineStatus, intent: &Intent, now: Time) -> MachineStatus {
     let mut next = previous.clone();
@@ -65,7 +93,9 @@ fn run(next: &mut MachineStatus, admitted: &Admitted, seen: &Observed, failure: 
     let reachable = reachable(&admitted.cluster.0, admitted.identity.cluster_id.as_deref(), seen);
     let mut said = Vec::new();
     if reachable.1 != True {
-        for unknown in [Condition::Ready, Condition::VirtualMachineReady, Condition::StorageReady, Condition::NetworkReady] {
+        for unknown in
+            [Condition::Ready, Condition::VirtualMachineReady, Condition::StorageReady, Condition::NetworkReady]
+        {
             said.push(Said(unknown, Unknown, reachable.2, reachable.3.clone()));
         }
         said.push(reachable);
@@ -93,29 +123,45 @@ fn mirror(next: &mut MachineStatus, admitted: &Admitted, seen: &Observed) {
     let vmi = seen.vmi.as_ref();
     let nics = vmi.map(|vmi| vmi.interfaces.as_slice()).unwrap_or_default();
     let ips: Vec<String> = nics.iter().flat_map(|nic| nic.ips.iter().cloned()).collect();
-    let private = |ip: &String| ip.parse::<std::net::IpAddr>().is_ok_and(|ip| match ip {
-        std::net::IpAddr::V4(ip) => ip.is_private() || ip.is_link_local() || ip.is_loopback(),
-        std::net::IpAddr::V6(ip) => ip.is_unique_local() || ip.is_unicast_link_local() || ip.is_loopback(),
-    });
+    let private = |ip: &String| {
+        ip.parse::<std::net::IpAddr>().is_ok_and(|ip| match ip {
+            std::net::IpAddr::V4(ip) => ip.is_private() || ip.is_link_local() || ip.is_loopback(),
+            std::net::IpAddr::V6(ip) => ip.is_unique_local() || ip.is_unicast_link_local() || ip.is_loopback(),
+        })
+    };
     next.state = seen.vm.as_ref().map(|vm| vm.printable.clone()).filter(|state| !state.is_empty());
     next.machine_id = seen.vm.as_ref().map(|vm| vm.uid.clone());
     next.resource_version = seen.vm.as_ref().map(|vm| vm.resource_version.clone());
     next.vmi_name = vmi.map(|vmi| vmi.name.clone());
     next.node_name = vmi.and_then(|vmi| vmi.node.clone());
     next.network_interfaces = (nics.iter())
-        .map(|nic| InterfaceStatus { name: nic.name.clone(), mac_address: nic.mac.clone(), ip_addresses: nic.ips.clone(), ..InterfaceStatus::default() })
+        .map(|nic| InterfaceStatus {
+            name: nic.name.clone(),
+            mac_address: nic.mac.clone(),
+            ip_addresses: nic.ips.clone(),
+            ..InterfaceStatus::default()
+        })
         .collect();
     (next.private_ip_addresses, next.public_ip_addresses) = ips.iter().cloned().partition(private);
     next.ip_addresses = ips;
     next.provider = Some("kubevirt".to_owned());
     let vm = &admitted.identity.vm;
-    next.provider_id = seen.vm.as_ref().map(|_| format!("kubevirt://{}/{}/{}", admitted.cluster, vm.namespace, vm.name));
-    next.kubevirt_config_ref = admitted.identity.cluster_id.as_ref().map(|id| AssignedConfig { name: Some(admitted.cluster.0.clone()), cluster_id: Some(id.clone()) });
+    next.provider_id =
+        seen.vm.as_ref().map(|_| format!("kubevirt://{}/{}/{}", admitted.cluster, vm.namespace, vm.name));
+    next.kubevirt_config_ref = admitted
+        .identity
+        .cluster_id
+        .as_ref()
+        .map(|id| AssignedConfig { name: Some(admitted.cluster.0.clone()), cluster_id: Some(id.clone()) });
     let sizing = &admitted.sizing;
     next.cpus = Some(sizing.cores * sizing.threads * sizing.sockets);
     next.resolved = Some(resolved(sizing));
     next.disks = (sizing.disks.iter())
-        .map(|disk| DiskStatus { name: Some(disk.name.clone()), pvc_name: Some(storage::claim_name(&admitted.identity, &disk.name)), ..DiskStatus::default() })
+        .map(|disk| DiskStatus {
+            name: Some(disk.name.clone()),
+            pvc_name: Some(storage::claim_name(&admitted.identity, &disk.name)),
+            ..DiskStatus::default()
+        })
         .collect();
 }
 
@@ -155,12 +201,29 @@ fn phase(seen: &Observed, storage: &Said, machine: &Said, failure: Option<&Failu
     }
     let printable = seen.vm.as_ref().map(|vm| vm.printable.as_str()).unwrap_or_default();
     match (&seen.vm, &seen.vmi) {
-        (Some(vm), _) if vm.deleting => ("Creating", ready(False, Reason::Creating, format!("VirtualMachine {} is being deleted; it is made again once it is gone", vm.name))),
-        (Some(_), Some(vmi)) if vmi.phase == "Running" && vmi.ready => ("Running", ready(True, Reason::Running, "the virtual machine runs".to_owned())),
-        (Some(_), _) if printable == "CrashLoopBackOff" => ("Failed", ready(False, Reason::VmFailed, machine.3.clone())),
-        (Some(_), None) if printable == "Stopped" => ("Stopped", ready(False, Reason::Stopped, "the virtual machine is stopped".to_owned())),
-        (Some(_), _) if printable == "Stopping" => ("Stopping", ready(False, Reason::Stopping, "the virtual machine is stopping".to_owned())),
-        _ if machine.1 == False && machine.2 == Reason::VmFailed => ("Creating", ready(False, Reason::VmFailed, machine.3.clone())),
+        (Some(vm), _) if vm.deleting => (
+            "Creating",
+            ready(
+                False,
+                Reason::Creating,
+                format!("VirtualMachine {} is being deleted; it is made again once it is gone", vm.name),
+            ),
+        ),
+        (Some(_), Some(vmi)) if vmi.phase == "Running" && vmi.ready && matches!(printable, "Running" | "") => {
+            ("Running", ready(True, Reason::Running, "the virtual machine runs".to_owned()))
+        }
+        (Some(_), _) if printable == "CrashLoopBackOff" => {
+            ("Failed", ready(False, Reason::VmFailed, machine.3.clone()))
+        }
+        (Some(_), None) if printable == "Stopped" => {
+            ("Stopped", ready(False, Reason::Stopped, "the virtual machine is stopped".to_owned()))
+        }
+        (Some(_), _) if printable == "Stopping" => {
+            ("Stopping", ready(False, Reason::Stopping, "the virtual machine is stopping".to_owned()))
+        }
+        _ if machine.1 == False && machine.2 == Reason::VmFailed => {
+            ("Creating", ready(False, Reason::VmFailed, machine.3.clone()))
+        }
         _ if storage.1 == False => ("Creating", ready(False, storage.2, storage.3.clone())),
         _ => ("Creating", ready(False, Reason::Creating, "waiting until the virtual machine runs".to_owned())),
     }
@@ -171,7 +234,9 @@ fn machine_ready(seen: &Observed, failure: Option<&Failure>) -> Said {
     if let Some(failure) = failure {
         return said(False, failure.reason, failure.message.clone());
     }
-    let Some(vm) = &seen.vm else { return said(False, Reason::VmPending, "the VirtualMachine is not there yet".to_owned()) };
+    let Some(vm) = &seen.vm else {
+        return said(False, Reason::VmPending, "the VirtualMachine is not there yet".to_owned());
+    };
     let unschedulable = seen.vmi.as_ref().and_then(|vmi| vmi.unschedulable.clone());
     let broken = match vm.printable.as_str() {
         "ErrorUnschedulable" => Some(unschedulable.unwrap_or_else(|| "no node of the cluster can run it".to_owned())),
@@ -187,7 +252,8 @@ fn machine_ready(seen: &Observed, failure: Option<&Failure>) -> Said {
 
 fn storage_ready(admitted: &Admitted, seen: &Observed) -> Said {
     let names = admitted.sizing.disks.iter().map(|disk| storage::claim_name(&admitted.identity, &disk.name));
-    let open: Vec<String> = names.filter(|name| seen.claims.get(name).is_none_or(|claim| claim.phase != "Bound")).collect();
+    let open: Vec<String> =
+        names.filter(|name| seen.claims.get(name).is_none_or(|claim| claim.phase != "Bound")).collect();
     if open.is_empty() {
         return Said(Condition::StorageReady, True, Reason::PvcBound, "every disk is bound".to_owned());
     }
@@ -197,7 +263,12 @@ fn storage_ready(admitted: &Admitted, seen: &Observed) -> Said {
 fn network_ready(seen: &Observed) -> Said {
     let addresses = seen.vmi.iter().flat_map(|vmi| &vmi.interfaces).any(|nic| !nic.ips.is_empty());
     if addresses {
-        return Said(Condition::NetworkReady, True, Reason::NetworkConfigured, "the instance has its addresses".to_owned());
+        return Said(
+            Condition::NetworkReady,
+            True,
+            Reason::NetworkConfigured,
+            "the instance has its addresses".to_owned(),
+        );
     }
     Said(Condition::NetworkReady, False, Reason::NetworkPending, "no instance reports an address".to_owned())
 }
@@ -205,11 +276,18 @@ fn network_ready(seen: &Observed) -> Said {
 fn reachable(cluster: &str, recorded: Option<&str>, seen: &Observed) -> Said {
     let said = |ready, reason, why: String| Said(Condition::ClusterReachable, ready, reason, why);
     match &seen.remote {
-        Remote::Missing => said(False, Reason::KubevirtConfigMissing, format!("there is no KubevirtConfig {cluster:?}")),
-        Remote::Unreachable(why) => said(False, Reason::ClusterUnreachable, format!("cluster {cluster:?}: {why}")),
-        Remote::Connected { id } if recorded.is_some_and(|recorded| recorded != id) => {
-            said(False, Reason::ClusterIdentityChanged, format!("KubevirtConfig {cluster:?} leads to cluster {id}, but the VM was made on {}", recorded.unwrap_or_default()))
+        Remote::Missing => {
+            said(False, Reason::KubevirtConfigMissing, format!("there is no KubevirtConfig {cluster:?}"))
         }
+        Remote::Unreachable(why) => said(False, Reason::ClusterUnreachable, format!("cluster {cluster:?}: {why}")),
+        Remote::Connected { id } if recorded.is_some_and(|recorded| recorded != id) => said(
+            False,
+            Reason::ClusterIdentityChanged,
+            format!(
+                "KubevirtConfig {cluster:?} leads to cluster {id}, but the VM was made on {}",
+                recorded.unwrap_or_default()
+            ),
+        ),
         Remote::Connected { .. } => said(True, Reason::ClusterConnected, format!("cluster {cluster:?} answers")),
     }
 }
@@ -235,13 +313,16 @@ fn conditions(next: &mut MachineStatus, previous: &MachineStatus, said: &[Said],
                 False => "False",
                 Unknown => "Unknown",
             };
-            let before = previous.conditions.iter().find(|before| before.type_ == condition.name() && before.status == status);
+            let before =
+                previous.conditions.iter().find(|before| before.type_ == condition.name() && before.status == status);
             api::Condition {
                 type_: condition.name().to_owned(),
                 status: status.to_owned(),
                 reason: reason.code().to_owned(),
                 message: message.clone(),
-                last_transition_time: before.and_then(|before| before.last_transition_time.clone()).or_else(|| Some(now.clone())),
+                last_transition_time: before
+                    .and_then(|before| before.last_transition_time.clone())
+                    .or_else(|| Some(now.clone())),
                 observed_generation: next.observed_generation,
             }
         })

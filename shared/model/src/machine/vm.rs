@@ -46,7 +46,12 @@ pub fn plan(admitted: &Admitted, seen: &Observed) -> Plan {
         None if seen.awaited.contains(&(Kind::Vm, name.clone())) => Vec::new(),
         None => vec![Write::Create(Kind::Vm, name.clone(), desired)],
         Some(vm) if vm.deleting => Vec::new(),
-        Some(vm) if vm.hash.as_deref() == desired.pointer("/metadata/annotations").and_then(|all| all.get(DESIRED)?.as_str()) => Vec::new(),
+        Some(vm)
+            if vm.hash.as_deref()
+                == desired.pointer("/metadata/annotations").and_then(|all| all.get(DESIRED)?.as_str()) =>
+        {
+            Vec::new()
+        }
         Some(vm) => vec![Write::Merge(Kind::Vm, vm.name.clone(), change(&desired, &vm.uid, &vm.resource_version))],
     }
 }
@@ -72,8 +77,7 @@ pub fn desired(admitted: &Admitted, seen: &Observed) -> Value {
         "runStrategy": admitted.run_strategy,
         "template": {"metadata": {"labels": labels}, "spec": template(admitted)},
     });
-    let hash = Sha256::digest(spec.to_string().as_bytes());
-    let hash: String = hash.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+    let hash = format!("{:.16}", format!("{:x}", Sha256::digest(spec.to_string().as_bytes())));
     let mut metadata = Map::new();
     metadata.insert("name".to_owned(), json!(identity.vm.name));
     metadata.insert("namespace".to_owned(), json!(identity.vm.namespace));
@@ -91,13 +95,18 @@ fn template(admitted: &Admitted) -> Value {
     let sizing = &admitted.sizing;
     let several = sizing.disks.len() > 1;
     let boot = sizing.disks.iter().position(|disk| disk.boot).unwrap_or(0);
-    let disks: Vec<Value> = sizing.disks.iter().enumerate().map(|(index, disk)| {
-        let mut entry = json!({"name": disk.name, "disk": {"bus": "virtio"}});
-        if several && index == boot {
-            entry["bootOrder"] = json!(1);
-        }
-        entry
-    }).collect();
+    let disks: Vec<Value> = sizing
+        .disks
+        .iter()
+        .enumerate()
+        .map(|(index, disk)| {
+            let mut entry = json!({"name": disk.name, "disk": {"bus": "virtio"}});
+            if several && index == boot {
+                entry["bootOrder"] = json!(1);
+            }
+            entry
+        })
+        .collect();
     let volumes: Vec<Value> = sizing.disks.iter().map(|disk| {
         json!({"name": disk.name, "persistentVolumeClaim": {"claimName": claim_name(&admitted.identity, &disk.name)}})
     }).collect();

@@ -56,7 +56,8 @@ pub(super) fn start<S: Session>(
     session: &Arc<S>,
     events: &mpsc::Sender<ClusterName>,
 ) -> (Arc<Cluster<S::Index>>, JoinHandle<()>) {
-    let cluster = Arc::new(Cluster { name, client, index: S::Index::default(), state: watch::Sender::new(State::Connecting) });
+    let cluster =
+        Arc::new(Cluster { name, client, index: S::Index::default(), state: watch::Sender::new(State::Connecting) });
     let task = tokio::spawn(keep(cluster.clone(), session.clone(), events.clone()));
     (cluster, task)
 }

@@ -37,13 +37,19 @@ pub struct Source {
 
 impl Source {
     /// Starts watching; returns once both kinds are synced.
-    pub async fn start(client: Client, namespace: &str, keys: KeyOrder, touched: impl Fn(KubevirtConfig) + Send + 'static) -> Self {
+    pub async fn start(
+        client: Client,
+        namespace: &str,
+        keys: KeyOrder,
+        touched: impl Fn(KubevirtConfig) + Send + 'static,
+    ) -> Self {
         let (configs, config_writer) = reflector::store();
         let (secrets, secret_writer) = reflector::store();
         let (publish, wanted) = watch::channel(None);
         let mut first = wanted.clone();
         let source = Self { configs, secrets, keys, wanted };
-        let config_watch = watcher(Api::<KubevirtConfig>::namespaced(client.clone(), namespace), watcher::Config::default());
+        let config_watch =
+            watcher(Api::<KubevirtConfig>::namespaced(client.clone(), namespace), watcher::Config::default());
         let secret_watch = watcher(Api::<Secret>::namespaced(client, namespace), watcher::Config::default());
         let config_events = config_watch.default_backoff().reflect(config_writer).map(move |event| {
             if let Ok(watcher::Event::Apply(config)) = &event {
@@ -51,7 +57,10 @@ impl Source {
             }
             progress(event).map(|listed| (listed, false))
         });
-        let secret_events = secret_watch.default_backoff().reflect(secret_writer).map(|event| progress(event).map(|listed| (false, listed)));
+        let secret_events = secret_watch
+            .default_backoff()
+            .reflect(secret_writer)
+            .map(|event| progress(event).map(|listed| (false, listed)));
         let publisher = source.clone();
         tokio::spawn(async move {
             let mut events = stream::select(config_events.boxed(), secret_events.boxed());
@@ -77,7 +86,12 @@ impl Source {
 
     /// Publishes what both stores say together.
     fn publish(&self, publish: &watch::Sender<Option<Wanted>>) {
-        let wanted = self.configs.state().iter().map(|config| (ClusterName(config.name_any()), self.kubeconfig(config))).collect();
+        let wanted = self
+            .configs
+            .state()
+            .iter()
+            .map(|config| (ClusterName(config.name_any()), self.kubeconfig(config)))
+            .collect();
         publish.send_if_modified(|known| {
             let news = known.as_ref() != Some(&wanted);
             *known = Some(wanted);
@@ -88,8 +102,12 @@ impl Source {
     fn kubeconfig(&self, config: &KubevirtConfig) -> Result<(String, kubeconfig::Remote), String> {
         let namespace = config.namespace().unwrap_or_default();
         let name = &config.spec.kubeconfig_secret_ref;
-        if let Some(other) = config.spec.secret_namespace.as_ref().filter(|other| !other.is_empty() && **other != namespace) {
-            return Err(format!("spec.secretNamespace is {other:?}: the Secret must be in {namespace:?}, beside the KubevirtConfig"));
+        if let Some(other) =
+            config.spec.secret_namespace.as_ref().filter(|other| !other.is_empty() && **other != namespace)
+        {
+            return Err(format!(
+                "spec.secretNamespace is {other:?}: the Secret must be in {namespace:?}, beside the KubevirtConfig"
+            ));
         }
         let Some(secret) = self.secrets.get(&reflector::ObjectRef::new(name).within(&namespace)) else {
             return Err(format!("Secret {namespace}/{name} does not exist: create it with the key {KUBECONFIG_KEY:?}"));
@@ -103,8 +121,9 @@ impl Source {
         let Some((key, document)) = keys.iter().find_map(|key| Some((key, data.get(*key)?))) else {
             return Err(format!("Secret {namespace}/{name} has no key {KUBECONFIG_KEY:?}"));
         };
-        let remote = kubeconfig::parse(&document.0).map_err(|why| format!("Secret {namespace}/{name}, key {key:?}: {why}"))?;
-        let fingerprint = Sha256::digest(&document.0).iter().map(|byte| format!("{byte:02x}")).collect();
+        let remote =
+            kubeconfig::parse(&document.0).map_err(|why| format!("Secret {namespace}/{name}, key {key:?}: {why}"))?;
+        let fingerprint = format!("{:x}", Sha256::digest(&document.0));
         Ok((fingerprint, remote))
     }
 }

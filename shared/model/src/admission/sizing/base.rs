@@ -35,11 +35,22 @@ fn built_in(name: &str) -> Option<Base> {
         _ => return None,
     };
     let memory = Some(memory.to_owned());
-    Some(Base { template: Some(name.to_owned()), source: Source::BuiltIn, class: None, cores, memory, root: Some(root) })
+    Some(Base {
+        template: Some(name.to_owned()),
+        source: Source::BuiltIn,
+        class: None,
+        cores,
+        memory,
+        root: Some(root),
+    })
 }
 
 /// The one name that template, its aliases and the label give (X1).
-pub fn template_name<'o>(object: &'o Object<'_>, wrong: &mut Vec<Violation>, warnings: &mut Vec<String>) -> Option<&'o str> {
+pub fn template_name<'o>(
+    object: &'o Object<'_>,
+    wrong: &mut Vec<Violation>,
+    warnings: &mut Vec<String>,
+) -> Option<&'o str> {
     let spec = &object.spec;
     let label = object.metadata.labels.as_ref().and_then(|Labels { template }| template.as_ref());
     let given: Vec<(&str, &str)> = [
@@ -64,7 +75,13 @@ pub fn template_name<'o>(object: &'o Object<'_>, wrong: &mut Vec<Violation>, war
 }
 
 /// Finds the size that a Machine starts from: its class, a built-in template, the default class, or the spec alone (X63).
-pub fn find(object: &Object<'_>, held: Option<&str>, world: &World, wrong: &mut Vec<Violation>, warnings: &mut Vec<String>) -> Option<Base> {
+pub fn find(
+    object: &Object<'_>,
+    held: Option<&str>,
+    world: &World,
+    wrong: &mut Vec<Violation>,
+    warnings: &mut Vec<String>,
+) -> Option<Base> {
     let before = wrong.len();
     let named = template_name(object, wrong, warnings);
     if wrong.len() > before {
@@ -96,8 +113,13 @@ pub fn find(object: &Object<'_>, held: Option<&str>, world: &World, wrong: &mut 
     })
 }
 
-fn default_class<'w>(classes: &'w BTreeMap<String, Class>, spec: &Spec<'_>, wrong: &mut Vec<Violation>) -> Option<&'w str> {
-    let mut defaults = classes.iter().filter(|(_, class)| class.default && class.enabled).map(|(name, _)| name.as_str());
+fn default_class<'w>(
+    classes: &'w BTreeMap<String, Class>,
+    spec: &Spec<'_>,
+    wrong: &mut Vec<Violation>,
+) -> Option<&'w str> {
+    let mut defaults =
+        classes.iter().filter(|(_, class)| class.default && class.enabled).map(|(name, _)| name.as_str());
     let first = defaults.next()?;
     if let Some(second) = defaults.next() {
         if from_spec_alone(spec, &mut Vec::new()).is_some() {
@@ -121,7 +143,11 @@ fn from_spec_alone(spec: &Spec<'_>, wrong: &mut Vec<Violation>) -> Option<Base> 
         return None;
     }
     if spec.disks.as_deref().unwrap_or_default().is_empty() {
-        wrong.push(Reason::FieldRequired.at("spec.disks").says("Required value: without spec.template at least one disk must be given"));
+        wrong.push(
+            Reason::FieldRequired
+                .at("spec.disks")
+                .says("Required value: without spec.template at least one disk must be given"),
+        );
         return None;
     }
     Some(Base { template: None, source: Source::Spec, class: None, cores: 1, memory: None, root: None })
@@ -137,13 +163,11 @@ fn not_found(object: &Object<'_>, name: &str, classes: &BTreeMap<String, Class>)
         () => "metadata.labels[vitistack.io/machine-template]",
     };
     let enabled = || classes.iter().filter(|(_, class)| class.enabled).map(|(name, _)| name.as_str());
-    let mut message = format!("template {name:?} not found: use valid template name: small, medium, or large");
     let listed: Vec<_> = enabled().filter(|name| !BUILT_IN.contains(name)).take(8).collect();
-    if !listed.is_empty() {
-        message.push_str(&format!(", or a MachineClass: {}", listed.join(", ")));
-    }
-    if let Some(near) = nearest(name, BUILT_IN.into_iter().chain(enabled())) {
-        message.push_str(&format!(" (did you mean {near:?}?)"));
-    }
-    Reason::TemplateNotFound.at(path).says(message)
+    let classes = if listed.is_empty() { String::new() } else { format!(", or a MachineClass: {}", listed.join(", ")) };
+    let near = nearest(name, BUILT_IN.into_iter().chain(enabled()));
+    let near = near.map(|near| format!(" (did you mean {near:?}?)")).unwrap_or_default();
+    Reason::TemplateNotFound
+        .at(path)
+        .says(format!("template {name:?} not found: use valid template name: small, medium, or large{classes}{near}"))
 }

@@ -34,11 +34,15 @@ pub fn merge(spec: &Spec<'_>, base: &Base, policy: &Policy, wrong: &mut Vec<Viol
         match disk_size(disk, index, wrong) {
             Some(size) => merged.size = size,
             None if merged.size.is_empty() && wrong.len() == before => {
-                wrong.push(Reason::FieldRequired.at(format!("spec.disks[{index}].size")).says(format!("Required value: disk {name:?} needs a size such as \"20Gi\"")));
+                wrong.push(
+                    Reason::FieldRequired
+                        .at(format!("spec.disks[{index}].size"))
+                        .says(format!("Required value: disk {name:?} needs a size such as \"20Gi\"")),
+                );
             }
             None => {}
         }
-        let text = |value: &Option<Text<'_>>| value.as_ref().filter(|text| !text.is_empty()).map(|text| text.to_string());
+        let text = |value: &Option<Text<'_>>| value.as_ref().filter(|text| !text.is_empty()).map(ToString::to_string);
         merged.storage_class = text(&disk.storage_class).or(merged.storage_class.take());
         merged.access_mode = text(&disk.access_mode).unwrap_or_else(|| std::mem::take(&mut merged.access_mode));
         merged.volume_mode = text(&disk.volume_mode).or(merged.volume_mode.take());
@@ -66,18 +70,29 @@ fn disk_size(disk: &Disk<'_>, index: usize, wrong: &mut Vec<Violation>) -> Optio
     let whole = gib.map(|size| u64::try_from(size).ok().and_then(|size| size.checked_mul(GIB)));
     let bytes = match (&disk.size, whole) {
         (None, None) => return None,
-        (None, Some(None)) => return refuse(Reason::FieldInvalid, format!("Invalid value: {}: must be between 1 and 65536", gib.unwrap_or_default())),
+        (None, Some(None)) => {
+            return refuse(
+                Reason::FieldInvalid,
+                format!("Invalid value: {}: must be between 1 and 65536", gib.unwrap_or_default()),
+            );
+        }
         (None, Some(Some(bytes))) => bytes,
         (Some(size), whole) => match quantity::bytes(size) {
             Err(why) => return refuse(Reason::FieldInvalid, format!("Invalid value: \"{size}\": {why}")),
             Ok(bytes) if whole.is_some_and(|whole| whole != Some(bytes)) => {
-                return refuse(Reason::SizingConflict, format!("is {size}, but sizeGB is {} (GiB): keep one of them", gib.unwrap_or_default()));
+                return refuse(
+                    Reason::SizingConflict,
+                    format!("is {size}, but sizeGB is {} (GiB): keep one of them", gib.unwrap_or_default()),
+                );
             }
             Ok(bytes) => bytes,
         },
     };
     if !((1 << 20)..=65536 * GIB).contains(&bytes) {
-        return refuse(Reason::FieldInvalid, format!("Invalid value: {}: must be between 1Mi and 64Ti", quantity::canonical(bytes)));
+        return refuse(
+            Reason::FieldInvalid,
+            format!("Invalid value: {}: must be between 1Mi and 64Ti", quantity::canonical(bytes)),
+        );
     }
     Some(quantity::canonical(bytes))
 }

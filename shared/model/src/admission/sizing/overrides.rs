@@ -12,7 +12,9 @@ const LEAST_MEMORY: u64 = 32 << 20;
 fn either(new: (&str, Option<i64>), published: (&str, Option<i64>), wrong: &mut Vec<Violation>) -> Option<i64> {
     match (new.1, published.1.filter(|value| *value != 0)) {
         (Some(a), Some(b)) if a != b => {
-            wrong.push(Reason::SizingConflict.at(new.0).says(format!("is {a}, but {} is {b}: keep one of them", published.0)));
+            wrong.push(
+                Reason::SizingConflict.at(new.0).says(format!("is {a}, but {} is {b}: keep one of them", published.0)),
+            );
             None
         }
         (a, b) => a.or(b),
@@ -30,25 +32,40 @@ pub fn cpu(spec: &Spec<'_>, base: &Base, wrong: &mut Vec<Violation>, warnings: &
     let new = spec.resources.as_ref().and_then(|resources| resources.cpu).unwrap_or_default();
     let old = spec.cpu.unwrap_or_default();
     let class = base.class.as_ref();
-    let mut field = |path: &str, new: Option<i64>, published: &str, old: Option<i64>, base: i64, most: i64, template: bool| {
-        let path = format!("spec.resources.cpu.{path}");
-        let published = format!("spec.cpu.{published}");
-        let value = either((&path, new), (&published, old), wrong);
-        let path = if new.is_some() { &path } else { &published };
-        match value {
-            None => return base,
-            Some(value) if !(1..=most).contains(&value) => {
-                wrong.push(Reason::FieldInvalid.at(path).says(format!("Invalid value: {value}: must be between 1 and {most}")));
+    let mut field =
+        |path: &str, new: Option<i64>, published: &str, old: Option<i64>, base: i64, most: i64, template: bool| {
+            let path = format!("spec.resources.cpu.{path}");
+            let published = format!("spec.cpu.{published}");
+            let value = either((&path, new), (&published, old), wrong);
+            let path = if new.is_some() { &path } else { &published };
+            match value {
+                None => return base,
+                Some(value) if !(1..=most).contains(&value) => {
+                    wrong.push(
+                        Reason::FieldInvalid
+                            .at(path)
+                            .says(format!("Invalid value: {value}: must be between 1 and {most}")),
+                    );
+                }
+                Some(value) if template && value == base => {
+                    warnings.push(format!("{path}: {value} is what the template gives anyway"));
+                }
+                Some(_) => {}
             }
-            Some(value) if template && value == base => warnings.push(format!("{path}: {value} is what the template gives anyway")),
-            Some(_) => {}
-        }
-        value.unwrap_or(base)
-    };
+            value.unwrap_or(base)
+        };
     let template = base.template.is_some();
     (
         field("cores", new.cores, "cores", old.cores, base.cores, 256, template),
-        field("threads", new.threads, "threadsPerCore", old.threads_per_core, class.map_or(1, |class| class.threads), 8, false),
+        field(
+            "threads",
+            new.threads,
+            "threadsPerCore",
+            old.threads_per_core,
+            class.map_or(1, |class| class.threads),
+            8,
+            false,
+        ),
         field("sockets", new.sockets, "sockets", old.sockets, class.map_or(1, |class| class.sockets), 16, false),
     )
 }
@@ -77,14 +94,22 @@ pub fn memory(spec: &Spec<'_>, base: &Base, wrong: &mut Vec<Violation>, warnings
         && u64::try_from(published) != Ok(bytes)
     {
         let also = quantity::canonical(u64::try_from(published).unwrap_or_default());
-        wrong.push(Reason::SizingConflict.at(NEW).says(format!("is {given}, but spec.memory is {published} bytes ({also}): keep one of them")));
+        wrong.push(
+            Reason::SizingConflict
+                .at(NEW)
+                .says(format!("is {given}, but spec.memory is {published} bytes ({also}): keep one of them")),
+        );
         return None;
     }
     let (least, most) = base.class.as_ref().map_or((None, None), |class| class.memory_bounds);
     let least = least.unwrap_or(0).max(LEAST_MEMORY);
     if bytes < least || most.is_some_and(|most| bytes > most) {
         let upper = most.map(|most| format!(" and at most {}", quantity::canonical(most))).unwrap_or_default();
-        wrong.push(Reason::FieldInvalid.at(path).says(format!("Invalid value: \"{given}\": must be at least {}{upper}", quantity::canonical(least))));
+        wrong.push(
+            Reason::FieldInvalid
+                .at(path)
+                .says(format!("Invalid value: \"{given}\": must be at least {}{upper}", quantity::canonical(least))),
+        );
         return None;
     }
     let text = quantity::canonical(bytes);
