@@ -99,9 +99,12 @@ impl Home {
         let bin = self.dir.join("bin");
         fs::create_dir_all(&bin).map_err(failed("create", &bin))?;
         for (tool, name) in [(Tool::Kubectl, "kubectl"), (Tool::Helm, "helm")] {
+            // In a shell that has read `env.sh`, what is found on PATH is the link itself.
+            let found = binaries::locate(tool).await?;
+            let found = found.canonicalize().map_err(failed("resolve", &found))?;
             let link = bin.join(name);
             let _ = fs::remove_file(&link);
-            symlink(binaries::locate(tool).await?, &link).map_err(failed("create", &link))?;
+            symlink(&found, &link).map_err(failed("create", &link))?;
         }
         let file = self.env_file();
         fs::write(&file, self.env_text(&supervisor.kubeconfig())).map_err(failed("write", &file))

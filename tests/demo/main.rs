@@ -11,6 +11,7 @@ mod screen;
 mod settings;
 mod signals;
 mod status;
+mod strays;
 mod table;
 mod tour;
 mod up;

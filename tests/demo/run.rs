@@ -1,7 +1,7 @@
 //! The commands, as far as they change what runs.
 
 use tests::fleet::Fleet;
-use tests::process::Stop;
+use tests::process::{Processes, Stop};
 
 use crate::home::{self, Home};
 use crate::live::{self, Ended};
@@ -67,12 +67,13 @@ async fn bring_up(home: &Home, signals: &mut Signals, doing: &str) -> Result<Fle
         Err(trouble) => trouble,
     };
     if before == Before::Some {
-        return Err(Trouble::Said(format!("{trouble}\nWhat ran before still runs; see `cargo demo status`.")));
+        return Err(Trouble::Said(format!(
+            "{trouble}\n`cargo demo status` tells what runs now, `cargo demo down` stops it."
+        )));
     }
-    say::step(&format!(
-        "{}; stopping what was started",
-        if matches!(trouble, Trouble::Interrupted) { "interrupted" } else { "failed" }
-    ));
+    if !up::running(&Processes::detached(home.dir())?).is_empty() {
+        say::step("that did not work out; stopping what was started");
+    }
     signals.or_leave(home.dir(), up::down(home)).await?;
     Err(trouble)
 }
@@ -126,7 +127,16 @@ pub(crate) async fn start(parts: &[String]) -> Result<()> {
     Ok(())
 }
 
-fn existing(home: &Home) -> Result<Fleet> {
-    let none = || Trouble::Said("nothing was started here yet: `cargo demo` or `cargo demo up` does it".to_owned());
-    Fleet::open(home.dir())?.ok_or_else(none)
+/// The fleet that was started here.
+pub(crate) fn existing(home: &Home) -> Result<Fleet> {
+    if let Some(fleet) = up::earlier(home) {
+        return Ok(fleet);
+    }
+    let running = up::running(&Processes::detached(home.dir())?);
+    Err(Trouble::Said(if running.is_empty() {
+        "nothing was started here yet: `cargo demo` or `cargo demo up` does it".to_owned()
+    } else {
+        let running = running.join(", ");
+        format!("a killed run has left {running}: `cargo demo up` completes it, `cargo demo down` stops it")
+    }))
 }

@@ -11,17 +11,14 @@ use tokio::time::timeout;
 use crate::home::Home;
 use crate::notes::Notes;
 use crate::table::columns;
-use crate::{Result, kubectl, say, settings, up};
+use crate::{Result, kubectl, run, say, settings};
 
 const LIMIT: Duration = Duration::from_secs(2);
 
 /// Prints it. Needs no lock: it changes nothing.
 pub(crate) async fn show() -> Result<()> {
     let home = Home::find()?;
-    let Some(fleet) = up::earlier(&home) else {
-        say::line("Nothing was started here yet: `cargo demo` or `cargo demo up` does it.");
-        return Ok(());
-    };
+    let fleet = run::existing(&home)?;
     let mut rows = vec![["PART", "STATE", "ADDRESS", "PID"].map(str::to_owned)];
     for component in fleet.components() {
         let name = component.to_string();

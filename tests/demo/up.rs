@@ -9,7 +9,7 @@ use tests::workspace;
 use crate::home::Home;
 use crate::notes::Notes;
 use crate::settings::{self, Settings};
-use crate::{Result, say};
+use crate::{Result, say, strays};
 
 const REMOTES: [&str; 2] = ["east", "west"];
 
@@ -24,7 +24,7 @@ pub(crate) enum Before {
 
 /// Looks whether anything runs; if not, removes what an earlier fleet left.
 pub(crate) fn prepare(home: &Home) -> Result<Before> {
-    if !running(&Processes::detached(home.dir())?).is_empty() {
+    if !running(&known(home)?).is_empty() {
         return Ok(Before::Some);
     }
     home.clear()?;
@@ -39,24 +39,25 @@ pub(crate) async fn up(home: &Home) -> Result<Fleet> {
     workspace::build_workspace_bins().await?;
 
     let changed = notes.settings.as_ref() != Some(&settings);
-    let before = earlier(home);
-    let stale = before.as_ref().map(|fleet| stale(fleet, changed)).unwrap_or_default();
-    if let Some(fleet) = before {
-        if stale.is_empty() && complete(&fleet) {
-            say::step(&format!("it is up already{}", with(&settings)));
-            return Ok(fleet);
-        }
-        for (component, why) in &stale {
-            say::step(&format!("restarting {component}: {why}"));
-            fleet.stop(component, Stop::Gracefully).await?;
-        }
+    let processes = Processes::detached(home.dir())?;
+    let stale = stale(&processes, changed);
+    if stale.is_empty()
+        && let Some(fleet) = earlier(home).filter(complete)
+    {
+        say::step(&format!("it is up already{}", with(&settings)));
+        return Ok(fleet);
     }
-    notes.settings = None;
-    notes.write(home)?;
+    for (name, why) in &stale {
+        say::step(&format!("restarting {name}: {why}"));
+        processes.stop(name, Stop::Gracefully).await?;
+    }
+    if changed {
+        notes.settings = None;
+        notes.write(home)?;
+    }
     say::step(&format!("starting supervisor, east and west{}", with(&settings)));
     let env = settings.clone().into_iter().collect();
-    let blueprint = Blueprint { env, say: say::step, ..Blueprint::of(&REMOTES) };
-    let fleet = Fleet::up(Processes::detached(home.dir())?, blueprint).await?;
+    let fleet = Fleet::up(processes, Blueprint { env, say: say::step, ..Blueprint::of(&REMOTES) }).await?;
     home.furnish(fleet.supervisor()).await?;
     notes.settings = Some(settings);
     notes.write(home)?;
@@ -65,7 +66,7 @@ pub(crate) async fn up(home: &Home) -> Result<Fleet> {
 
 /// Stops all that runs in the folder; answers with the names of what it found running.
 pub(crate) async fn down(home: &Home) -> Result<Vec<String>> {
-    let processes = Processes::detached(home.dir())?;
+    let processes = known(home)?;
     let found = running(&processes);
     if let Some(fleet) = earlier(home) {
         fleet.down().await?;
@@ -85,7 +86,16 @@ pub(crate) fn earlier(home: &Home) -> Option<Fleet> {
     Fleet::open(home.dir()).ok().flatten()
 }
 
-fn running(processes: &Processes) -> Vec<String> {
+/// The processes that are known, after those that are not were ended.
+fn known(home: &Home) -> Result<Processes> {
+    let processes = Processes::detached(home.dir())?;
+    let pids: Vec<_> = processes.names().iter().filter_map(|name| Some(processes.running(name)?.pid)).collect();
+    strays::end(home.dir(), &pids);
+    Ok(processes)
+}
+
+/// Names of what runs.
+pub(crate) fn running(processes: &Processes) -> Vec<String> {
     processes.names().into_iter().filter(|name| processes.running(name).is_some()).collect()
 }
 
@@ -97,22 +107,21 @@ fn complete(fleet: &Fleet) -> bool {
 }
 
 /// What runs and would run otherwise if it were started now, with the reason.
-fn stale(fleet: &Fleet, changed: bool) -> Vec<(Component, &'static str)> {
-    let mut stale = Vec::new();
-    for component in fleet.components() {
-        let configured = matches!(component, Component::Webhook | Component::Controller);
-        if !configured && !matches!(component, Component::Sim(_)) {
-            continue;
-        }
-        let Some(process) = fleet.processes().running(&component.to_string()) else { continue };
+fn stale(processes: &Processes, changed: bool) -> Vec<(String, &'static str)> {
+    let configured = [Component::Webhook, Component::Controller].map(|component| component.to_string());
+    let sims = REMOTES.map(|remote| Component::Sim(remote.to_owned()).to_string());
+    let why = |name: &String| {
+        let process = processes.running(name)?;
         let exe = fs::read_link(format!("/proc/{}/exe", process.pid)).unwrap_or_default();
-        if configured && changed {
-            stale.push((component, "its settings changed"));
+        if changed && configured.contains(name) {
+            Some("its settings changed")
         } else if exe.to_string_lossy().ends_with(" (deleted)") {
-            stale.push((component, "it was built anew"));
+            Some("it was built anew")
+        } else {
+            None
         }
-    }
-    stale
+    };
+    sims.iter().chain(&configured).filter_map(|name| Some((name.clone(), why(name)?))).collect()
 }
 
 fn with(settings: &Settings) -> String {

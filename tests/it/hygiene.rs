@@ -176,6 +176,31 @@ fn every_relative_link_of_a_document_leads_somewhere() {
     assert_eq!(broken, Vec::<String>::new());
 }
 
+#[test]
+fn every_path_that_a_document_names_is_there() {
+    let tops = ["certs/", "charts/", "controller/", "docs/", "shared/", "tests/", "webhook/", ".ci/"];
+    let mut gone = Vec::new();
+    let mut seen = 0;
+    for document in files("md") {
+        let text = read(&document);
+        let spans = prose(&text).flat_map(|line| line.split('`').skip(1).step_by(2)).flat_map(str::split_whitespace);
+        for named in spans.filter(|span| tops.iter().any(|top| span.starts_with(top)) && !span.contains('*')) {
+            seen += 1;
+            gone.extend(expand(named).into_iter().filter(|path| !root().join(path).exists()));
+        }
+    }
+    assert!(seen > 20, "the documents were not found");
+    assert_eq!(gone, Vec::<String>::new());
+}
+
+/// `a/{b,c}.rs` is `a/b.rs` and `a/c.rs`.
+fn expand(path: &str) -> Vec<String> {
+    match path.split_once('{').and_then(|(before, rest)| Some((before, rest.split_once('}')?))) {
+        None => vec![path.to_owned()],
+        Some((before, (several, after))) => several.split(',').map(|one| format!("{before}{one}{after}")).collect(),
+    }
+}
+
 /// The relative targets of `[text](target)`, outside of code.
 fn links(text: &str) -> Vec<&str> {
     let mut found = Vec::new();
@@ -184,7 +209,7 @@ fn links(text: &str) -> Vec<&str> {
             let before: usize = line.split("](").take(index).map(|part| part.matches('`').count()).sum();
             let target = part.split([')', ' ']).next().unwrap_or_default();
             let elsewhere = target.contains("://") || target.starts_with("mailto:");
-            if before % 2 == 0 && !elsewhere && !target.is_empty() {
+            if before.is_multiple_of(2) && !elsewhere && !target.is_empty() {
                 found.push(target);
             }
         }

@@ -70,7 +70,7 @@ impl<'f> Ground<'f> {
             Ok(Ok(Some(machine))) => machine,
             Ok(other) => panic!("{name} until {what}: {other:?}"),
             Err(elapsed) => panic!(
-                "{name} is not {what} ({elapsed} of {LIMIT:?}): {:#?}",
+                "{name} is not {what} ({elapsed}): {:#?}",
                 self.machines().get_opt(name).await.map(|it| it.map(|it| it.status))
             ),
         }

@@ -4,95 +4,17 @@
 //! the wrong JSON type fails the decode, and [`decode`] then names its path (X78). Keys that are not judged are skipped
 //! without being stored, save in the parts of the spec where an unknown key deserves a warning.
 
-use std::borrow::Cow;
 use std::fmt;
 use std::marker::PhantomData;
 
 use serde::Deserialize;
 use serde::de::{Deserializer, Error as _, IgnoredAny, MapAccess, Visitor};
 
-use crate::reason::{Reason, Violation};
+mod decode;
+mod text;
 
-/// A string of the body: borrowed unless it holds an escape.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Text<'a>(pub Cow<'a, str>);
-
-impl std::ops::Deref for Text<'_> {
-    type Target = str;
-    fn deref(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Display for Text<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-struct TextVisitor;
-
-impl<'de> Visitor<'de> for TextVisitor {
-    type Value = Text<'de>;
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a string")
-    }
-    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Text<'de>, E> {
-        Ok(Text(Cow::Borrowed(text)))
-    }
-    fn visit_str<E>(self, text: &str) -> Result<Text<'de>, E> {
-        Ok(Text(Cow::Owned(text.to_owned())))
-    }
-}
-
-impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        from.deserialize_str(TextVisitor)
-    }
-}
-
-/// A quantity as the author wrote it: `"20Gi"` or `20`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Amount<'a> {
-    /// Written as a JSON integer.
-    Number(i64),
-    /// Written as a string.
-    Text(Text<'a>),
-}
-
-impl fmt::Display for Amount<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Amount::Number(number) => write!(f, "{number}"),
-            Amount::Text(text) => f.write_str(text),
-        }
-    }
-}
-
-impl<'de: 'a, 'a> Deserialize<'de> for Amount<'a> {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        struct AmountVisitor;
-        impl<'de> Visitor<'de> for AmountVisitor {
-            type Value = Amount<'de>;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a quantity such as \"20Gi\"")
-            }
-            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Amount<'de>, E> {
-                Ok(Amount::Text(Text(Cow::Borrowed(text))))
-            }
-            fn visit_str<E>(self, text: &str) -> Result<Amount<'de>, E> {
-                Ok(Amount::Text(Text(Cow::Owned(text.to_owned()))))
-            }
-            fn visit_i64<E>(self, number: i64) -> Result<Amount<'de>, E> {
-                Ok(Amount::Number(number))
-            }
-            fn visit_u64<E: serde::de::Error>(self, number: u64) -> Result<Amount<'de>, E> {
-                i64::try_from(number).map(Amount::Number).map_err(|_| E::custom("quantity is out of range"))
-            }
-        }
-        from.deserialize_any(AmountVisitor)
-    }
-}
+pub use decode::{Undecodable, decode};
+pub use text::{Amount, Text};
 
 /// Declares a part of the spec: the listed keys are judged, and the names of other keys that are set are kept in `rest`,
 /// because each of them deserves a warning.
@@ -364,116 +286,4 @@ pub struct Review<'a> {
     /// What is asked.
     #[serde(borrow)]
     pub request: Request<'a>,
-}
-
-/// The answer to a body that is no review of a Machine.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Undecodable {
-    /// `request.uid`, when at least that could be read: without it the API server takes no answer.
-    pub uid: Option<String>,
-    /// What is wrong, and where.
-    pub violation: Violation,
-}
-
-/// Reads a review. Only when that fails the body is read a second time, with every step noted, to name the field.
-pub fn decode(body: &[u8]) -> Result<Review<'_>, Undecodable> {
-    serde_json::from_slice(body).map_err(|_| undecodable(body))
-}
-
-fn undecodable(body: &[u8]) -> Undecodable {
-    #[derive(Deserialize)]
-    struct Envelope {
-        request: Identified,
-    }
-    #[derive(Deserialize)]
-    struct Identified {
-        uid: String,
-    }
-    let uid = serde_json::from_slice::<Envelope>(body).ok().map(|envelope| envelope.request.uid);
-    let mut from = serde_json::Deserializer::from_slice(body);
-    let violation = match serde_path_to_error::deserialize::<_, Review<'_>>(&mut from) {
-        Ok(_) => Reason::TypeInvalid.at("").says("the AdmissionReview ends in data that does not belong to it"),
-        Err(error) => {
-            let path = error.path().to_string();
-            let path = path.strip_prefix("request.object.").unwrap_or(&path);
-            Reason::TypeInvalid.at(path).says(plain(&error.inner().to_string()))
-        }
-    };
-    Undecodable { uid, violation }
-}
-
-/// serde's sentence in the words of the author of a manifest, who knows neither `i64` nor the body's columns.
-fn plain(error: &str) -> String {
-    let sentence = error.rsplit_once(" at line ").map_or(error, |(sentence, _)| sentence);
-    let sentence = sentence
-        .replace("expected i64", "expected an integer")
-        .replace("expected a sequence", "expected a list")
-        .replace("expected struct", "expected an object:");
-    format!("Invalid type: {}", sentence.strip_prefix("invalid type: ").unwrap_or(&sentence))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::names;
-
-    fn body(object: &str) -> String {
-        format!(
-            r#"{{"request":{{"uid":"u1","kind":{{"group":"vitistack.io","kind":"Machine"}},"operation":"CREATE","object":{object}}}}}"#
-        )
-    }
-
-    #[test]
-    fn x78_a_wrong_type_is_answered_with_path_found_and_expected() {
-        #[rustfmt::skip]
-        let cases = [
-            (r#"{"spec":{"template":7}}"#,                     "spec.template",          "integer `7`, expected a string"),
-            (r#"{"spec":{"disks":"big"}}"#,                    "spec.disks",             "string \"big\", expected a list"),
-            (r#"{"spec":{"disks":[{},{"size":true}]}}"#,       "spec.disks[1].size",     "boolean `true`, expected a quantity"),
-            (r#"{"spec":{"resources":{"cpu":{"cores":"4"}}}}"#, "spec.resources.cpu.cores", "string \"4\", expected an integer"),
-            (r#"{"spec":{"cpu":{"threadsPerCore":1.5}}}"#,     "spec.cpu.threadsPerCore", "floating point `1.5`, expected an integer"),
-            (r#"{"spec":[]}"#,                                 "spec",                   "sequence, expected an object"),
-            (r#"{"metadata":{"annotations":{"vitistack.io/kubevirt-config":1}}}"#, "metadata.annotations.vitistack.io/kubevirt-config", "integer `1`, expected a string"),
-        ];
-        for (object, path, says) in cases {
-            let wrong = decode(body(object).as_bytes()).expect_err(object);
-            assert_eq!(wrong.uid.as_deref(), Some("u1"), "{object}");
-            assert_eq!(wrong.violation.path, path, "{object}");
-            assert!(wrong.violation.message.contains(says), "{object}: {}", wrong.violation.message);
-        }
-    }
-
-    #[test]
-    fn what_is_no_review_has_no_uid() {
-        for body in ["", "{", "[]", "{\"request\":{}}", "null", "\u{0}", "{\"request\":{\"uid\":3}}"] {
-            assert_eq!(decode(body.as_bytes()).expect_err(body).uid, None, "{body}");
-        }
-    }
-
-    #[test]
-    fn strings_are_borrowed_and_unknown_keys_are_remembered() {
-        let body = body(
-            r#"{"spec":{"template":"small","backup":{"enabled":true},"vpc":null,"disks":[{"name":"a","iops":300}]}}"#,
-        );
-        let review = decode(body.as_bytes()).expect("a review");
-        let spec = review.request.object.expect("an object").spec;
-        assert!(matches!(spec.template, Some(Text(Cow::Borrowed("small")))));
-        assert_eq!(spec.rest, [Text("backup".into())], "null is unset");
-        assert_eq!(spec.disks.expect("disks")[0].rest, [Text("iops".into())]);
-    }
-
-    #[test]
-    fn the_annotation_keys_are_those_of_names() {
-        let keys = [names::KUBEVIRT_CONFIG, names::RESOLVED, names::REFRESH_CLASS, names::DELETION_POLICY];
-        let annotations = keys.map(|key| format!("\"{key}\":\"{key}\"")).join(",");
-        let body = body(&format!(
-            r#"{{"metadata":{{"annotations":{{{annotations}}},"labels":{{"{0}":"{0}"}}}}}}"#,
-            names::TEMPLATE_LABEL
-        ));
-        let metadata = decode(body.as_bytes()).expect("a review").request.object.expect("an object").metadata;
-        let read = metadata.annotations.expect("annotations");
-        let read = [read.kubevirt_config, read.resolved, read.refresh_class, read.deletion_policy];
-        assert_eq!(read.map(|text| text.map(|text| text.to_string())), keys.map(|key| Some(key.to_owned())));
-        assert_eq!(metadata.labels.expect("labels").template, Some(Text(names::TEMPLATE_LABEL.into())));
-    }
 }

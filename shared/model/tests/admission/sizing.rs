@@ -1,0 +1,113 @@
+//! Which CPU, memory and disks a Machine gets.
+
+use super::*;
+
+#[test]
+fn x60_a_size_is_kept_until_the_spec_or_a_refresh_asks_for_another() {
+    let mut world = world(&["east"]);
+    world.classes.insert("gold".into(), class(4, "8Gi"));
+    let before = stored("CREATE", &machine(json!({"template": "gold"})), None, &world);
+    world.classes.insert("gold".into(), Class { generation: 8, ..class(16, "64Gi") });
+    let resolved = |object: &Value| -> Sizing {
+        serde_json::from_str(object["metadata"]["annotations"][names::RESOLVED].as_str().expect("resolved"))
+            .expect("a sizing")
+    };
+    let mut other = before.clone();
+    other["spec"]["runStrategy"] = json!("Halted");
+    assert_eq!(
+        resolved(&stored("UPDATE", &other, Some(&before), &world)).cores,
+        4,
+        "an edit of the class alone changes nothing"
+    );
+    let refreshed = annotated(before.clone(), names::REFRESH_CLASS, "2026-11-21");
+    let refreshed = resolved(&stored("UPDATE", &refreshed, Some(&before), &world));
+    assert_eq!((refreshed.cores, refreshed.generation), (16, Some(8)), "a refresh reads the class again");
+    let mut resized = before.clone();
+    resized["spec"]["resources"] = json!({"cpu": {"threads": 2}});
+    assert_eq!(resolved(&stored("UPDATE", &resized, Some(&before), &world)).cores, 16, "so does an edit of the size");
+    let forged = annotated(before.clone(), names::RESOLVED, "{}");
+    let Verdict::Refuse(wrong) = judge("UPDATE", &forged, Some(&before), &world) else { panic!("took a forged size") };
+    assert_eq!(wrong[0].reason, Reason::ResolvedImmutable);
+}
+
+#[test]
+fn c2_c3_c11_c12_c13_c14_c15_a16_x21_x24_sizes() {
+    let mut world = world(&["east"]);
+    world.classes.insert("gold".into(), class(6, "24Gi"));
+    let root = |size| vec![("root", size, Some("default"))];
+    #[rustfmt::skip]
+    let cases = [
+        ("C11: small",            json!({"template": "small"}),     (1, 1, 1, "2Gi"), root("20Gi")),
+        ("C12: medium",           json!({"template": "medium"}),    (2, 1, 1, "4Gi"), root("40Gi")),
+        ("C13: large",            json!({"template": "large"}),     (4, 1, 1, "8Gi"), root("80Gi")),
+        ("A16: instanceType",     json!({"instanceType": "medium"}), (2, 1, 1, "4Gi"), root("40Gi")),
+        ("X1: machineClass",      json!({"machineClass": "large"}), (4, 1, 1, "8Gi"), root("80Gi")),
+        ("C14: overrides",        json!({"template": "medium", "resources": {"cpu": {"cores": 4}, "memory": {"size": "8Gi"}}}), (4, 1, 1, "8Gi"), root("40Gi")),
+        ("X24: threads alone",    json!({"template": "medium", "resources": {"cpu": {"threads": 2}}}), (2, 2, 1, "4Gi"), root("40Gi")),
+        ("C15: an extra disk",    json!({"template": "small", "disks": [{"name": "data", "size": "100Gi", "storageClass": "fast-ssd"}]}),
+            (1, 1, 1, "2Gi"), vec![("root", "20Gi", Some("default")), ("data", "100Gi", Some("fast-ssd"))]),
+        ("C15: root by name",     json!({"template": "small", "disks": [{"name": "root", "size": "30Gi"}]}), (1, 1, 1, "2Gi"), root("30Gi")),
+        ("X21: a class by name",  json!({"template": "gold"}),      (6, 1, 1, "24Gi"), root("20Gi")),
+        ("X25: bytes",            json!({"template": "small", "memory": 17_179_869_184_i64}), (1, 1, 1, "16Gi"), root("20Gi")),
+        ("X66: published cpu",    json!({"template": "small", "cpu": {"cores": 8, "sockets": 2, "threadsPerCore": 1}}), (8, 1, 2, "2Gi"), root("20Gi")),
+        ("X79: zero is unset",    json!({"template": "small", "memory": 0, "cpu": {"cores": 0}}), (1, 1, 1, "2Gi"), root("20Gi")),
+        ("X64: sizeGB is GiB",    json!({"template": "small", "disks": [{"name": "data", "sizeGB": 50}]}),
+            (1, 1, 1, "2Gi"), vec![("root", "20Gi", Some("default")), ("data", "50Gi", None)]),
+        ("X63: no template",      json!({"resources": {"cpu": {"cores": 3}, "memory": {"size": "3Gi"}}, "disks": [{"size": "9Gi"}]}),
+            (3, 1, 1, "3Gi"), vec![("root", "9Gi", None)]),
+    ];
+    for (name, spec, (cores, threads, sockets, memory), want) in cases {
+        let got = sizing(&machine(spec), &world);
+        assert_eq!(
+            (got.cores, got.threads, got.sockets, got.memory.as_str()),
+            (cores, threads, sockets, memory),
+            "{name}"
+        );
+        assert_eq!(disks(&got), want, "{name}");
+        assert!(got.disks.iter().all(|disk| disk.access_mode == "ReadWriteOnce"), "{name}: X64");
+    }
+}
+
+#[test]
+fn x21_a_class_hides_the_built_in_of_its_name_and_the_source_is_recorded() {
+    use model::admission::sizing::Source as From;
+    let mut world = world(&["east"]);
+    let small = machine(json!({"template": "small"}));
+    assert_eq!(sizing(&small, &world).source, From::BuiltIn);
+    world.classes.insert("small".into(), class(3, "6Gi"));
+    let got = sizing(&small, &world);
+    assert_eq!((got.source, got.generation, got.cores), (From::MachineClass, Some(7), 3));
+    world.classes.insert("small".into(), Class { enabled: false, ..class(3, "6Gi") });
+    let wrong = refuse(&small, &world);
+    assert_eq!(
+        (wrong[0].reason, wrong[0].path.as_str()),
+        (Reason::FieldForbidden, "spec.template"),
+        "a disabled class hides it, too"
+    );
+}
+
+#[test]
+fn x63_the_default_class_is_used_when_nothing_is_named() {
+    let mut world = world(&["east"]);
+    world.classes.insert("std".into(), Class { default: true, ..class(2, "2Gi") });
+    assert_eq!(sizing(&machine(json!({})), &world).template.as_deref(), Some("std"));
+    world.classes.insert("other".into(), Class { default: true, ..class(2, "2Gi") });
+    let wrong = refuse(&machine(json!({})), &world);
+    assert!(wrong[0].message.contains("\"other\"") && wrong[0].message.contains("\"std\""), "{wrong:?}");
+}
+
+#[test]
+fn x1_an_alias_is_read_with_a_warning() {
+    let warnings = |object: Value| admit(&object, &world(&["east"])).warnings;
+    assert_eq!(warnings(machine(json!({"template": "small"}))), Vec::<String>::new());
+    assert_eq!(
+        warnings(machine(json!({"instanceType": "small"}))),
+        ["spec.instanceType is an alias: use spec.template: small"]
+    );
+    let mut labelled = machine(json!({}));
+    labelled["metadata"]["labels"] = json!({"vitistack.io/machine-template": "small"});
+    assert_eq!(
+        warnings(labelled),
+        ["metadata.labels[vitistack.io/machine-template] is an alias: use spec.template: small"]
+    );
+}

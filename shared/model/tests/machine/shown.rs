@@ -1,0 +1,137 @@
+//! What a Machine shows of itself.
+
+use super::*;
+
+#[test]
+fn c21_c26_c51_c52_c53_x18_what_was_seen_becomes_phase_and_conditions() {
+    let unschedulable = Observed {
+        vm: vm("ErrorUnschedulable"),
+        vmi: vmi("Scheduling", false).map(|vmi| Vmi {
+            unschedulable: Some("0/3 nodes are available".to_owned()),
+            interfaces: vec![],
+            ..vmi
+        }),
+        claims: claims("Bound"),
+        ..seen()
+    };
+    let away = Observed { remote: Remote::Unreachable("no route".to_owned()), ..running() };
+    let failed = |reason| Some(Failure { reason, message: "said so".to_owned() });
+    #[rustfmt::skip]
+    let cases = [
+        ("nothing there yet",     seen(), None, "Creating", "False/PVCPending", "False/VMPending", "False/PVCPending", "True/Connected"),
+        ("disks are not bound",   Observed { vm: vm("WaitingForVolumeBinding"), claims: claims("Pending"), ..seen() }, None, "Creating", "False/PVCPending", "True/VMCreated", "False/PVCPending", "True/Connected"),
+        ("starting",              Observed { vm: vm("Starting"), vmi: vmi("Scheduling", false), claims: claims("Bound"), ..seen() }, None, "Creating", "False/Creating", "True/VMCreated", "True/PVCBound", "True/Connected"),
+        ("running",               running(), None, "Running", "True/Running", "True/VMCreated", "True/PVCBound", "True/Connected"),
+        ("running, not ready",    Observed { vmi: vmi("Running", false), ..running() }, None, "Creating", "False/Creating", "True/VMCreated", "True/PVCBound", "True/Connected"),
+        ("stopped is no success", Observed { vm: vm("Stopped"), vmi: None, ..running() }, None, "Stopped", "False/Stopped", "True/VMCreated", "True/PVCBound", "True/Connected"),
+        ("stopping",              Observed { vm: vm("Stopping"), vmi: vmi("Running", false), ..running() }, None, "Stopping", "False/Stopping", "True/VMCreated", "True/PVCBound", "True/Connected"),
+        ("unschedulable",         unschedulable, None, "Creating", "False/VMFailed", "False/VMFailed", "True/PVCBound", "True/Connected"),
+        ("crashing",              Observed { vm: vm("CrashLoopBackOff"), vmi: None, ..running() }, None, "Failed", "False/VMFailed", "False/VMFailed", "True/PVCBound", "True/Connected"),
+        ("refused by KubeVirt",   Observed { claims: claims("Bound"), ..seen() }, failed(Reason::VmRefused), "Failed", "False/VMRefused", "False/VMRefused", "True/PVCBound", "True/Connected"),
+        ("a stranger's VM",       Observed { claims: claims("Bound"), ..seen() }, failed(Reason::Conflict), "Failed", "False/Conflict", "False/Conflict", "True/PVCBound", "True/Connected"),
+        ("KubeVirt is down",      Observed { claims: claims("Bound"), ..seen() }, failed(Reason::KubeVirtApiError), "Creating", "False/KubeVirtApiError", "False/KubeVirtApiError", "True/PVCBound", "True/Connected"),
+        ("R1: cluster is away",   away, None, "Pending", "Unknown/ClusterUnreachable", "Unknown/ClusterUnreachable", "Unknown/ClusterUnreachable", "False/ClusterUnreachable"),
+    ];
+    for (name, seen, failure, phase, ready, machine, storage, cluster) in cases {
+        let shown = status(&MachineStatus::default(), &intent(|_| ()), &seen, failure.as_ref(), now(1));
+        assert_eq!(shown.phase.as_deref(), Some(phase), "{name}");
+        assert_eq!(condition(&shown, "Ready"), ready, "{name}");
+        assert_eq!(condition(&shown, "VirtualMachineReady"), machine, "{name}");
+        assert_eq!(condition(&shown, "StorageReady"), storage, "{name}");
+        assert_eq!(condition(&shown, "ClusterReachable"), cluster, "{name}");
+        assert_eq!(shown.failure_reason.is_some(), phase == "Failed", "{name}: X79");
+        assert_eq!(shown.observed_generation, Some(3), "{name}");
+    }
+}
+
+#[test]
+fn c10_x71_a_running_machine_shows_where_it_is() {
+    let shown = status(&MachineStatus::default(), &intent(|_| ()), &running(), None, now(1));
+    assert_eq!(shown.vm_name.as_deref(), Some("vm-web"));
+    assert_eq!(shown.vmi_name.as_deref(), Some("vm-web"));
+    assert_eq!(shown.ip_addresses, ["10.0.0.5"]);
+    assert_eq!(shown.private_ip_addresses, ["10.0.0.5"]);
+    assert_eq!(shown.node_name.as_deref(), Some("n1"));
+    assert_eq!(shown.resource_version.as_deref(), Some("9"));
+    let recorded = shown.kubevirt_config_ref.expect("a cluster");
+    assert_eq!((recorded.name.as_deref(), recorded.cluster_id.as_deref()), (Some("east"), Some("c-east")));
+}
+
+#[test]
+fn kvo16_a_status_that_says_nothing_new_is_not_written() {
+    let first = status(&MachineStatus::default(), &intent(|_| ()), &running(), None, now(1));
+    let mut later = running();
+    later.vm = later.vm.map(|vm| Vm { resource_version: "10".to_owned(), ..vm });
+    assert_eq!(status(&first, &intent(|_| ()), &later, None, now(99)), first);
+}
+
+#[test]
+fn kvo15_x19_a_failure_leaves_no_trace_once_its_cause_is_gone() {
+    let failure = Failure { reason: Reason::VmRefused, message: "cpu".to_owned() };
+    let failed = status(&MachineStatus::default(), &intent(|_| ()), &seen(), Some(&failure), now(1));
+    assert_eq!((failed.phase.as_deref(), failed.failure_reason.as_deref()), (Some("Failed"), Some("VMRefused")));
+    let mended = status(&failed, &intent(|_| ()), &running(), None, now(2));
+    assert_eq!((mended.phase.as_deref(), mended.failure_reason, mended.failure_message), (Some("Running"), None, None));
+}
+
+#[test]
+fn times_of_conditions_change_only_with_their_status() {
+    let time = |status: &MachineStatus| {
+        status.conditions.iter().find(|it| it.type_ == "Ready").and_then(|it| it.last_transition_time.clone())
+    };
+    let first = status(&MachineStatus::default(), &intent(|_| ()), &seen(), None, now(1));
+    let starting = Observed { vm: vm("Starting"), claims: claims("Bound"), ..seen() };
+    let second = status(&first, &intent(|_| ()), &starting, None, now(2));
+    assert_ne!(condition(&first, "Ready"), condition(&second, "Ready"), "the reason changed");
+    assert_eq!(time(&second), Some(now(1)), "but it is as false as before");
+    assert_eq!(time(&status(&second, &intent(|_| ()), &running(), None, now(3))), Some(now(3)));
+}
+
+#[test]
+fn a_burst_of_small_changes_costs_one_write_and_a_transition_never_waits() {
+    let creating = record(
+        &MachineStatus::default(),
+        &intent(|machine| machine["status"] = json!({})),
+        &ClusterName("east".to_owned()),
+        "c-east",
+        now(100),
+    );
+    let shown = |previous: &MachineStatus, seen: &Observed, at| status(previous, &intent(|_| ()), seen, None, now(at));
+    let starting = Observed { vm: vm("Starting"), claims: claims("Bound"), ..seen() };
+    let away = Observed { remote: Remote::Unreachable("down".to_owned()), ..running() };
+    let ready = shown(&creating, &running(), 102);
+    #[rustfmt::skip]
+    let cases = [
+        ("the first status of all",     MachineStatus::default(), seen(),           101, 0),
+        ("progress soon after",         creating.clone(),         starting.clone(), 101, 4),
+        ("progress that has waited",    creating.clone(),         starting,         105, 0),
+        ("it runs",                     creating,                 running(),        102, 0),
+        ("its cluster is away",         ready,                    away,             103, 0),
+    ];
+    for (name, previous, seen, at, want) in cases {
+        let next = shown(&previous, &seen, at);
+        assert_ne!(next, previous, "{name}: something changed");
+        assert_eq!(model::machine::status::patience(&previous, &next, &now(at)).as_secs(), want, "{name}");
+    }
+}
+
+#[test]
+fn recording_the_identity_is_the_first_status() {
+    let unrecorded = intent(|machine| machine["status"] = json!({}));
+    let shown = record(&MachineStatus::default(), &unrecorded, &ClusterName("east".to_owned()), "c-east", now(1));
+    assert_eq!(shown.phase.as_deref(), Some("Creating"));
+    assert_eq!(shown.kubevirt_config_ref.and_then(|it| it.cluster_id).as_deref(), Some("c-east"));
+}
+
+#[test]
+fn a_deletion_says_what_it_waits_for() {
+    let said = |seen: &Observed| {
+        status(&MachineStatus::default(), &intent(leaving), seen, None, now(1)).message.unwrap_or_default()
+    };
+    assert_eq!(
+        said(&Observed { vmi: None, ..running() }),
+        "waiting until these are gone: VirtualMachine vm-web, PersistentVolumeClaim web-data, PersistentVolumeClaim web-root"
+    );
+    let away = Observed { remote: Remote::Unreachable("no route".to_owned()), ..seen() };
+    assert_eq!(said(&away), "deletion waits: cluster \"east\": no route");
+}
