@@ -53,7 +53,7 @@ struct Review<'a> {
     response: Response<'a>,
 }
 
-/// kube's own type writes `patch` as a list of integers, which only Go reads.
+/// Without the patch, which [`with_patch`] adds: kube's own type writes it as a list of integers, which only Go reads.
 #[derive(Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Response<'a> {
@@ -61,10 +61,6 @@ struct Response<'a> {
     allowed: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     status: Option<Status<'a>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    patch_type: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    patch: Option<String>,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     warnings: &'a [String],
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -135,8 +131,6 @@ fn admit(request: &Request<'_>, admission: &Admission) -> Answer {
     let response = Response {
         uid: &request.uid,
         allowed: true,
-        patch_type: patch.is_some().then_some("JSONPatch"),
-        patch: patch.map(|patch| BASE64.encode(patch)),
         warnings: &admission.warnings,
         audit_annotations: placement
             .map(|placement| Audit { placement: format!("{} ({})", placement.cluster, placement.source.name()) }),
@@ -144,10 +138,24 @@ fn admit(request: &Request<'_>, admission: &Admission) -> Answer {
     };
     let news = admission.changes.iter().any(|change| matches!(change, Change::Annotate(names::KUBEVIRT_CONFIG, _)));
     let assigned = placement.filter(|placement| news && placement.source.automatic() && request.dry_run != Some(true));
-    Answer {
-        assigned: assigned.map(|placement| assignment(request, &placement.cluster.0, placement.source)),
-        ..write("admitted", response)
+    let assigned = assigned.map(|placement| assignment(request, &placement.cluster.0, placement.source));
+    let mut answer = Answer { assigned, ..write("admitted", response) };
+    if let Some(patch) = patch {
+        with_patch(&mut answer.body, &patch);
     }
+    answer
+}
+
+/// Base64 needs no escaping, so it is written where the response ends instead of passing through the serializer.
+fn with_patch(body: &mut Vec<u8>, patch: &str) {
+    const END: &[u8] = b"}}";
+    body.truncate(body.len() - END.len());
+    body.extend_from_slice(b",\"patchType\":\"JSONPatch\",\"patch\":\"");
+    let start = body.len();
+    body.resize(start + base64::encoded_len(patch.len(), true).expect("invariant: a patch is small"), 0);
+    BASE64.encode_slice(patch, &mut body[start..]).expect("invariant: the buffer has the encoded length");
+    body.push(b'"');
+    body.extend_from_slice(END);
 }
 
 fn assignment(request: &Request<'_>, cluster: &str, source: Source) -> Assigned {
@@ -201,4 +209,82 @@ fn write(outcome: &'static str, response: Response<'_>) -> Answer {
     let review = Review { api_version: "admission.k8s.io/v1", kind: "AdmissionReview", response };
     let body = serde_json::to_vec(&review).expect("invariant: a response is plain data");
     Answer { status: 200, body, outcome, assigned: None }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use model::admission::{Config, Policy};
+    use model::names::ClusterName;
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn world() -> World {
+        let config = Config { schedulable: true, unhealthy: None };
+        let policy = Policy {
+            default_cluster: None,
+            configs_namespace: None,
+            vm_prefix: "vm-".to_owned(),
+            access_mode: "ReadWriteOnce".to_owned(),
+            volume_mode: None,
+        };
+        World { configs: [(ClusterName("east".to_owned()), config)].into(), classes: BTreeMap::new(), policy }
+    }
+
+    fn ask(route: Route, object: &Value) -> (Answer, Value) {
+        let review = json!({"request": {"uid": "u-1", "operation": "CREATE", "name": "web", "namespace": "shop", "object": object,
+            "kind": {"group": "vitistack.io", "version": "v1alpha1", "kind": "Machine"}}});
+        let answer = answer(route, review.to_string().as_bytes(), &world());
+        let body = serde_json::from_slice(&answer.body).expect("JSON");
+        (answer, body)
+    }
+
+    #[test]
+    fn a7_the_patch_is_base64_and_makes_what_the_validating_route_demands() {
+        let object = json!({"metadata": {"name": "web"}, "spec": {"instanceType": "small"}});
+        let (answer, body) = ask(Route::Mutate, &object);
+        assert_eq!((&body["response"]["uid"], &body["response"]["allowed"]), (&json!("u-1"), &json!(true)));
+        assert_eq!(body["response"]["patchType"], "JSONPatch");
+        assert_eq!(body["response"]["auditAnnotations"]["placement"], "east (only-cluster)");
+        assert_eq!(body["response"]["warnings"], json!(["spec.instanceType is an alias: use spec.template: small"]));
+        let assigned = answer.assigned.expect("a line for the log");
+        assert_eq!((assigned.machine.as_str(), assigned.cluster.as_str()), ("web", "east"));
+
+        let patch = BASE64.decode(body["response"]["patch"].as_str().expect("a patch")).expect("base64");
+        let operations: Vec<Value> = serde_json::from_slice(&patch).expect("a JSON patch");
+        let paths: Vec<_> = operations.iter().map(|operation| operation["path"].as_str().expect("a path")).collect();
+        assert_eq!(
+            paths,
+            [
+                "/metadata/annotations",
+                "/metadata/annotations/vitistack.io~1kubevirt-config",
+                "/metadata/annotations/vitistack.io~1resolved",
+                "/metadata/finalizers",
+            ]
+        );
+        let annotations =
+            json!({names::KUBEVIRT_CONFIG: operations[1]["value"], names::RESOLVED: operations[2]["value"]});
+        let stored = json!({"metadata": {"name": "web", "annotations": annotations, "finalizers": operations[3]["value"]}, "spec": object["spec"]});
+        let (_, body) = ask(Route::Validate, &stored);
+        assert_eq!((&body["response"]["allowed"], body["response"].get("patch")), (&json!(true), None));
+        let (_, body) = ask(Route::Validate, &object);
+        assert_eq!(body["response"]["status"]["details"]["causes"][0]["reason"], "NotStable");
+    }
+
+    #[test]
+    fn g4_a_refusal_is_422_invalid_with_a_cause_for_each_field() {
+        let object = json!({"metadata": {"name": "web"}, "spec": {"template": "huge", "runStrategy": "Now"}});
+        for route in [Route::Mutate, Route::Validate] {
+            let (answer, body) = ask(route, &object);
+            assert_eq!((answer.status, answer.outcome), (200, "refused"));
+            let status = &body["response"]["status"];
+            assert_eq!((&status["code"], &status["reason"]), (&json!(422), &json!("Invalid")));
+            let fields: Vec<_> =
+                status["details"]["causes"].as_array().expect("causes").iter().map(|cause| &cause["field"]).collect();
+            assert_eq!(fields, ["spec.runStrategy", "spec.template"]);
+            assert_eq!(status["details"]["causes"][1]["reason"], "TemplateNotFound");
+        }
+    }
 }

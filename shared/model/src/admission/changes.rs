@@ -42,23 +42,30 @@ pub fn wanted(
 
 /// The JSON patch (RFC 6902) that makes the changes on an object with this metadata.
 pub fn patch(changes: &[Change], metadata: &Metadata<'_>) -> String {
-    let mut operations = Vec::with_capacity(changes.len() + 1);
-    let add = |path: &str, value: String| format!(r#"{{"op":"add","path":"{path}","value":{value}}}"#);
+    let mut out = String::with_capacity(1024);
+    let mut add = |path: &[&str], value: &str| {
+        out.push_str(if out.is_empty() { "[{\"op\":\"add\",\"path\":\"" } else { ",{\"op\":\"add\",\"path\":\"" });
+        path.iter().for_each(|part| out.push_str(part));
+        out.push_str("\",\"value\":");
+        out.push_str(value);
+        out.push('}');
+    };
     if metadata.annotations.is_none() && changes.iter().any(|change| matches!(change, Change::Annotate(..))) {
-        operations.push(add("/metadata/annotations", "{}".to_owned()));
+        add(&["/metadata/annotations"], "{}");
     }
     for change in changes {
-        operations.push(match change {
+        match change {
             Change::Annotate(key, value) => {
-                add(&format!("/metadata/annotations/{}", key.replace('/', "~1")), quoted(value))
+                add(&["/metadata/annotations/", &key.replace('/', "~1")], &quoted(value));
             }
             Change::Guard if metadata.finalizers.is_none() => {
-                add("/metadata/finalizers", format!("[{}]", quoted(names::CLEANUP)))
+                add(&["/metadata/finalizers"], &format!("[{}]", quoted(names::CLEANUP)));
             }
-            Change::Guard => add("/metadata/finalizers/-", quoted(names::CLEANUP)),
-        });
+            Change::Guard => add(&["/metadata/finalizers/-"], &quoted(names::CLEANUP)),
+        }
     }
-    format!("[{}]", operations.join(","))
+    out.push_str(if out.is_empty() { "[]" } else { "]" });
+    out
 }
 
 fn quoted(text: &str) -> String {

@@ -1,5 +1,7 @@
 //! The disks of a Machine: those of its size and those of its spec, merged by name. Pure. C14, C15, X23, X64.
 
+use std::borrow::Cow;
+
 use super::super::Policy;
 use super::super::quantity::{self, GIB};
 use super::super::review::{Disk, Spec, Text};
@@ -52,19 +54,19 @@ pub fn merge(spec: &Spec<'_>, base: &Base, policy: &Policy, wrong: &mut Vec<Viol
 }
 
 /// The name of a disk; the published API leaves it optional, and then the place in the list stands in.
-pub fn disk_name(disk: &Disk<'_>, index: usize) -> String {
+pub fn disk_name<'d>(disk: &'d Disk<'_>, index: usize) -> Cow<'d, str> {
     match disk.name.as_deref() {
-        Some(name) if !name.is_empty() => name.to_owned(),
-        _ if index == 0 => ROOT.to_owned(),
-        _ => format!("disk{index}"),
+        Some(name) if !name.is_empty() => Cow::Borrowed(name),
+        _ if index == 0 => Cow::Borrowed(ROOT),
+        _ => Cow::Owned(format!("disk{index}")),
     }
 }
 
 fn disk_size(disk: &Disk<'_>, index: usize, wrong: &mut Vec<Violation>) -> Option<String> {
     let gib = disk.size_gb.filter(|size| *size != 0);
-    let path = format!("spec.disks[{index}].{}", if disk.size.is_some() { "size" } else { "sizeGB" });
     let mut refuse = |reason: Reason, says: String| {
-        wrong.push(reason.at(&path).says(says));
+        let field = if disk.size.is_some() { "size" } else { "sizeGB" };
+        wrong.push(reason.at(format!("spec.disks[{index}].{field}")).says(says));
         None
     };
     let whole = gib.map(|size| u64::try_from(size).ok().and_then(|size| size.checked_mul(GIB)));

@@ -8,23 +8,18 @@ use crate::reason::{Reason, Violation};
 /// Guest memory below this does not boot anything (X79).
 const LEAST_MEMORY: u64 = 32 << 20;
 
-/// The value of a setting that may be written in two forms; zero is unset in the published form (X79).
-fn either(new: (&str, Option<i64>), published: (&str, Option<i64>), wrong: &mut Vec<Violation>) -> Option<i64> {
-    match (new.1, published.1.filter(|value| *value != 0)) {
-        (Some(a), Some(b)) if a != b => {
-            wrong.push(
-                Reason::SizingConflict.at(new.0).says(format!("is {a}, but {} is {b}: keep one of them", published.0)),
-            );
-            None
-        }
-        (a, b) => a.or(b),
-    }
-}
-
 /// The cores that the spec gives itself.
 pub fn cores_given(spec: &Spec<'_>) -> Option<i64> {
     let new = spec.resources.as_ref().and_then(|resources| resources.cpu?.cores);
     new.or(spec.cpu.and_then(|cpu| cpu.cores)).filter(|cores| *cores != 0)
+}
+
+/// One number of the topology: both of its paths, both of its values, what the size gives, and the most it may be.
+struct Count {
+    paths: [&'static str; 2],
+    given: [Option<i64>; 2],
+    base: i64,
+    most: i64,
 }
 
 /// Cores, threads and sockets after the overrides, field by field (X24).
@@ -32,42 +27,41 @@ pub fn cpu(spec: &Spec<'_>, base: &Base, wrong: &mut Vec<Violation>, warnings: &
     let new = spec.resources.as_ref().and_then(|resources| resources.cpu).unwrap_or_default();
     let old = spec.cpu.unwrap_or_default();
     let class = base.class.as_ref();
-    let mut field =
-        |path: &str, new: Option<i64>, published: &str, old: Option<i64>, base: i64, most: i64, template: bool| {
-            let path = format!("spec.resources.cpu.{path}");
-            let published = format!("spec.cpu.{published}");
-            let value = either((&path, new), (&published, old), wrong);
-            let path = if new.is_some() { &path } else { &published };
-            match value {
-                None => return base,
-                Some(value) if !(1..=most).contains(&value) => {
-                    wrong.push(
-                        Reason::FieldInvalid
-                            .at(path)
-                            .says(format!("Invalid value: {value}: must be between 1 and {most}")),
-                    );
-                }
-                Some(value) if template && value == base => {
-                    warnings.push(format!("{path}: {value} is what the template gives anyway"));
-                }
-                Some(_) => {}
-            }
-            value.unwrap_or(base)
-        };
-    let template = base.template.is_some();
-    (
-        field("cores", new.cores, "cores", old.cores, base.cores, 256, template),
-        field(
-            "threads",
-            new.threads,
-            "threadsPerCore",
-            old.threads_per_core,
-            class.map_or(1, |class| class.threads),
-            8,
-            false,
-        ),
-        field("sockets", new.sockets, "sockets", old.sockets, class.map_or(1, |class| class.sockets), 16, false),
-    )
+    #[rustfmt::skip]
+    let [cores, threads, sockets] = [
+        Count { paths: ["spec.resources.cpu.cores", "spec.cpu.cores"], given: [new.cores, old.cores], base: base.cores, most: 256 },
+        Count { paths: ["spec.resources.cpu.threads", "spec.cpu.threadsPerCore"], given: [new.threads, old.threads_per_core], base: class.map_or(1, |class| class.threads), most: 8 },
+        Count { paths: ["spec.resources.cpu.sockets", "spec.cpu.sockets"], given: [new.sockets, old.sockets], base: class.map_or(1, |class| class.sockets), most: 16 },
+    ];
+    if base.template.is_some() && cores.value() == Some(cores.base) {
+        let path = cores.paths[usize::from(cores.given[0].is_none())];
+        warnings.push(format!("{path}: {} is what the template gives anyway", cores.base));
+    }
+    (cores.resolve(wrong), threads.resolve(wrong), sockets.resolve(wrong))
+}
+
+impl Count {
+    /// What is given; zero is unset in the published form (X79).
+    fn value(&self) -> Option<i64> {
+        self.given[0].or(self.given[1].filter(|value| *value != 0))
+    }
+
+    fn resolve(self, wrong: &mut Vec<Violation>) -> i64 {
+        let Self { paths: [path, published], given: [new, old], base, most } = self;
+        let Some(value) = self.value() else { return base };
+        if let (Some(a), Some(b)) = (new, old.filter(|old| *old != 0))
+            && a != b
+        {
+            wrong.push(
+                Reason::SizingConflict.at(path).says(format!("is {a}, but {published} is {b}: keep one of them")),
+            );
+        } else if !(1..=most).contains(&value) {
+            let path = if new.is_some() { path } else { published };
+            let says = format!("Invalid value: {value}: must be between 1 and {most}");
+            wrong.push(Reason::FieldInvalid.at(path).says(says));
+        }
+        value
+    }
 }
 
 /// The memory that the spec gives itself.
