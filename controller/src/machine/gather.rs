@@ -1,6 +1,7 @@
 //! What one reconcile sees. I/O: none while the watches are fresh; three LISTs when a creation stayed unseen.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1::PersistentVolumeClaim;
@@ -50,27 +51,28 @@ fn doubtful(intent: &Intent, objects: &Objects) -> bool {
 }
 
 fn remote(name: &ClusterName, entry: Option<&Entry<Index>>, ctx: &Context) -> Remote {
-    let Some(entry) = entry else { return Remote::Missing };
+    let config = config(ctx, name);
+    let Some(entry) = entry else {
+        // The registry follows the KubevirtConfigs: one that it has not taken up yet is on its way.
+        return if config.is_some() { Remote::Connecting } else { Remote::Missing };
+    };
     let Some(cluster) = &entry.cluster else {
-        return Remote::Unreachable(entry.rejected.clone().unwrap_or_else(|| "not connected yet".to_owned()));
+        return entry.rejected.clone().map_or(Remote::Connecting, Remote::Unreachable);
     };
     match &*cluster.state.borrow() {
-        State::Connecting => Remote::Unreachable("not connected yet".to_owned()),
+        State::Connecting => Remote::Connecting,
         State::Unreachable(why) => Remote::Unreachable(why.clone()),
-        State::Connected { id } => match recorded(ctx, name).filter(|recorded| recorded != id) {
-            Some(recorded) => Remote::Unreachable(format!(
+        State::Connected { id } => match config.and_then(|config| config.status.as_ref()?.cluster_id.clone()) {
+            Some(recorded) if recorded != *id => Remote::Unreachable(format!(
                 "it is cluster {id}, but {recorded} is recorded: the kubeconfig leads elsewhere"
             )),
-            None => Remote::Connected { id: id.clone() },
+            _ => Remote::Connected { id: id.clone() },
         },
     }
 }
 
-/// The identity that the KubevirtConfig recorded at first contact.
-fn recorded(ctx: &Context, name: &ClusterName) -> Option<String> {
-    let config =
-        ctx.configs.state().into_iter().find(|config: &std::sync::Arc<KubevirtConfig>| config.name_any() == name.0)?;
-    config.status.as_ref()?.cluster_id.clone()
+fn config(ctx: &Context, name: &ClusterName) -> Option<Arc<KubevirtConfig>> {
+    ctx.configs.state().into_iter().find(|config| config.name_any() == name.0)
 }
 
 /// The Machine's objects, straight from the API server.

@@ -207,6 +207,8 @@ pub struct Observed {
 pub enum Remote {
     /// There is no KubevirtConfig of that name.
     Missing,
+    /// It is configured and was not asked to the end yet: nothing is known, not even that it is away.
+    Connecting,
     /// It is configured, and does not answer or cannot be used; the sentence says why.
     Unreachable(String),
     /// It answers, and its watches are fresh.

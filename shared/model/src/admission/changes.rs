@@ -45,7 +45,9 @@ pub fn patch(changes: &[Change], metadata: &Metadata<'_>) -> String {
     let mut out = String::with_capacity(1024);
     let mut add = |path: &[&str], value: &str| {
         out.push_str(if out.is_empty() { "[{\"op\":\"add\",\"path\":\"" } else { ",{\"op\":\"add\",\"path\":\"" });
-        path.iter().for_each(|part| out.push_str(part));
+        for part in path {
+            out.push_str(part);
+        }
         out.push_str("\",\"value\":");
         out.push_str(value);
         out.push('}');

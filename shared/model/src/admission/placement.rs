@@ -78,7 +78,7 @@ pub fn place(
     }
     let mut candidates = world.configs.iter().filter(|(_, config)| config.schedulable);
     match (candidates.next(), candidates.count()) {
-        (None, _) => Err(vec![Reason::NoKubevirtConfigs.at(ANNOTATION).says(no_configs(request, object, world))]),
+        (None, _) => Err(no_configs(request, object, world)),
         (Some((only, _)), 0) => known(ANNOTATION, &only.0, Source::OnlyCluster, world, warnings),
         (Some(_), others) => Err(ambiguous(request, object, others + 1, world)),
     }
@@ -158,8 +158,8 @@ fn called(request: &Request<'_>, object: &Object<'_>) -> String {
     format!("{}/{name}", &*request.namespace)
 }
 
-/// A11, in the form of X8.
-fn no_configs(request: &Request<'_>, object: &Object<'_>, world: &World) -> String {
+/// A11 in the form of X8, and what to do as a cause of its own (X52).
+fn no_configs(request: &Request<'_>, object: &Object<'_>, world: &World) -> Vec<Violation> {
     let machine = called(request, object);
     let namespace = world
         .policy
@@ -167,7 +167,18 @@ fn no_configs(request: &Request<'_>, object: &Object<'_>, world: &World) -> Stri
         .as_ref()
         .map(|namespace| format!(" in namespace {namespace}"))
         .unwrap_or_default();
-    format!("machine {machine} has no KubevirtConfig reference and no KubevirtConfigs are available{namespace}")
+    let cordoned: Vec<_> = world.configs.keys().take(8).map(|name| name.0.as_str()).collect();
+    let next = if cordoned.is_empty() {
+        format!("create a KubevirtConfig{namespace}, with a Secret that holds its kubeconfig")
+    } else {
+        format!(
+            "name one of these, which are not schedulable, or set its spec.schedulable to true: {}",
+            cordoned.join(", ")
+        )
+    };
+    let sentence =
+        format!("machine {machine} has no KubevirtConfig reference and no KubevirtConfigs are available{namespace}");
+    vec![Reason::NoKubevirtConfigs.at(ANNOTATION).says(sentence), Reason::NoKubevirtConfigs.at(ANNOTATION).says(next)]
 }
 
 /// A10 word for word, and the names to choose from as a cause of its own (X52).
@@ -185,6 +196,6 @@ fn ambiguous(request: &Request<'_>, object: &Object<'_>, count: usize, world: &W
             "machine {machine} has no KubevirtConfig reference and {count} configs are available - cannot determine placement. \
              Please set annotation 'vitistack.io/kubevirt-config' or DEFAULT_KUBEVIRT_CONFIG env var"
         )),
-        Reason::AmbiguousPlacement.at(ANNOTATION).says(format!("choose one of {}{}", names.join(", "), if count > 8 { ", …" } else { "" })),
+        Reason::AmbiguousPlacement.at(ANNOTATION).says(format!("set it to one of: {}{}", names.join(", "), if count > 8 { ", …" } else { "" })),
     ]
 }

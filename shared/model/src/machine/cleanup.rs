@@ -17,7 +17,7 @@ pub fn plan(leaving: &Leaving, seen: &Observed) -> Plan {
     let Some(recorded) = &leaving.identity.cluster_id else { return release() };
     match &seen.remote {
         Remote::Connected { id } if id == recorded => {}
-        Remote::Connected { .. } | Remote::Missing | Remote::Unreachable(_) => return Vec::new(),
+        Remote::Connected { .. } | Remote::Missing | Remote::Connecting | Remote::Unreachable(_) => return Vec::new(),
     }
     if leaving.policy == DeletionPolicy::Orphan {
         return orphan(leaving, seen).unwrap_or_else(release);

@@ -41,6 +41,10 @@ pub fn status(
     now: Time,
 ) -> MachineStatus {
     let mut next = begun(previous, intent, now.clone());
+    let recorded = intent.identity().is_some_and(|identity| identity.cluster_id.is_some());
+    if seen.remote == Remote::Connecting && recorded && failure.is_none() {
+        return previous.clone();
+    }
     let said = match intent {
         Intent::Foreign => return previous.clone(),
         Intent::Undecided(_, reason, why) => {
@@ -84,6 +88,9 @@ pub(super) fn begun(previous: &MachineStatus, intent: &Intent, now: Time) -> Mac
         if matches!(intent, Intent::Run(_)) {
             next.vm_name = Some(identity.vm.name.clone());
         }
+    }
+    if let Intent::Run(admitted) = intent {
+        next.resolved = Some(resolved(&admitted.sizing));
     }
     next.last_updated = Some(now);
     next
@@ -155,7 +162,6 @@ fn mirror(next: &mut MachineStatus, admitted: &Admitted, seen: &Observed) {
         .map(|id| AssignedConfig { name: Some(admitted.cluster.0.clone()), cluster_id: Some(id.clone()) });
     let sizing = &admitted.sizing;
     next.cpus = Some(sizing.cores * sizing.threads * sizing.sockets);
-    next.resolved = Some(resolved(sizing));
     next.disks = (sizing.disks.iter())
         .map(|disk| DiskStatus {
             name: Some(disk.name.clone()),
@@ -278,6 +284,9 @@ fn reachable(cluster: &str, recorded: Option<&str>, seen: &Observed) -> Said {
     match &seen.remote {
         Remote::Missing => {
             said(False, Reason::KubevirtConfigMissing, format!("there is no KubevirtConfig {cluster:?}"))
+        }
+        Remote::Connecting => {
+            said(Unknown, Reason::ClusterUnreachable, format!("cluster {cluster:?} was not reached yet"))
         }
         Remote::Unreachable(why) => said(False, Reason::ClusterUnreachable, format!("cluster {cluster:?}: {why}")),
         Remote::Connected { id } if recorded.is_some_and(|recorded| recorded != id) => said(

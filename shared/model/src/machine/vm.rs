@@ -34,7 +34,7 @@ pub fn owner_references(identity: &Identity, seen: &Observed) -> Value {
             "apiVersion": format!("{}/{}", names::GROUP, names::VERSION), "kind": "Machine",
             "name": identity.key.name, "uid": identity.uid, "controller": true, "blockOwnerDeletion": false,
         }]),
-        Remote::Connected { .. } | Remote::Missing | Remote::Unreachable(_) => json!([]),
+        Remote::Connected { .. } | Remote::Missing | Remote::Connecting | Remote::Unreachable(_) => json!([]),
     }
 }
 

@@ -42,7 +42,7 @@ fn a10_x52_the_ambiguity_sentence_is_the_seeds_word_for_word() {
          Please set annotation 'vitistack.io/kubevirt-config' or DEFAULT_KUBEVIRT_CONFIG env var"
     );
     assert_eq!(wrong[0].path, "metadata.annotations[vitistack.io/kubevirt-config]");
-    assert_eq!(wrong[1].message, "choose one of east, west");
+    assert_eq!(wrong[1].message, "set it to one of: east, west");
 }
 
 #[test]
@@ -55,7 +55,9 @@ fn a11_x8_the_empty_sentence_names_the_namespace_where_there_is_one() {
     assert_eq!(refuse(&machine(json!({"template": "small"})), &none)[0].message, want);
     let mut cordoned = world(&["east"]);
     cordoned.configs.insert(ClusterName("east".into()), Config { schedulable: false, unhealthy: None });
-    assert_eq!(refuse(&machine(json!({"template": "small"})), &cordoned)[0].reason, Reason::NoKubevirtConfigs);
+    let wrong = refuse(&machine(json!({"template": "small"})), &cordoned);
+    assert_eq!(wrong[0].reason, Reason::NoKubevirtConfigs);
+    assert!(wrong[1].message.ends_with("set its spec.schedulable to true: east"), "{}", wrong[1].message);
 }
 
 #[test]

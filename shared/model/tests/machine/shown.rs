@@ -116,6 +116,21 @@ fn a_burst_of_small_changes_costs_one_write_and_a_transition_never_waits() {
 }
 
 #[test]
+fn a_cluster_that_was_not_asked_yet_changes_nothing_that_is_shown() {
+    let before = status(&MachineStatus::default(), &intent(|_| ()), &running(), None, now(1));
+    let starting = Observed { remote: Remote::Connecting, ..seen() };
+    assert_eq!(plan(&intent(|_| ()), &starting), []);
+    assert_eq!(plan(&intent(leaving), &starting), []);
+    assert_eq!(status(&before, &intent(|_| ()), &starting, None, now(2)), before, "a restarted controller");
+    let fresh = intent(|machine| machine["status"] = json!({}));
+    let shown = status(&MachineStatus::default(), &fresh, &starting, None, now(2));
+    assert_eq!(
+        (shown.phase.as_deref(), condition(&shown, "ClusterReachable").as_str()),
+        (Some("Pending"), "Unknown/ClusterUnreachable")
+    );
+}
+
+#[test]
 fn recording_the_identity_is_the_first_status() {
     let unrecorded = intent(|machine| machine["status"] = json!({}));
     let shown = record(&MachineStatus::default(), &unrecorded, &ClusterName("east".to_owned()), "c-east", now(1));

@@ -112,17 +112,18 @@ pub async fn identify(client: &Client) -> Result<String, String> {
     }
 }
 
-/// An error with its causes, in one line and without a response body's length.
-pub fn said(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(next) = cause {
-        let more = next.to_string();
-        if !text.contains(&more) {
-            text = format!("{text}: {more}");
+/// An error in one line for people: what the API server said, else the innermost cause, which is the one that can be acted on.
+pub fn said(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut cause = error;
+    let text = loop {
+        if let Some(kube::Error::Api(answer)) = cause.downcast_ref() {
+            break answer.message.clone();
         }
-        cause = next.source();
-    }
+        match cause.source() {
+            Some(deeper) => cause = deeper,
+            None => break cause.to_string(),
+        }
+    };
     text.chars().filter(|c| !c.is_control()).take(512).collect()
 }
 
@@ -131,5 +132,21 @@ struct AbortOnDrop(JoinHandle<()>);
 impl Drop for AbortOnDrop {
     fn drop(&mut self) {
         self.0.abort();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use kube::core::Status;
+
+    use super::*;
+
+    #[test]
+    fn an_error_is_said_in_the_words_of_whoever_knows() {
+        let refused = Status::failure("pods is forbidden", "Forbidden").with_code(403);
+        let api = kube::runtime::watcher::Error::InitialListFailed(kube::Error::Api(Box::new(refused)));
+        assert_eq!(said(&api), "pods is forbidden");
+        let network = kube::Error::Service(Box::new(std::io::Error::other("connection refused")));
+        assert_eq!(said(&network), "connection refused");
     }
 }
