@@ -139,14 +139,14 @@ fn missing(path: &str, name: &str, world: &World) -> String {
         ),
     };
     let near = nearest(name, names()).map(|near| format!(" (did you mean {near:?}?)")).unwrap_or_default();
-    let namespace = world
-        .policy
-        .configs_namespace
-        .as_ref()
-        .map(|namespace| format!(" in namespace {namespace}"))
-        .unwrap_or_default();
+    let namespace = in_namespace(world);
     let whose = if path == "DEFAULT_KUBEVIRT_CONFIG" { "the default of DEFAULT_KUBEVIRT_CONFIG, " } else { "" };
     format!("{whose}KubevirtConfig {name:?} not found{namespace}: {known}{near}")
+}
+
+/// Where KubevirtConfigs are, as the end of a sentence; nothing where they are cluster-scoped (X8).
+fn in_namespace(world: &World) -> String {
+    world.policy.configs_namespace.as_ref().map(|namespace| format!(" in namespace {namespace}")).unwrap_or_default()
 }
 
 /// The Machine as a person would call it; under `generateName` only the prefix is known.
@@ -161,12 +161,7 @@ fn called(request: &Request<'_>, object: &Object<'_>) -> String {
 /// A11 in the form of X8, and what to do as a cause of its own (X52).
 fn no_configs(request: &Request<'_>, object: &Object<'_>, world: &World) -> Vec<Violation> {
     let machine = called(request, object);
-    let namespace = world
-        .policy
-        .configs_namespace
-        .as_ref()
-        .map(|namespace| format!(" in namespace {namespace}"))
-        .unwrap_or_default();
+    let namespace = in_namespace(world);
     let cordoned: Vec<_> = world.configs.keys().take(8).map(|name| name.0.as_str()).collect();
     let next = if cordoned.is_empty() {
         format!("create a KubevirtConfig{namespace}, with a Secret that holds its kubeconfig")

@@ -1,0 +1,82 @@
+//! The fields of a status that repeat what the VM, its instance and the sizing say. Pure. C10, X71, X75.
+
+use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
+
+use super::super::{Admitted, Observed, storage};
+use crate::admission::sizing::{Sizing, Source};
+use crate::api::machine::status::{DiskStatus, InterfaceStatus, Resolved, ResolvedDisk};
+use crate::api::{AssignedConfig, MachineStatus};
+
+/// What the VM and its instance say, field by field.
+pub(super) fn mirror(next: &mut MachineStatus, admitted: &Admitted, seen: &Observed) {
+    let vmi = seen.vmi.as_ref();
+    let nics = vmi.map(|vmi| vmi.interfaces.as_slice()).unwrap_or_default();
+    let ips: Vec<String> = nics.iter().flat_map(|nic| nic.ips.iter().cloned()).collect();
+    let private = |ip: &String| {
+        ip.parse::<std::net::IpAddr>().is_ok_and(|ip| match ip {
+            std::net::IpAddr::V4(ip) => ip.is_private() || ip.is_link_local() || ip.is_loopback(),
+            std::net::IpAddr::V6(ip) => ip.is_unique_local() || ip.is_unicast_link_local() || ip.is_loopback(),
+        })
+    };
+    next.state = seen.vm.as_ref().map(|vm| vm.printable.clone()).filter(|state| !state.is_empty());
+    next.machine_id = seen.vm.as_ref().map(|vm| vm.uid.clone());
+    next.resource_version = seen.vm.as_ref().map(|vm| vm.resource_version.clone());
+    next.vmi_name = vmi.map(|vmi| vmi.name.clone());
+    next.node_name = vmi.and_then(|vmi| vmi.node.clone());
+    next.network_interfaces = (nics.iter())
+        .map(|nic| InterfaceStatus {
+            name: nic.name.clone(),
+            mac_address: nic.mac.clone(),
+            ip_addresses: nic.ips.clone(),
+            ..InterfaceStatus::default()
+        })
+        .collect();
+    (next.private_ip_addresses, next.public_ip_addresses) = ips.iter().cloned().partition(private);
+    next.ip_addresses = ips;
+    next.provider = Some("kubevirt".to_owned());
+    let vm = &admitted.identity.vm;
+    next.provider_id =
+        seen.vm.as_ref().map(|_| format!("kubevirt://{}/{}/{}", admitted.cluster, vm.namespace, vm.name));
+    next.kubevirt_config_ref = admitted
+        .identity
+        .cluster_id
+        .as_ref()
+        .map(|id| AssignedConfig { name: Some(admitted.cluster.0.clone()), cluster_id: Some(id.clone()) });
+    let sizing = &admitted.sizing;
+    next.cpus = Some(sizing.cores * sizing.threads * sizing.sockets);
+    next.disks = (sizing.disks.iter())
+        .map(|disk| DiskStatus {
+            name: Some(disk.name.clone()),
+            pvc_name: Some(storage::claim_name(&admitted.identity, &disk.name)),
+            ..DiskStatus::default()
+        })
+        .collect();
+}
+
+/// The sizing for people: the annotation, readable in `kubectl describe`.
+pub(super) fn resolved(sizing: &Sizing) -> Resolved {
+    let whole = |count: i64| i32::try_from(count).ok();
+    let quantity = |text: &str| Some(Quantity(text.to_owned()));
+    let source = match (sizing.source, &sizing.template) {
+        (Source::BuiltIn, Some(name)) => format!("template {name}"),
+        (Source::MachineClass, Some(name)) => format!("class {name}"),
+        _ => "spec".to_owned(),
+    };
+    let disks = sizing.disks.iter().map(|disk| ResolvedDisk {
+        name: Some(disk.name.clone()),
+        size: quantity(&disk.size),
+        storage_class: disk.storage_class.clone(),
+        access_mode: Some(disk.access_mode.clone()),
+        volume_mode: disk.volume_mode.clone(),
+        boot: disk.boot.then_some(true),
+    });
+    Resolved {
+        source: Some(source),
+        template: sizing.template.clone(),
+        cores: whole(sizing.cores),
+        threads: whole(sizing.threads),
+        sockets: whole(sizing.sockets),
+        memory: quantity(&sizing.memory),
+        disks: disks.collect(),
+    }
+}
