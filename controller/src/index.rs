@@ -4,18 +4,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
-use std::time::{Duration, Instant};
 
 use k8s_openapi::api::core::v1::PersistentVolumeClaim;
 use kube::api::DynamicObject;
 use kube::{Resource, ResourceExt};
 use model::machine::vm::DESIRED;
-use model::machine::{Claim, Kind, Nic, Vm, Vmi};
-use model::names::{MACHINE, MACHINE_UID, MachineKey};
+use model::machine::{Claim, Identity, Nic, Vm, Vmi};
+use model::names::{MACHINE, MACHINE_UID, MachineKey, VmKey};
 use serde_json::Value;
-
-/// A creation whose watch event has not come after this long is not waited for any longer: it is looked up instead.
-pub const AWAITED_FOR: Duration = Duration::from_secs(30);
 
 /// The objects of one cluster that carry our labels. Locked for moments only, never across an await.
 #[derive(Debug, Default)]
@@ -55,11 +51,20 @@ pub enum Record {
     Claim(Claim),
 }
 
+impl Record {
+    const fn watched(&self) -> Watched {
+        match self {
+            Record::Vm(_) => Watched::Vm,
+            Record::Vmi(_) => Watched::Vmi,
+            Record::Claim(_) => Watched::Claim,
+        }
+    }
+}
+
 #[derive(Debug, Default)]
 struct Records {
     objects: BTreeMap<(Watched, Key), (Owner, Record)>,
     by_machine: BTreeMap<String, BTreeSet<(Watched, Key)>>,
-    awaited: BTreeMap<(Kind, Key), (String, Instant)>,
     storage_classes: BTreeSet<String>,
     namespaces: BTreeSet<String>,
 }
@@ -73,10 +78,6 @@ pub struct Objects {
     pub vmi: Option<Vmi>,
     /// Its claims by name.
     pub claims: BTreeMap<String, Claim>,
-    /// What we created and have not seen yet.
-    pub awaited: BTreeSet<(Kind, String)>,
-    /// Something was awaited for too long: only a lookup can tell.
-    pub overdue: bool,
 }
 
 impl Index {
@@ -90,15 +91,8 @@ impl Index {
 
     /// Takes in an object that was added or changed.
     pub fn put(&self, key: Key, owner: Owner, record: Record) {
-        let (watched, kind) = match &record {
-            Record::Vm(_) => (Watched::Vm, Some(Kind::Vm)),
-            Record::Vmi(_) => (Watched::Vmi, None),
-            Record::Claim(_) => (Watched::Claim, Some(Kind::Claim)),
-        };
+        let watched = record.watched();
         let mut all = self.write();
-        if let Some(kind) = kind {
-            all.awaited.remove(&(kind, key.clone()));
-        }
         all.by_machine.entry(owner.uid.clone()).or_default().insert((watched, key.clone()));
         if let Some((before, _)) = all.objects.insert((watched, key.clone()), (owner.clone(), record))
             && before.uid != owner.uid
@@ -107,12 +101,16 @@ impl Index {
         }
     }
 
+    /// Takes in an object that carries our labels.
+    pub fn take_in(&self, object: &impl ResourceExt, record: Record) {
+        if let Some(owner) = owner_of(object) {
+            self.put(key_of(object), owner, record);
+        }
+    }
+
     /// Forgets an object that is gone, and says whose it was.
     pub fn remove(&self, watched: Watched, key: &Key) -> Option<Owner> {
         let mut all = self.write();
-        all.awaited.retain(|(kind, awaited), _| {
-            awaited != key || !matches!((kind, watched), (Kind::Vm, Watched::Vm) | (Kind::Claim, Watched::Claim))
-        });
         let (owner, _) = all.objects.remove(&(watched, key.clone()))?;
         all.unlink(&owner.uid, watched, key);
         Some(owner)
@@ -150,38 +148,25 @@ impl Index {
         self.write().namespaces.remove(name);
     }
 
-    /// Something was sent to be created, so its absence from the watches means nothing until they show it.
-    pub fn await_creation(&self, kind: Kind, key: Key, machine: &str) {
-        self.write().awaited.insert((kind, key), (machine.to_owned(), Instant::now()));
-    }
-
-    /// It was looked up directly: the absence is known.
-    pub fn stop_awaiting(&self, machine: &str) {
-        self.write().awaited.retain(|_, (of, _)| of != machine);
-    }
-
     /// Whether a namespace is known to exist, and the StorageClasses.
     pub fn surroundings(&self, namespace: &str) -> (bool, BTreeSet<String>) {
         let all = self.read();
         (all.namespaces.contains(namespace), all.storage_classes.clone())
     }
 
-    /// What is known of the Machine with this UID.
-    pub fn of(&self, machine: &str) -> Objects {
+    /// What is known of a Machine: the VM and instance of its name, and the claims beside them. What else carries its
+    /// labels, such as a clone that took them along, is not its own.
+    pub fn of(&self, machine: &Identity) -> Objects {
         let all = self.read();
         let mut found = Objects::default();
-        for at in all.by_machine.get(machine).into_iter().flatten() {
+        let VmKey { namespace, name } = &machine.vm;
+        let own = |at: &&(Watched, Key)| at.1.0 == *namespace && (at.0 == Watched::Claim || at.1.1 == *name);
+        for at in all.by_machine.get(&machine.uid).into_iter().flatten().filter(own) {
             match all.objects.get(at).map(|(_, record)| record.clone()) {
                 Some(Record::Vm(vm)) => found.vm = Some(vm),
                 Some(Record::Vmi(vmi)) => found.vmi = Some(vmi),
                 Some(Record::Claim(claim)) => drop(found.claims.insert(at.1.1.clone(), claim)),
                 None => {}
-            }
-        }
-        for ((kind, key), (of, since)) in &all.awaited {
-            if of == machine {
-                found.awaited.insert((*kind, key.1.clone()));
-                found.overdue |= since.elapsed() > AWAITED_FOR;
             }
         }
         found

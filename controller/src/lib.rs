@@ -1,6 +1,7 @@
 //! The lean controller: makes true on its cluster what admission decided about each Machine. It contains no placement code.
 
 pub mod args;
+pub mod awaited;
 pub mod configs;
 pub mod index;
 pub mod machine;
@@ -23,6 +24,7 @@ use runtime::shutdown::Shutdown;
 use tokio::sync::mpsc;
 
 use crate::args::Args;
+use crate::awaited::Awaited;
 use crate::machine::{Context, Fault, Guarded, reconcile};
 use crate::session::Watches;
 
@@ -53,7 +55,7 @@ async fn work(
     let client = runtime::client::supervisor(args.shared.kubeconfig.as_deref()).await?;
     let supervisor = triggers::until_it_answers("the supervisor", || identify(&client)).await;
     let namespace = args.shared.kubevirt_configs_namespace.clone();
-    let clusters = Arc::new(ClusterMap::default());
+    let (clusters, awaited) = (Arc::new(ClusterMap::default()), Arc::new(Awaited::default()));
     let (touch, touched) = mpsc::unbounded_channel();
     let (config_changed, configs_changed) = mpsc::unbounded_channel();
     let source = Source::start(client.clone(), &namespace, KeyOrder::ReadWrite, move |config| {
@@ -72,12 +74,13 @@ async fn work(
         client: client.clone(),
         supervisor: supervisor.clone(),
         clusters: clusters.clone(),
+        awaited: awaited.clone(),
         metrics,
     });
     let (changed, links) = mpsc::channel(64);
-    tokio::spawn(runtime::clusters::run(
+    let registry = tokio::spawn(runtime::clusters::run(
         source,
-        Arc::new(Watches { supervisor, touched: touch.clone() }),
+        Arc::new(Watches { supervisor, awaited, touched: touch.clone() }),
         clusters.clone(),
         changed,
     ));
@@ -89,7 +92,7 @@ async fn work(
         machines: machines.clone(),
         touch,
     };
-    tokio::spawn(of_configs.follow(links, configs_changed));
+    let following = tokio::spawn(of_configs.follow(links, configs_changed));
     let queue = triggers::queue(Api::all(client), writer, touched, shutdown);
     let listed = machines.clone();
     let open_when_listed = async {
@@ -106,8 +109,12 @@ async fn work(
         }
     });
     // A latch that is dropped closes again, so this one lives as long as the work.
-    futures::join!(reconciling, open_when_listed);
-    Ok(())
+    let work = async { futures::join!(reconciling, open_when_listed) };
+    tokio::select! {
+        _ = work => Ok(()),
+        ended = registry => Err(format!("the cluster registry ended: {ended:?}").into()),
+        ended = following => Err(format!("the status of KubevirtConfigs is not kept any more: {ended:?}").into()),
+    }
 }
 
 fn on_fault(machine: Arc<Guarded>, fault: &Fault, ctx: Arc<Context>) -> Action {

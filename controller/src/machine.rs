@@ -2,6 +2,7 @@
 
 mod execute;
 mod gather;
+mod remote;
 mod report;
 
 use std::sync::Arc;
@@ -18,6 +19,7 @@ use model::api::{KubevirtConfig, Machine};
 use model::machine::{Intent, plan, status};
 use runtime::clusters::ClusterMap;
 
+use crate::awaited::Awaited;
 use crate::index::Index;
 use crate::metrics::Metrics;
 use crate::retries::Retries;
@@ -33,6 +35,8 @@ pub struct Context {
     pub supervisor: String,
     /// The remote clusters.
     pub clusters: Arc<ClusterMap<Index>>,
+    /// What was created and is not seen yet.
+    pub awaited: Arc<Awaited>,
     /// Every KubevirtConfig.
     pub configs: Store<KubevirtConfig>,
     /// `VM_NAME_PREFIX`.
@@ -53,6 +57,9 @@ pub enum Fault {
     /// The supervisor refused or did not answer.
     #[error("supervisor: {0}")]
     Supervisor(String),
+    /// It took longer than [`LONGEST_PASS`].
+    #[error("not done after {} s; what was done stays, and the rest is tried again", LONGEST_PASS.as_secs())]
+    Late,
     /// A remote cluster did not answer a lookup.
     #[error("cluster {0}: {1}")]
     Cluster(String, String),
@@ -63,6 +70,7 @@ impl Fault {
     pub const fn kind(&self) -> &'static str {
         match self {
             Fault::Supervisor(_) => "SupervisorApiError",
+            Fault::Late => "Timeout",
             Fault::Cluster(..) => "KubeVirtApiError",
         }
     }
@@ -73,8 +81,7 @@ const LONGEST_PASS: Duration = Duration::from_secs(30);
 
 /// Makes one Machine true, as far as its cluster allows now.
 pub async fn reconcile(machine: Arc<Guarded>, ctx: Arc<Context>) -> Result<Action, Fault> {
-    let late = |_| Fault::Supervisor(format!("no answer within {} s", LONGEST_PASS.as_secs()));
-    tokio::time::timeout(LONGEST_PASS, pass(machine, ctx)).await.map_err(late)?
+    tokio::time::timeout(LONGEST_PASS, pass(machine, ctx)).await.map_err(|_| Fault::Late)?
 }
 
 async fn pass(machine: Arc<Guarded>, ctx: Arc<Context>) -> Result<Action, Fault> {
@@ -93,9 +100,9 @@ async fn pass(machine: Arc<Guarded>, ctx: Arc<Context>) -> Result<Action, Fault>
     };
     let intent = Intent::of(machine, &ctx.vm_prefix);
     let Some(identity) = intent.identity() else { return Ok(Action::await_change()) };
-    let seen = gather::gather(&intent, &ctx).await?; // I/O in: a snapshot of the indexes, and a lookup only on doubt
+    let (seen, cluster) = gather::gather(&intent, &ctx).await?; // I/O in: a snapshot of the indexes, and a lookup only on doubt
     let writes = plan(&intent, &seen); // pure
-    let done = execute::execute(machine, &intent, &writes, &ctx).await?; // I/O out: stops at the first failure
+    let done = execute::execute(machine, &intent, &writes, cluster.as_deref(), &ctx).await?; // I/O out: stops at the first failure
     let previous = machine.status.clone().unwrap_or_default();
     let next = status(&previous, &intent, &seen, done.failure.as_ref(), Time(Timestamp::now())); // pure
     let later = report::report(machine, &previous, &next, &done, &ctx).await?; // I/O out: /status and an Event

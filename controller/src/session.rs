@@ -12,10 +12,12 @@ use kube::api::{ApiResource, DynamicObject};
 use kube::core::{GroupVersionKind, PartialObjectMeta};
 use kube::runtime::watcher::{self, Event, watcher};
 use kube::{Api, Client, ResourceExt};
-use model::names::{MANAGED_BY, MachineKey, OPERATOR, SUPERVISOR};
+use model::machine::Kind;
+use model::names::{ClusterName, MANAGED_BY, MachineKey, OPERATOR, SUPERVISOR};
 use runtime::clusters::{Cluster, Session, said};
 use tokio::sync::mpsc;
 
+use crate::awaited::Awaited;
 use crate::index::{self, Index, Key, Owner, Record, Watched, key_of, owner_of};
 
 /// Watches one cluster, and tells of every Machine whose objects changed.
@@ -23,6 +25,8 @@ use crate::index::{self, Index, Key, Owner, Record, Watched, key_of, owner_of};
 pub struct Watches {
     /// UID of the supervisor's `kube-system`: other supervisors' objects are not looked at.
     pub supervisor: String,
+    /// What was created and is not seen yet.
+    pub awaited: Arc<Awaited>,
     /// Hears of Machines to look at.
     pub touched: mpsc::UnboundedSender<MachineKey>,
 }
@@ -46,7 +50,7 @@ impl Session for Watches {
 
     fn run(&self, cluster: Arc<Cluster<Index>>, synced: Box<dyn FnOnce() + Send>) -> BoxFuture<'static, String> {
         let streams = self.streams(&cluster.client);
-        let touched = self.touched.clone();
+        let (touched, awaited) = (self.touched.clone(), self.awaited.clone());
         Box::pin(async move {
             let mut pending = streams.len();
             let mut synced = Some(synced);
@@ -55,7 +59,10 @@ impl Session for Watches {
             while let Some(event) = merged.next().await {
                 let done = match event {
                     Err(why) => return said(&why),
-                    Ok(seen) => take(&cluster.index, seen, &mut listed, &touched),
+                    Ok(seen) => {
+                        settle(&cluster.name, &seen, &awaited);
+                        take(&cluster.index, seen, &mut listed, &touched)
+                    }
                 };
                 pending -= usize::from(done && synced.is_some());
                 if pending == 0
@@ -117,6 +124,19 @@ fn each<K, T>(event: Event<K>, read: impl Fn(K) -> T) -> Event<T> {
     }
 }
 
+/// An object that a watch shows is not awaited any more, be it there or gone.
+fn settle(cluster: &ClusterName, seen: &Seen, awaited: &Awaited) {
+    if let Seen::Object(watched, Event::Apply((key, ..)) | Event::InitApply((key, ..)) | Event::Delete((key, ..))) =
+        seen
+    {
+        match watched {
+            Watched::Vm => awaited.settled(cluster, Kind::Vm, key),
+            Watched::Claim => awaited.settled(cluster, Kind::Claim, key),
+            Watched::Vmi => {}
+        }
+    }
+}
+
 /// Takes one event into the index; true when it completes a list.
 fn take(
     index: &Index,
@@ -149,9 +169,13 @@ fn take(
             if initial {
                 listed[watched as usize].insert(key.clone());
             }
-            if let Some(owner) = owner {
-                index.put(key, owner.clone(), record);
-                tell(owner);
+            match owner {
+                Some(owner) => {
+                    index.put(key, owner.clone(), record);
+                    tell(owner);
+                }
+                // Somebody took our labels off it: it is not ours any more.
+                None => index.remove(watched, &key).into_iter().for_each(tell),
             }
         }
     }

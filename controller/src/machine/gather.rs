@@ -8,17 +8,18 @@ use k8s_openapi::api::core::v1::PersistentVolumeClaim;
 use kube::api::{DynamicObject, ListParams};
 use kube::{Api, Client, ResourceExt};
 use model::api::KubevirtConfig;
-use model::machine::{Intent, Observed, Remote};
+use model::machine::{Identity, Intent, Observed, Remote};
 use model::names::{ClusterName, MACHINE_UID};
 use runtime::clusters::{Cluster, DEADLINE, Entry, State, said};
 
 use super::{Context, Fault};
-use crate::index::{self, AWAITED_FOR, Index, Objects};
+use crate::awaited::AWAITED_FOR;
+use crate::index::{self, Index, Objects, Record};
 use crate::retries::spread;
 use crate::session::resource;
 
 /// Takes the snapshot that this pass decides on.
-pub(super) async fn gather(intent: &Intent, ctx: &Context) -> Result<Observed, Fault> {
+pub(super) async fn gather(intent: &Intent, ctx: &Context) -> Result<(Observed, Option<Arc<Cluster<Index>>>), Fault> {
     let nothing = |remote| Observed {
         supervisor: ctx.supervisor.clone(),
         remote,
@@ -30,27 +31,27 @@ pub(super) async fn gather(intent: &Intent, ctx: &Context) -> Result<Observed, F
         awaited: BTreeSet::new(),
     };
     let (Some(name), Some(identity)) = (intent.cluster(), intent.identity()) else {
-        return Ok(nothing(Remote::Missing));
+        return Ok((nothing(Remote::Missing), None));
     };
     let clusters = ctx.clusters.load();
     let entry = clusters.get(name);
-    let remote = remote(name, entry, ctx);
-    let Some(cluster) = entry.and_then(|entry| entry.cluster.as_ref()) else { return Ok(nothing(remote)) };
-    let mut objects = cluster.index.of(&identity.uid);
-    if matches!(remote, Remote::Connected { .. }) && doubtful(intent, &objects) {
-        objects = look_up(cluster, &identity.vm.namespace, &identity.uid).await?;
+    let remote = remote(name, entry, identity, ctx);
+    let Some(cluster) = entry.and_then(|entry| entry.cluster.clone()) else { return Ok((nothing(remote), None)) };
+    let (mut objects, (mut awaited, overdue)) = (cluster.index.of(identity), ctx.awaited.of(name, &identity.uid));
+    // A creation that no watch has shown: too long ago, or of a Machine that is to go and must leave nothing behind.
+    let doubtful = overdue || (matches!(intent, Intent::Leave(_)) && !awaited.is_empty());
+    if doubtful && matches!(remote, Remote::Connected { .. }) {
+        look_up(&cluster, &identity.vm.namespace, &identity.uid).await?;
+        ctx.awaited.looked_up(name, &identity.uid);
+        (objects, (awaited, _)) = (cluster.index.of(identity), ctx.awaited.of(name, &identity.uid));
     }
     let (namespace_known, storage_classes) = cluster.index.surroundings(&identity.vm.namespace);
-    let Objects { vm, vmi, claims, awaited, overdue: _ } = objects;
-    Ok(Observed { vm, vmi, claims, namespace_known, storage_classes, awaited, ..nothing(remote) })
+    let Objects { vm, vmi, claims } = objects;
+    let seen = Observed { vm, vmi, claims, namespace_known, storage_classes, awaited, ..nothing(remote) };
+    Ok((seen, Some(cluster)))
 }
 
-/// A creation that no watch has shown yet: too long ago, or of a Machine that is to go and must leave nothing behind.
-fn doubtful(intent: &Intent, objects: &Objects) -> bool {
-    objects.overdue || (matches!(intent, Intent::Leave(_)) && !objects.awaited.is_empty())
-}
-
-fn remote(name: &ClusterName, entry: Option<&Entry<Index>>, ctx: &Context) -> Remote {
+fn remote(name: &ClusterName, entry: Option<&Entry<Index>>, identity: &Identity, ctx: &Context) -> Remote {
     let config = config(ctx, name);
     let Some(entry) = entry else {
         // The registry follows the KubevirtConfigs: one that it has not taken up yet is on its way.
@@ -63,7 +64,8 @@ fn remote(name: &ClusterName, entry: Option<&Entry<Index>>, ctx: &Context) -> Re
         State::Connecting => Remote::Connecting,
         State::Unreachable(why) => Remote::Unreachable(why.clone()),
         State::Connected { id } => match config.and_then(|config| config.status.as_ref()?.cluster_id.clone()) {
-            Some(recorded) if recorded != *id => Remote::Unreachable(format!(
+            // A Machine that was made on a cluster compares it with its own record.
+            Some(recorded) if recorded != *id && identity.cluster_id.is_none() => Remote::Unreachable(format!(
                 "it is cluster {id}, but {recorded} is recorded: the kubeconfig leads elsewhere"
             )),
             _ => Remote::Connected { id: id.clone() },
@@ -75,25 +77,31 @@ fn config(ctx: &Context, name: &ClusterName) -> Option<Arc<KubevirtConfig>> {
     ctx.configs.state().into_iter().find(|config| config.name_any() == name.0)
 }
 
-/// The Machine's objects, straight from the API server.
-async fn look_up(cluster: &Cluster<Index>, namespace: &str, uid: &str) -> Result<Objects, Fault> {
+/// Takes the Machine's objects into the index straight from the API server, where no watch may have brought them yet.
+async fn look_up(cluster: &Cluster<Index>, namespace: &str, uid: &str) -> Result<(), Fault> {
     let fault = |why: String| Fault::Cluster(cluster.name.to_string(), why);
-    let found = tokio::time::timeout(DEADLINE, list(&cluster.client, namespace, uid)).await;
-    let found = found.map_err(|_| fault("no answer".to_owned()))?.map_err(|why| fault(said(&why)))?;
-    cluster.index.stop_awaiting(uid);
-    Ok(found)
+    let listed = tokio::time::timeout(DEADLINE, list(&cluster.client, namespace, uid)).await;
+    let (claims, vms, vmis) = listed.map_err(|_| fault("no answer".to_owned()))?.map_err(|why| fault(said(&why)))?;
+    for claim in &claims {
+        cluster.index.take_in(claim, Record::Claim(index::claim(claim)));
+    }
+    for vm in &vms {
+        cluster.index.take_in(vm, Record::Vm(index::vm(vm)));
+    }
+    for vmi in &vmis {
+        cluster.index.take_in(vmi, Record::Vmi(index::vmi(vmi)));
+    }
+    Ok(())
 }
 
-async fn list(client: &Client, namespace: &str, uid: &str) -> Result<Objects, kube::Error> {
+type Listed = (Vec<PersistentVolumeClaim>, Vec<DynamicObject>, Vec<DynamicObject>);
+
+async fn list(client: &Client, namespace: &str, uid: &str) -> Result<Listed, kube::Error> {
     let ours = ListParams::default().labels(&format!("{MACHINE_UID}={uid}"));
     let dynamic = |kind: &str| Api::<DynamicObject>::namespaced_with(client.clone(), namespace, &resource(kind));
-    let claims = Api::<PersistentVolumeClaim>::namespaced(client.clone(), namespace).list(&ours).await?;
-    Ok(Objects {
-        vm: dynamic("VirtualMachine").list(&ours).await?.items.first().map(index::vm),
-        vmi: dynamic("VirtualMachineInstance").list(&ours).await?.items.first().map(index::vmi),
-        claims: claims.items.iter().map(|claim| (claim.name_any(), index::claim(claim))).collect(),
-        ..Objects::default()
-    })
+    let claims = Api::<PersistentVolumeClaim>::namespaced(client.clone(), namespace).list(&ours).await?.items;
+    let vms = dynamic("VirtualMachine").list(&ours).await?.items;
+    Ok((claims, vms, dynamic("VirtualMachineInstance").list(&ours).await?.items))
 }
 
 /// When to look again although nothing happened: soon while a creation is unseen, else after the jittered interval.

@@ -25,7 +25,7 @@ pub(super) async fn report(
     done: &Done,
     ctx: &Context,
 ) -> Result<Option<Duration>, Fault> {
-    if done.recorded || done.released || next == previous {
+    if done.touched || next == previous {
         return Ok(None);
     }
     let patience = patience(previous, next, &Time(Timestamp::now()));

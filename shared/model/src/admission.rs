@@ -99,27 +99,32 @@ pub fn decide(request: &Request<'_>, world: &World) -> Verdict {
 }
 
 fn judge(request: &Request<'_>, object: &Object<'_>, old: Option<&Object<'_>>, world: &World) -> Verdict {
+    if let Some(oversized) = rules::oversized(object) {
+        return Verdict::Refuse(vec![oversized]);
+    }
     let mut wrong = Vec::new();
     let mut admission = Admission::default();
+    rules::deletion_policy(object, &mut wrong);
     // A request may claim any deletionTimestamp; what is stored says whether the Machine is being deleted.
-    let leaving = old.is_some_and(|old| old.metadata.deletion_timestamp.is_some());
-    if !leaving {
-        rules::check(object, &world.policy, &mut wrong);
+    let leaving = old.filter(|old| old.metadata.deletion_timestamp.is_some());
+    let mut resolved = None;
+    if leaving.is_none() {
+        rules::check(object, old, &world.policy, &mut wrong);
+        rules::warn(object, &mut admission.warnings);
+        resolved = resolve(object, old, world, &mut wrong, &mut admission.warnings);
     }
-    let placed = placement::place(request, object, old, world, &mut admission.warnings);
-    let resolved = if leaving { None } else { resolve(object, old, world, &mut wrong, &mut admission.warnings) };
-    match placed {
-        Err(violations) => wrong.extend(violations),
-        Ok(placement) => admission.placement = Some(placement),
+    // Nothing is decided about a Machine that goes: what it was assigned to stays, and if nothing, then nothing.
+    if leaving.is_none_or(|old| assigned(old).or(placement::recorded(old)).is_some()) {
+        match placement::place(request, object, old, world, &mut admission.warnings) {
+            Err(violations) => wrong.extend(violations),
+            Ok(placement) => admission.placement = Some(placement),
+        }
     }
     if !wrong.is_empty() {
         wrong.sort_by(|a, b| a.path.cmp(&b.path));
         return Verdict::Refuse(wrong);
     }
-    if !leaving {
-        rules::warn(object, &mut admission.warnings);
-    }
-    admission.changes = changes::wanted(object, admission.placement.as_ref(), resolved.as_deref(), leaving);
+    admission.changes = changes::wanted(object, admission.placement.as_ref(), resolved.as_deref(), leaving.is_some());
     Verdict::Admit(admission)
 }
 
@@ -146,6 +151,9 @@ fn resolve(
     }
     let class = held.as_ref().and_then(|(_, sizing, _)| sizing.template.as_deref());
     let sizing = sizing::resolve(object, class, world, wrong, warnings)?;
+    if let Some((_, before, _)) = held.as_ref().filter(|(old, ..)| placement::recorded(old).is_some()) {
+        sizing::disks::compare(before, &sizing, wrong, warnings);
+    }
     Some(serde_json::to_string(&sizing).expect("invariant: a sizing is plain data"))
 }
 

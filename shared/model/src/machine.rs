@@ -15,7 +15,7 @@ use serde_json::Value;
 use crate::api::MachineStatus;
 use crate::names::ClusterName;
 use crate::reason::Reason;
-pub use intent::{Admitted, DeletionPolicy, Identity, Intent, Leaving};
+pub use intent::{Admitted, DELETION_POLICIES, DeletionPolicy, Identity, Intent, Leaving};
 pub use observed::{Claim, Nic, Observed, Remote, Vm, Vmi};
 pub use status::status;
 
@@ -40,6 +40,8 @@ pub enum Write {
         /// UID of its `kube-system` namespace.
         id: String,
     },
+    /// Supervisor: put our finalizer on, before anything is made that it protects.
+    Guard,
     /// Supervisor: an empty patch, so that admission decides about a Machine that is older than the webhook.
     AskAdmission,
     /// Supervisor: take these finalizers off.
@@ -80,6 +82,9 @@ pub fn plan(intent: &Intent, seen: &Observed) -> Plan {
 fn run(admitted: &Admitted, seen: &Observed) -> Plan {
     let Remote::Connected { id } = &seen.remote else { return Vec::new() };
     let identity = &admitted.identity;
+    if !admitted.guarded {
+        return vec![Write::Guard];
+    }
     match &identity.cluster_id {
         Some(recorded) if recorded != id => return Vec::new(),
         Some(_) => {}

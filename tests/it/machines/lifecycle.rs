@@ -1,5 +1,8 @@
 //! From apply to Running to gone.
 
+use kube::ResourceExt;
+use kube::api::{Patch, PatchParams};
+use model::names::CLEANUP;
 use serde_json::json;
 
 use super::{Ground, condition, fail, machine};
@@ -89,4 +92,43 @@ async fn c39_what_keeps_a_machine_from_running_is_said_and_cleared_when_it_ends(
     fail(west, "pvc-pending", "").await;
     assert_eq!(condition(&ground.running("full").await, "VirtualMachineReady"), "True/VMCreated");
     assert_eq!(condition(&ground.running("slow").await, "StorageReady"), "True/PVCBound");
+}
+
+#[tokio::test]
+async fn a_finalizer_that_was_taken_off_comes_back_before_anything_leaks() {
+    let ground = Ground::new(shared().await, "replaced").await;
+    ground.applied(&machine("web", Some("east"), &json!({"template": "small"}))).await;
+    ground.running("web").await;
+    let bare = json!({"metadata": {"finalizers": null}});
+    ground.machines().patch("web", &PatchParams::default(), &Patch::Merge(bare)).await.expect("patched");
+    ground.until("web", "guarded again", |machine| machine.finalizers() == [CLEANUP]).await;
+    ground.delete("web").await;
+    ground.gone("web").await;
+    assert_eq!(ground.remains("east", "web").await, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn x57_retained_disks_and_an_orphaned_vm_stay_where_they_are() {
+    let ground = Ground::new(shared().await, "kept").await;
+    for (name, policy) in [("disks", "Retain"), ("all", "Orphan")] {
+        let mut machine = machine(name, Some("west"), &json!({"template": "small"}));
+        machine["metadata"]["annotations"]["vitistack.io/deletion-policy"] = json!(policy);
+        ground.applied(&machine).await;
+        ground.running(name).await;
+        ground.delete(name).await;
+        ground.gone(name).await;
+        // An instance keeps the labels that it was started with; the next one of an orphaned VM has none of ours.
+        let left = ground.remains("west", name).await;
+        assert!(left.iter().all(|it| it == "virtualmachineinstance.kubevirt.io/vm-all"), "{left:?}");
+    }
+    let claims = ground.remote("west", "PersistentVolumeClaim", "").await;
+    for claim in ["disks-root", "all-root"] {
+        let kept = claims.get(claim).await.expect(claim);
+        assert_eq!(kept.labels()["vitistack.io/retained"], "true", "{claim}");
+    }
+    let vms = ground.remote("west", "VirtualMachine", "kubevirt.io").await;
+    assert!(vms.get_opt("vm-disks").await.expect("an answer").is_none());
+    let orphan = vms.get("vm-all").await.expect("the orphan");
+    assert_eq!(orphan.annotations()["vitistack.io/retained-from"], "kept/all");
+    assert_eq!(orphan.data["status"]["printableStatus"], "Running", "nothing was stopped");
 }

@@ -61,14 +61,18 @@ pub fn place(
     warnings: &mut Vec<String>,
 ) -> Result<Placement, Vec<Violation>> {
     let named = named(object)?;
-    let held = old.and_then(assigned);
-    if let Some(held) = held.filter(|held| named.is_none_or(|(_, name)| name == *held) || recorded(old)) {
-        if let Some((path, name)) = named.filter(|(_, name)| *name != held) {
-            return Err(vec![Reason::AssignmentImmutable.at(path).says(format!(
-                "Forbidden: the Machine is on {held:?} and cannot move to {name:?}: nothing moves its disks; delete it and create it again"
-            ))]);
+    let recorded = old.and_then(recorded);
+    let held = recorded.or(old.and_then(assigned));
+    if let Some(held) = held {
+        match named.filter(|(_, name)| *name != held) {
+            None => return Ok(Placement { cluster: ClusterName(held.to_owned()), source: Source::Kept }),
+            Some((path, name)) if recorded.is_some() => {
+                return Err(vec![Reason::AssignmentImmutable.at(path).says(format!(
+                    "Forbidden: the Machine is on {held:?} and cannot move to {name:?}: nothing moves its disks; delete it and create it again"
+                ))]);
+            }
+            Some(_) => {}
         }
-        return Ok(Placement { cluster: ClusterName(held.to_owned()), source: Source::Kept });
     }
     if let Some((path, name)) = named {
         return known(path, name, Source::Named, world, warnings);
@@ -99,9 +103,11 @@ fn named<'o>(object: &'o Object<'_>) -> Result<Option<(&'static str, &'o str)>, 
     }
 }
 
-fn recorded(old: Option<&Object<'_>>) -> bool {
-    let reference = old.and_then(|old| old.status.as_ref()?.kubevirt_config_ref.as_ref());
-    reference.is_some_and(|reference| reference.cluster_id.as_deref().is_some_and(|id| !id.is_empty()))
+/// The cluster that holds the Machine's VM, once that is certain: its identity was recorded before anything was made there.
+pub(super) fn recorded<'o>(old: &'o Object<'_>) -> Option<&'o str> {
+    let reference = old.status.as_ref()?.kubevirt_config_ref.as_ref()?;
+    reference.cluster_id.as_deref().filter(|id| !id.is_empty())?;
+    reference.name.as_deref().filter(|name| !name.is_empty()).or_else(|| assigned(old))
 }
 
 fn known(

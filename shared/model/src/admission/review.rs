@@ -220,6 +220,9 @@ pub struct Status<'a> {
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Recorded<'a> {
+    /// Name of the KubevirtConfig.
+    #[serde(borrow)]
+    pub name: Option<Text<'a>>,
     /// UID of the remote cluster's `kube-system` namespace.
     #[serde(borrow)]
     pub cluster_id: Option<Text<'a>>,

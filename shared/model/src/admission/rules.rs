@@ -3,8 +3,9 @@
 //! The CRD's schema and CEL say the same for the time the webhook is away (X55).
 
 use super::Policy;
-use super::review::{Object, Text};
+use super::review::{Amount, Annotations, Disk, Object, Text};
 use super::sizing::disks::disk_name;
+use crate::machine::DELETION_POLICIES;
 use crate::reason::{Reason, Violation, nearest};
 
 const ACCESS_MODES: [&str; 3] = ["ReadWriteOnce", "ReadWriteMany", "ReadOnlyMany"];
@@ -13,9 +14,68 @@ const RUN_STRATEGIES: [&str; 5] = ["Always", "Halted", "Manual", "RerunOnFailure
 /// What a DNS label, and so a VM's hostname and most label values, may have.
 const LABEL: usize = 63;
 
+/// Longest of any text that is judged; nothing that names an object may be longer.
+const TEXT: usize = 253;
+/// Most disks, as in the CRD (X55).
+const DISKS: usize = 256;
+
+/// What would make judging slow, judged first and alone: the API server checks the schema only after admission.
+pub fn oversized(object: &Object<'_>) -> Option<Violation> {
+    let spec = &object.spec;
+    let disks = spec.disks.as_deref().unwrap_or_default();
+    if disks.len() > DISKS {
+        let says = format!("Too many: {}: must have at most {DISKS} items", disks.len());
+        return Some(Reason::FieldInvalid.at("spec.disks").says(says));
+    }
+    let annotation =
+        |which: fn(&Annotations<'_>) -> Option<usize>| object.metadata.annotations.as_ref().and_then(which);
+    let text = |text: &Option<Text<'_>>| text.as_ref().map(|text| text.len());
+    let reference = spec.kubevirt_config_ref.as_ref().and_then(|reference| text(&reference.name));
+    let lengths = [
+        ("spec.template", text(&spec.template)),
+        ("spec.instanceType", text(&spec.instance_type)),
+        ("spec.machineClass", text(&spec.machine_class)),
+        ("spec.provider", text(&spec.provider)),
+        ("spec.runStrategy", text(&spec.run_strategy)),
+        ("spec.kubevirtConfigRef.name", reference),
+        (
+            "metadata.annotations[vitistack.io/kubevirt-config]",
+            annotation(|all| all.kubevirt_config.as_ref().map(|it| it.len())),
+        ),
+        (
+            "metadata.annotations[vitistack.io/deletion-policy]",
+            annotation(|all| all.deletion_policy.as_ref().map(|it| it.len())),
+        ),
+    ];
+    let long = lengths.into_iter().find(|(_, length)| length.is_some_and(|length| length > TEXT));
+    let long = long.map(|(path, length)| (path.to_owned(), length));
+    let long = long.or_else(|| {
+        let longest = |disk: &Disk<'_>| {
+            let texts = [&disk.name, &disk.storage_class, &disk.access_mode, &disk.volume_mode];
+            texts.into_iter().filter_map(text).chain(disk.size.as_ref().and_then(Amount::length)).max()
+        };
+        let long = disks.iter().map(longest).enumerate().find(|(_, length)| length.is_some_and(|length| length > TEXT));
+        long.map(|(index, length)| (format!("spec.disks[{index}]"), length))
+    });
+    let (path, length) = long?;
+    let says = format!("Too long: {} bytes: must have at most {TEXT}", length.unwrap_or_default());
+    Some(Reason::FieldInvalid.at(path).says(says))
+}
+
+/// An unknown word would be taken for a wish to delete, so it is refused, also while the Machine goes (X57).
+pub fn deletion_policy(object: &Object<'_>, wrong: &mut Vec<Violation>) {
+    let policy = object.metadata.annotations.as_ref().and_then(|all| all.deletion_policy.as_ref());
+    if let Some(policy) = policy {
+        one_of("metadata.annotations[vitistack.io/deletion-policy]".to_owned(), policy, &DELETION_POLICIES, wrong);
+    }
+}
+
 /// Runs every rule.
-pub fn check(object: &Object<'_>, policy: &Policy, wrong: &mut Vec<Violation>) {
-    name(object, policy, wrong);
+pub fn check(object: &Object<'_>, old: Option<&Object<'_>>, policy: &Policy, wrong: &mut Vec<Violation>) {
+    // A name cannot be corrected, and the VM of a Machine that exists has its name already.
+    if old.is_none() {
+        name(object, policy, wrong);
+    }
     let spec = &object.spec;
     if let Some(strategy) = &spec.run_strategy {
         one_of("spec.runStrategy".to_owned(), strategy, &RUN_STRATEGIES, wrong);

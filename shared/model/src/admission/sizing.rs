@@ -14,7 +14,7 @@ use crate::reason::Violation;
 
 /// What admission resolved, as it stands in the annotation `vitistack.io/resolved`. The spec stays the author's intent.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "camelCase")]
 pub struct Sizing {
     /// The name of the size; absent when the spec gives everything itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -51,7 +51,7 @@ pub enum Source {
 
 /// One disk of a [`Sizing`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "camelCase")]
 pub struct SizedDisk {
     /// Name within the Machine; the claim is `{machine}-{name}`.
     pub name: String,

@@ -5,7 +5,7 @@
 
 use serde_json::{Value, json};
 
-use super::{DeletionPolicy, Identity, Kind, Leaving, Observed, Plan, Remote, Write};
+use super::{DELETION_POLICIES, DeletionPolicy, Identity, Kind, Leaving, Observed, Plan, Remote, Write};
 use crate::names;
 
 /// The next step of the deletion; empty while something has to be waited for.
@@ -14,12 +14,15 @@ pub fn plan(leaving: &Leaving, seen: &Observed) -> Plan {
         return Vec::new();
     }
     let release = || vec![Write::Release(leaving.finalizers.clone())];
-    let Some(recorded) = &leaving.identity.cluster_id else { return release() };
+    let Some(recorded) = &leaving.identity.cluster_id else {
+        return if is_legacy(leaving) { Vec::new() } else { release() };
+    };
+    let Ok(policy) = leaving.policy else { return Vec::new() };
     match &seen.remote {
         Remote::Connected { id } if id == recorded => {}
         Remote::Connected { .. } | Remote::Missing | Remote::Connecting | Remote::Unreachable(_) => return Vec::new(),
     }
-    if leaving.policy == DeletionPolicy::Orphan {
+    if policy == DeletionPolicy::Orphan {
         return orphan(leaving, seen).unwrap_or_else(release);
     }
     match &seen.vm {
@@ -28,7 +31,7 @@ pub fn plan(leaving: &Leaving, seen: &Observed) -> Plan {
         None if seen.vmi.is_some() || !seen.awaited.is_empty() => return Vec::new(),
         None => {}
     }
-    let retained = leaving.policy == DeletionPolicy::Retain;
+    let retained = policy == DeletionPolicy::Retain;
     let disks: Plan = (seen.claims.iter().filter(|(_, claim)| retained || !claim.deleting))
         .map(|(name, claim)| {
             if retained {
@@ -50,7 +53,7 @@ fn orphan(leaving: &Leaving, seen: &Observed) -> Option<Plan> {
         .vm
         .iter()
         .filter(|vm| !vm.deleting)
-        .map(|vm| Write::Merge(Kind::Vm, vm.name.clone(), disown(&leaving.identity, &vm.uid)));
+        .map(|vm| Write::Merge(Kind::Vm, vm.name.clone(), disown_vm(&leaving.identity, &vm.uid)));
     let claims = seen
         .claims
         .iter()
@@ -59,23 +62,51 @@ fn orphan(leaving: &Leaving, seen: &Observed) -> Option<Plan> {
     (!plan.is_empty()).then_some(plan)
 }
 
+/// A Machine of the published operator whose cluster we never recorded: its VM may exist, and we do not know where.
+fn is_legacy(leaving: &Leaving) -> bool {
+    leaving.finalizers.iter().any(|name| name == names::LEGACY_FINALIZER)
+}
+
 fn disown(identity: &Identity, uid: &str) -> Value {
-    json!({"metadata": {
-        "uid": uid,
-        "labels": {
-            names::MANAGED_BY: null, names::MACHINE: null, names::SOURCE_MACHINE: null, names::MACHINE_UID: null, names::SUPERVISOR: null,
-            names::RETAINED: "true",
-        },
-        "annotations": {names::RETAINED_FROM: identity.key.to_string()},
-    }})
+    let mut labels = nobodys_labels();
+    labels[names::RETAINED] = json!("true");
+    json!({"metadata": {"uid": uid, "labels": labels, "annotations": {names::RETAINED_FROM: identity.key.to_string()}}})
+}
+
+/// A VM also hands our labels to its instances, and on the supervisor's own cluster it has an owner that is about to go.
+fn disown_vm(identity: &Identity, uid: &str) -> Value {
+    let mut change = disown(identity, uid);
+    change["metadata"]["ownerReferences"] = Value::Null;
+    change["spec"] = json!({"template": {"metadata": {"labels": nobodys_labels()}}});
+    change
+}
+
+/// Takes the labels of an owner off, in a merge patch.
+fn nobodys_labels() -> Value {
+    json!({
+        names::MANAGED_BY: null, names::MACHINE: null, names::SOURCE_MACHINE: null, names::MACHINE_UID: null, names::SUPERVISOR: null,
+    })
 }
 
 /// What the deletion waits for, in words.
 pub fn waiting_for(leaving: &Leaving, seen: &Observed) -> String {
+    if let Err(unknown) = &leaving.policy {
+        let known = DELETION_POLICIES.join(", ");
+        return format!(
+            "nothing is deleted: the annotation {} says {unknown:?}; set it to one of {known}",
+            names::DELETION_POLICY
+        );
+    }
+    if leaving.identity.cluster_id.is_none() && is_legacy(leaving) {
+        return format!(
+            "its cluster is not recorded, and the published operator may have made a VM: once there is none, take the finalizer {} off",
+            names::LEGACY_FINALIZER
+        );
+    }
     let mut left = Vec::new();
     left.extend(seen.vm.as_ref().map(|vm| format!("VirtualMachine {}", vm.name)));
     left.extend(seen.vmi.as_ref().map(|vmi| format!("VirtualMachineInstance {}", vmi.name)));
-    if leaving.policy == DeletionPolicy::Delete {
+    if leaving.policy == Ok(DeletionPolicy::Delete) {
         left.extend(seen.claims.keys().map(|name| format!("PersistentVolumeClaim {name}")));
     }
     if left.is_empty() {

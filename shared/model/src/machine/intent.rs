@@ -18,6 +18,8 @@ pub struct Admitted {
     pub sizing: Sizing,
     /// KubeVirt's `runStrategy`.
     pub run_strategy: String,
+    /// It carries our finalizer. Admission sets it, but a PUT without it may have passed by.
+    pub guarded: bool,
 }
 
 /// A Machine that is being deleted.
@@ -27,8 +29,8 @@ pub struct Leaving {
     pub identity: Identity,
     /// The cluster that its status records; `None` means that nothing was ever made (X58).
     pub cluster: Option<ClusterName>,
-    /// What becomes of the VM and its disks (X57).
-    pub policy: DeletionPolicy,
+    /// What becomes of the VM and its disks (X57); an error is the unknown word, and nothing is deleted then.
+    pub policy: Result<DeletionPolicy, String>,
     /// Our finalizers that it still carries.
     pub finalizers: Vec<String>,
 }
@@ -74,10 +76,17 @@ pub enum Intent {
     Foreign,
 }
 
+/// The words of `vitistack.io/deletion-policy`.
+pub const DELETION_POLICIES: [&str; 3] = ["Delete", "Retain", "Orphan"];
+
 impl Intent {
     /// Reads a Machine. `vm_prefix` names VMs that have no name yet.
     pub fn of(machine: &Machine, vm_prefix: &str) -> Intent {
-        if !matches!(machine.spec.provider.as_deref(), None | Some("" | "kubevirt")) {
+        // A provider that was changed while the webhook was away must not keep what we guard from being taken away.
+        let guarded = machine.finalizers().iter().any(|name| name == names::CLEANUP);
+        let leaving = machine.metadata.deletion_timestamp.is_some();
+        let ours = matches!(machine.spec.provider.as_deref(), None | Some("" | "kubevirt"));
+        if !(ours || leaving && guarded) {
             return Intent::Foreign;
         }
         let status = machine.status.clone().unwrap_or_default();
@@ -98,7 +107,7 @@ impl Intent {
         };
         let annotation =
             |key: &str| machine.annotations().get(key).map(String::as_str).filter(|value| !value.is_empty());
-        if machine.metadata.deletion_timestamp.is_some() {
+        if leaving {
             let finalizers = machine
                 .finalizers()
                 .iter()
@@ -107,9 +116,10 @@ impl Intent {
                 cluster: identity.cluster_id.as_ref().and(recorded.name).map(ClusterName),
                 finalizers: finalizers.cloned().collect(),
                 policy: match annotation(names::DELETION_POLICY) {
-                    Some("Retain") => DeletionPolicy::Retain,
-                    Some("Orphan") => DeletionPolicy::Orphan,
-                    _ => DeletionPolicy::Delete,
+                    None | Some("Delete") => Ok(DeletionPolicy::Delete),
+                    Some("Retain") => Ok(DeletionPolicy::Retain),
+                    Some("Orphan") => Ok(DeletionPolicy::Orphan),
+                    Some(unknown) => Err(unknown.to_owned()),
                 },
                 identity,
             });
@@ -137,6 +147,7 @@ impl Intent {
             ),
             Ok(sizing) => Intent::Run(Box::new(Admitted {
                 identity,
+                guarded,
                 cluster: ClusterName(cluster.to_owned()),
                 sizing,
                 run_strategy: machine

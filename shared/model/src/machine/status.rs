@@ -126,38 +126,36 @@ fn run(next: &mut MachineStatus, admitted: &Admitted, seen: &Observed, failure: 
 }
 
 fn phase(seen: &Observed, storage: &Said, machine: &Said, failure: Option<&Failure>) -> (&'static str, Said) {
-    let ready = |ready, reason, why: String| Said(Condition::Ready, ready, reason, why);
-    if let Some(failure) = failure {
-        let phase = if matches!(failure.reason, Reason::VmRefused | Reason::Conflict) { "Failed" } else { "Creating" };
-        return (phase, ready(False, failure.reason, failure.message.clone()));
-    }
+    let ready = |ready, reason, why: &str| Said(Condition::Ready, ready, reason, why.to_owned());
     let printable = seen.vm.as_ref().map(|vm| vm.printable.as_str()).unwrap_or_default();
-    match (&seen.vm, &seen.vmi) {
-        (Some(vm), _) if vm.deleting => (
+    // KubeVirt's word lags behind its instance: it runs once both say so. Migrating and paused VMs run, too.
+    let starting = matches!(printable, "Starting" | "Provisioning" | "WaitingForVolumeBinding");
+    let ending = matches!(printable, "Stopped" | "Stopping" | "Terminating");
+    let up = seen.vmi.as_ref().is_some_and(|vmi| vmi.phase == "Running" && vmi.ready) && !starting && !ending;
+    let deleting = seen.vm.as_ref().is_some_and(|vm| vm.deleting);
+    match (&seen.vm, failure) {
+        // A change that failed is said in its own condition; it does not take a running VM down.
+        (Some(_), _) if up && !deleting => ("Running", ready(True, Reason::Running, "the virtual machine runs")),
+        (_, Some(failure)) => {
+            let failed = matches!(failure.reason, Reason::VmRefused | Reason::Conflict);
+            (if failed { "Failed" } else { "Creating" }, ready(False, failure.reason, &failure.message))
+        }
+        (Some(_), _) if deleting => (
             "Creating",
-            ready(
-                False,
-                Reason::Creating,
-                format!("VirtualMachine {} is being deleted; it is made again once it is gone", vm.name),
-            ),
+            ready(False, Reason::Creating, "its VirtualMachine is being deleted, and made again once it is gone"),
         ),
-        (Some(_), Some(vmi)) if vmi.phase == "Running" && vmi.ready && matches!(printable, "Running" | "") => {
-            ("Running", ready(True, Reason::Running, "the virtual machine runs".to_owned()))
-        }
-        (Some(_), _) if printable == "CrashLoopBackOff" => {
-            ("Failed", ready(False, Reason::VmFailed, machine.3.clone()))
-        }
-        (Some(_), None) if printable == "Stopped" => {
-            ("Stopped", ready(False, Reason::Stopped, "the virtual machine is stopped".to_owned()))
+        (Some(_), _) if printable == "CrashLoopBackOff" => ("Failed", ready(False, Reason::VmFailed, &machine.3)),
+        (Some(_), _) if printable == "Stopped" => {
+            ("Stopped", ready(False, Reason::Stopped, "the virtual machine is stopped"))
         }
         (Some(_), _) if printable == "Stopping" => {
-            ("Stopping", ready(False, Reason::Stopping, "the virtual machine is stopping".to_owned()))
+            ("Stopping", ready(False, Reason::Stopping, "the virtual machine is stopping"))
         }
         _ if machine.1 == False && machine.2 == Reason::VmFailed => {
-            ("Creating", ready(False, Reason::VmFailed, machine.3.clone()))
+            ("Creating", ready(False, Reason::VmFailed, &machine.3))
         }
-        _ if storage.1 == False => ("Creating", ready(False, storage.2, storage.3.clone())),
-        _ => ("Creating", ready(False, Reason::Creating, "waiting until the virtual machine runs".to_owned())),
+        _ if storage.1 == False => ("Creating", ready(False, storage.2, &storage.3)),
+        _ => ("Creating", ready(False, Reason::Creating, "waiting until the virtual machine runs")),
     }
 }
 
@@ -233,7 +231,9 @@ fn leave(next: &mut MachineStatus, leaving: &Leaving, seen: &Observed, failure: 
     let reachable = reachable(name, leaving.identity.cluster_id.as_deref(), seen);
     let (reason, why) = match failure {
         Some(failure) => (failure.reason, failure.message.clone()),
-        None if reachable.1 != True => (reachable.2, format!("deletion waits: {}", reachable.3)),
+        None if leaving.cluster.is_some() && reachable.1 != True => {
+            (reachable.2, format!("deletion waits: {}", reachable.3))
+        }
         None => (Reason::Terminating, cleanup::waiting_for(leaving, seen)),
     };
     vec![Said(Condition::Ready, False, reason, why), reachable]

@@ -192,3 +192,47 @@ fn deciding_twice_changes_nothing_more() {
         }
     }
 }
+
+#[test]
+fn x57_a_deletion_policy_nobody_knows_is_refused_even_while_the_machine_goes() {
+    let world = world(&["east"]);
+    let mut old = stored("CREATE", &machine(json!({"template": "small"})), None, &world);
+    let wrong = refuse(&annotated(old.clone(), names::DELETION_POLICY, "retain"), &world);
+    assert_eq!(wrong[0].path, "metadata.annotations[vitistack.io/deletion-policy]");
+    assert!(
+        wrong[0].message.ends_with("supported values: Delete, Retain, Orphan (did you mean \"Retain\"?)"),
+        "{}",
+        wrong[0].message
+    );
+    old["metadata"]["deletionTimestamp"] = json!("2026-11-21T00:00:00Z");
+    let Verdict::Refuse(wrong) =
+        judge("UPDATE", &annotated(old.clone(), names::DELETION_POLICY, "Orphaned"), Some(&old), &world)
+    else {
+        panic!("took it for Delete")
+    };
+    assert_eq!(wrong[0].reason, Reason::FieldNotSupported);
+    let kept = judge("UPDATE", &annotated(old.clone(), names::DELETION_POLICY, "Retain"), Some(&old), &world);
+    assert!(matches!(kept, Verdict::Admit(_)), "{kept:?}");
+}
+
+#[test]
+fn x55_what_would_take_long_to_judge_is_refused_first() {
+    let world = world(&["east"]);
+    let many: Vec<Value> = (0..50_000).map(|_| json!({})).collect();
+    let wrong = refuse(&machine(json!({"template": "small", "disks": many})), &world);
+    assert_eq!((wrong.len(), wrong[0].message.as_str()), (1, "Too many: 50000: must have at most 256 items"));
+    for spec in
+        [json!({"template": "x".repeat(254)}), json!({"template": "small", "disks": [{"size": "9".repeat(300)}]})]
+    {
+        let wrong = refuse(&machine(spec), &world);
+        assert!(wrong[0].message.starts_with("Too long: ") && wrong[0].message.len() < 60, "{}", wrong[0].message);
+    }
+}
+
+#[test]
+fn x76_a_name_that_is_there_already_does_not_make_a_machine_uneditable() {
+    let world = world(&["east"]);
+    let mut old = machine(json!({"template": "small"}));
+    old["metadata"]["name"] = json!("web.prod.example");
+    assert_eq!(stored("UPDATE", &old, Some(&old), &world)["metadata"]["finalizers"], json!([names::CLEANUP]));
+}

@@ -167,3 +167,25 @@ fn a_machine_of_another_provider_is_left_alone_and_cannot_be_taken_away_from_us(
     };
     assert_eq!(wrong[0].reason, Reason::KubevirtConfigNotFound);
 }
+
+#[test]
+fn x60_what_the_status_recorded_holds_even_when_the_annotation_is_gone() {
+    let world = with_default(world(&["east", "west"]), "west");
+    let mut old = machine(json!({"template": "small"}));
+    old["status"] = json!({"kubevirtConfigRef": {"name": "east", "clusterId": "c1"}});
+    let after = stored("UPDATE", &old, Some(&old), &world);
+    assert_eq!(after["metadata"]["annotations"][names::KUBEVIRT_CONFIG], "east", "not the default: the VM is on east");
+    let spoilt = annotated(old.clone(), names::KUBEVIRT_CONFIG, "west");
+    let mended = annotated(old.clone(), names::KUBEVIRT_CONFIG, "east");
+    assert_eq!(
+        stored("UPDATE", &mended, Some(&spoilt), &world)["metadata"]["annotations"][names::KUBEVIRT_CONFIG],
+        "east"
+    );
+    old["metadata"]["deletionTimestamp"] = json!("2026-11-21T00:00:00Z");
+    old["status"] = json!({});
+    let policy = annotated(old.clone(), names::DELETION_POLICY, "Retain");
+    assert!(
+        matches!(judge("UPDATE", &policy, Some(&old), &world), Verdict::Admit(it) if it.placement.is_none()),
+        "nothing is decided about it"
+    );
+}

@@ -111,3 +111,40 @@ fn x1_an_alias_is_read_with_a_warning() {
         ["metadata.labels[vitistack.io/machine-template] is an alias: use spec.template: small"]
     );
 }
+
+#[test]
+fn a_disk_that_may_hold_data_is_neither_taken_away_nor_made_smaller() {
+    let mut world = world(&["east"]);
+    world.classes.insert("gold".into(), class(4, "8Gi"));
+    let mut before = stored("CREATE", &machine(json!({"template": "gold"})), None, &world);
+    before["status"] = json!({"kubevirtConfigRef": {"name": "east", "clusterId": "c1"}});
+    let edited = |disks: Value| {
+        let mut after = before.clone();
+        after["spec"]["disks"] = disks;
+        judge("UPDATE", &after, Some(&before), &world)
+    };
+    let Verdict::Refuse(wrong) = edited(json!([{"name": "data", "size": "100Gi"}])) else {
+        panic!("detached the root disk")
+    };
+    assert_eq!((wrong[0].reason, wrong[0].path.as_str()), (Reason::FieldForbidden, "spec.disks"));
+    assert!(wrong[0].message.contains("keep it with {name: root, size: 20Gi}"), "{}", wrong[0].message);
+    let Verdict::Refuse(wrong) = edited(json!([{"name": "root", "size": "10Gi"}])) else { panic!("shrank a disk") };
+    assert!(wrong[0].message.contains("has 20Gi and cannot shrink to 10Gi"), "{}", wrong[0].message);
+    let Verdict::Admit(grown) = edited(json!([{"name": "root", "size": "40Gi"}, {"name": "data", "size": "100Gi"}]))
+    else {
+        panic!("refused")
+    };
+    assert_eq!(grown.warnings, ["disk \"root\": its claim is not resized yet, it stays at 20Gi"]);
+}
+
+#[test]
+fn a_class_that_makes_no_machine_is_named() {
+    let mut world = world(&["east"]);
+    world.classes.insert("none".into(), class(0, "1"));
+    let wrong = refuse(&machine(json!({"template": "none"})), &world);
+    assert!(
+        wrong.iter().all(|it| it.path == "spec.template" && it.message.contains("the MachineClass gives it")),
+        "{wrong:?}"
+    );
+    assert_eq!(wrong.len(), 2, "cores and memory");
+}

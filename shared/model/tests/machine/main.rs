@@ -90,6 +90,7 @@ fn running() -> Observed {
 fn brief(writes: &[Write]) -> Vec<String> {
     let say = |write: &Write| match write {
         Write::Record { cluster, id } => format!("record {cluster}={id}"),
+        Write::Guard => "guard".to_owned(),
         Write::AskAdmission => "ask admission".to_owned(),
         Write::Release(_) => "release".to_owned(),
         Write::Create(kind, name, _) => format!("create {kind:?} {name}"),
@@ -135,6 +136,7 @@ fn a_machine_is_made_true_in_the_order_of_effects() {
     let dying = Observed { vm: vm("Running").map(|vm| Vm { deleting: true, ..vm }), ..running() };
     #[rustfmt::skip]
     let cases: Vec<(&str, Intent, Observed, Vec<&str>)> = vec![
+        ("B14: the finalizer comes before anything", intent(|m| m["metadata"]["finalizers"] = json!([])), seen(), vec!["guard"]),
         ("X58: the identity comes first, alone", intent(unrecorded), seen(), vec!["record east=c-east"]),
         ("X17: namespace, disks, VM last", intent(nothing), Observed { namespace_known: false, ..seen() },
             vec!["create Namespace shop", "create Claim web-root", "create Claim web-data", "create Vm vm-web"]),
@@ -159,6 +161,9 @@ fn a_machine_is_made_true_in_the_order_of_effects() {
         ("a creation on its way is waited for", intent(leaving), Observed { awaited, ..seen() }, vec![]),
         ("R3: a cluster that is away keeps the finalizer", intent(leaving), away(Remote::Unreachable("down".to_owned())), vec![]),
         ("R7: so does another cluster", intent(leaving), away(Remote::Connected { id: "other".to_owned() }), vec![]),
+        ("X57: a word nobody knows deletes nothing", intent(policy("retain")), running(), vec![]),
+        ("X12: what the published operator guards is not let go unseen", intent(|m| { leaving(m); m["status"] = json!({}); m["metadata"]["finalizers"] = json!(["machine.vitistack.io/finalizer"]); }), away(Remote::Missing), vec![]),
+        ("a provider changed behind our back keeps nothing", intent(|m| { leaving(m); m["spec"]["provider"] = json!("aws"); }), running(), vec!["delete Vm vm-web v-1"]),
         ("X57: Retain takes the VM", intent(policy("Retain")), running(), vec!["delete Vm vm-web v-1"]),
         ("X57: and lets the disks go", intent(policy("Retain")), Observed { vm: None, vmi: None, ..running() }, vec!["merge Claim web-data", "merge Claim web-root"]),
         ("X57: Orphan stops nothing", intent(policy("Orphan")), running(), vec!["merge Vm vm-web", "merge Claim web-data", "merge Claim web-root"]),
@@ -167,6 +172,22 @@ fn a_machine_is_made_true_in_the_order_of_effects() {
     for (name, intent, seen, want) in cases {
         assert_eq!(brief(&plan(&intent, &seen)), want, "{name}");
     }
+}
+
+#[test]
+fn x57_an_orphaned_vm_has_nothing_of_ours_left_that_could_delete_it() {
+    let same = Observed { supervisor: "c-east".to_owned(), ..running() };
+    let writes = plan(&intent(policy("Orphan")), &same);
+    let Some(Write::Merge(Kind::Vm, _, change)) = writes.first() else { panic!("{writes:?}") };
+    assert!(
+        change["metadata"].get("ownerReferences").is_some_and(Value::is_null),
+        "the garbage collector would delete it"
+    );
+    for labels in [&change["metadata"]["labels"], &change["spec"]["template"]["metadata"]["labels"]] {
+        assert!(labels.get("vitistack.io/machine-uid").is_some_and(Value::is_null), "{change}");
+    }
+    assert_eq!(change["metadata"]["labels"]["vitistack.io/retained"], "true");
+    assert_eq!(change["metadata"]["annotations"]["vitistack.io/retained-from"], "shop/web");
 }
 
 #[test]

@@ -24,6 +24,9 @@ fn c21_c26_c51_c52_c53_x18_what_was_seen_becomes_phase_and_conditions() {
         ("running",               running(), None, "Running", "True/Running", "True/VMCreated", "True/PVCBound", "True/Connected"),
         ("running, not ready",    Observed { vmi: vmi("Running", false), ..running() }, None, "Creating", "False/Creating", "True/VMCreated", "True/PVCBound", "True/Connected"),
         ("stopped is no success", Observed { vm: vm("Stopped"), vmi: None, ..running() }, None, "Stopped", "False/Stopped", "True/VMCreated", "True/PVCBound", "True/Connected"),
+        ("a node is drained",     Observed { vm: vm("Migrating"), ..running() }, None, "Running", "True/Running", "True/VMCreated", "True/PVCBound", "True/Connected"),
+        ("finished, instance left", Observed { vm: vm("Stopped"), vmi: vmi("Succeeded", false), ..running() }, None, "Stopped", "False/Stopped", "True/VMCreated", "True/PVCBound", "True/Connected"),
+        ("an edit is refused, the VM runs", running(), failed(Reason::VmRefused), "Running", "True/Running", "False/VMRefused", "True/PVCBound", "True/Connected"),
         ("stopping",              Observed { vm: vm("Stopping"), vmi: vmi("Running", false), ..running() }, None, "Stopping", "False/Stopping", "True/VMCreated", "True/PVCBound", "True/Connected"),
         ("unschedulable",         unschedulable, None, "Creating", "False/VMFailed", "False/VMFailed", "True/PVCBound", "True/Connected"),
         ("crashing",              Observed { vm: vm("CrashLoopBackOff"), vmi: None, ..running() }, None, "Failed", "False/VMFailed", "False/VMFailed", "True/PVCBound", "True/Connected"),
@@ -146,6 +149,13 @@ fn a_deletion_says_what_it_waits_for() {
     assert_eq!(
         said(&Observed { vmi: None, ..running() }),
         "waiting until these are gone: VirtualMachine vm-web, PersistentVolumeClaim web-data, PersistentVolumeClaim web-root"
+    );
+    let unknown = status(&MachineStatus::default(), &intent(policy("retain")), &running(), None, now(1));
+    assert_eq!(
+        unknown.message.as_deref(),
+        Some(
+            "nothing is deleted: the annotation vitistack.io/deletion-policy says \"retain\"; set it to one of Delete, Retain, Orphan"
+        )
     );
     let away = Observed { remote: Remote::Unreachable("no route".to_owned()), ..seen() };
     assert_eq!(said(&away), "deletion waits: cluster \"east\": no route");

@@ -2,13 +2,13 @@
 //! I/O: the remote API server, through the client it is given.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures::future::BoxFuture;
 use k8s_openapi::api::core::v1::Namespace;
 use kube::{Api, Client, ResourceExt};
 use model::names::ClusterName;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinHandle;
 
 /// Every single request to a remote cluster ends after this long.
@@ -26,6 +26,9 @@ pub struct Cluster<I> {
     pub index: I,
     /// How the connection is.
     pub state: watch::Sender<State>,
+    /// Whoever waited for an answer in vain says so here, and the cluster is asked at once: a watch may stay silent for
+    /// minutes before it notices.
+    pub suspect: Notify,
 }
 
 /// How a connection is.
@@ -56,8 +59,13 @@ pub(super) fn start<S: Session>(
     session: &Arc<S>,
     events: &mpsc::Sender<ClusterName>,
 ) -> (Arc<Cluster<S::Index>>, JoinHandle<()>) {
-    let cluster =
-        Arc::new(Cluster { name, client, index: S::Index::default(), state: watch::Sender::new(State::Connecting) });
+    let cluster = Arc::new(Cluster {
+        name,
+        client,
+        index: S::Index::default(),
+        state: watch::Sender::new(State::Connecting),
+        suspect: Notify::new(),
+    });
     let task = tokio::spawn(keep(cluster.clone(), session.clone(), events.clone()));
     (cluster, task)
 }
@@ -74,31 +82,46 @@ async fn keep<S: Session>(cluster: Arc<Cluster<S::Index>>, session: Arc<S>, even
         }
     });
     let _ends_with_us = AbortOnDrop(told);
+    let _says_so = UnreachableOnDrop(cluster.clone());
     let mut pause = FIRST_PAUSE;
     loop {
-        let why = match identify(&cluster.client).await {
-            Err(why) => why,
+        let began = Instant::now();
+        let (why, next) = match identify(&cluster.client).await {
+            Err(why) => (why.clone(), State::Unreachable(why)),
             Ok(id) => {
                 let synced = cluster.clone();
                 let connected = Box::new(move || {
                     tracing::info!(kubevirtConfig = %synced.name, clusterId = id, "connected to cluster");
                     synced.state.send_replace(State::Connected { id });
                 });
-                session.run(cluster.clone(), connected).await
+                let why = tokio::select! {
+                    why = session.run(cluster.clone(), connected) => why,
+                    why = silence(&cluster) => why,
+                };
+                // A connection that was there and broke is not away before it was asked again.
+                let was = matches!(*cluster.state.borrow(), State::Connected { .. });
+                (why.clone(), if was { State::Connecting } else { State::Unreachable(why) })
             }
         };
-        if matches!(*cluster.state.borrow(), State::Connected { .. }) {
-            pause = FIRST_PAUSE;
-        }
-        tracing::warn!(kubevirtConfig = %cluster.name, reason = why, "cluster is unreachable");
-        let next = State::Unreachable(why);
+        tracing::warn!(kubevirtConfig = %cluster.name, reason = why, "the connection to the cluster ended");
         cluster.state.send_if_modified(|state| {
             let news = *state != next;
             *state = next;
             news
         });
+        pause = if began.elapsed() > LONGEST_PAUSE { FIRST_PAUSE } else { pause };
         tokio::time::sleep(pause).await;
         pause = (pause * 2).min(LONGEST_PAUSE);
+    }
+}
+
+/// Returns when somebody suspects the cluster and it does not answer.
+async fn silence<I>(cluster: &Cluster<I>) -> String {
+    loop {
+        cluster.suspect.notified().await;
+        if let Err(why) = identify(&cluster.client).await {
+            return why;
+        }
     }
 }
 
@@ -125,6 +148,15 @@ pub fn said(error: &(dyn std::error::Error + 'static)) -> String {
         }
     };
     text.chars().filter(|c| !c.is_control()).take(512).collect()
+}
+
+/// However the task of a connection ends, nobody goes on believing what it last said.
+struct UnreachableOnDrop<I>(Arc<Cluster<I>>);
+
+impl<I> Drop for UnreachableOnDrop<I> {
+    fn drop(&mut self) {
+        self.0.state.send_replace(State::Unreachable("the connection is not kept any more".to_owned()));
+    }
 }
 
 struct AbortOnDrop(JoinHandle<()>);

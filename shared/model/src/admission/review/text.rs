@@ -53,6 +53,16 @@ pub enum Amount<'a> {
     Text(Text<'a>),
 }
 
+impl Amount<'_> {
+    /// Bytes of the text, when it is one.
+    pub fn length(&self) -> Option<usize> {
+        match self {
+            Amount::Number(_) => None,
+            Amount::Text(text) => Some(text.len()),
+        }
+    }
+}
+
 impl fmt::Display for Amount<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

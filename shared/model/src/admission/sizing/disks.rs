@@ -5,8 +5,8 @@ use std::borrow::Cow;
 use super::super::Policy;
 use super::super::quantity::{self, GIB};
 use super::super::review::{Disk, Spec, Text};
-use super::SizedDisk;
 use super::base::Base;
+use super::{SizedDisk, Sizing};
 use crate::reason::{Reason, Violation};
 
 const ROOT: &str = "root";
@@ -59,6 +59,27 @@ pub fn disk_name<'d>(disk: &'d Disk<'_>, index: usize) -> Cow<'d, str> {
         Some(name) if !name.is_empty() => Cow::Borrowed(name),
         _ if index == 0 => Cow::Borrowed(ROOT),
         _ => Cow::Owned(format!("disk{index}")),
+    }
+}
+
+/// What an edit may not do to the disks of a Machine that may have them already: take one away, or make it smaller.
+pub fn compare(before: &Sizing, after: &Sizing, wrong: &mut Vec<Violation>, warnings: &mut Vec<String>) {
+    for disk in &before.disks {
+        let bytes = |disk: &SizedDisk| quantity::parse(&disk.size).unwrap_or_default();
+        let (name, size) = (&disk.name, &disk.size);
+        match after.disks.iter().find(|other| other.name == *name) {
+            None => wrong.push(Reason::FieldForbidden.at("spec.disks").says(format!(
+                "Forbidden: disk {name:?} would be taken away from the machine: keep it with {{name: {name}, size: {size}}}"
+            ))),
+            Some(now) if bytes(now) < bytes(disk) => wrong.push(Reason::FieldForbidden.at("spec.disks").says(format!(
+                "Forbidden: disk {name:?} has {size} and cannot shrink to {}: a disk only grows",
+                now.size
+            ))),
+            Some(now) if bytes(now) > bytes(disk) => {
+                warnings.push(format!("disk {name:?}: its claim is not resized yet, it stays at {size}"));
+            }
+            Some(_) => {}
+        }
     }
 }
 

@@ -48,7 +48,16 @@ impl Count {
 
     fn resolve(self, wrong: &mut Vec<Violation>) -> i64 {
         let Self { paths: [path, published], given: [new, old], base, most } = self;
-        let Some(value) = self.value() else { return base };
+        let Some(value) = self.value() else {
+            if !(1..=most).contains(&base) {
+                let field = path.trim_start_matches("spec.resources.");
+                let says = format!(
+                    "Invalid value: {base}: the MachineClass gives it, and it must be between 1 and {most}: correct the class"
+                );
+                wrong.push(Reason::FieldInvalid.at("spec.template").says(format!("{field}: {says}")));
+            }
+            return base;
+        };
         if let (Some(a), Some(b)) = (new, old.filter(|old| *old != 0))
             && a != b
         {
@@ -76,7 +85,20 @@ pub fn memory(spec: &Spec<'_>, base: &Base, wrong: &mut Vec<Violation>, warnings
     let size = spec.resources.as_ref().and_then(|resources| resources.memory.as_ref()?.size.as_ref());
     let published = spec.memory.filter(|bytes| *bytes != 0);
     let path = if size.is_some() { NEW } else { "spec.memory" };
-    let Some(given) = memory_given(spec) else { return base.memory.clone() };
+    let Some(given) = memory_given(spec) else {
+        if base
+            .memory
+            .as_deref()
+            .and_then(|memory| quantity::parse(memory).ok())
+            .is_some_and(|bytes| bytes < LEAST_MEMORY)
+        {
+            let given = base.memory.as_deref().unwrap_or_default();
+            wrong.push(Reason::FieldInvalid.at("spec.template").says(format!(
+                "memory: Invalid value: \"{given}\": the MachineClass gives it, and it must be at least 32Mi: correct the class"
+            )));
+        }
+        return base.memory.clone();
+    };
     let bytes = match quantity::bytes(&given) {
         Ok(bytes) => bytes,
         Err(why) => {

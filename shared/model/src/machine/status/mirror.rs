@@ -9,7 +9,9 @@ use crate::api::{AssignedConfig, MachineStatus};
 
 /// What the VM and its instance say, field by field.
 pub(super) fn mirror(next: &mut MachineStatus, admitted: &Admitted, seen: &Observed) {
-    let vmi = seen.vmi.as_ref();
+    // The instance of a VM that has stopped is on its way out, and so is what it says.
+    let stopped = seen.vm.as_ref().is_some_and(|vm| vm.printable == "Stopped");
+    let vmi = seen.vmi.as_ref().filter(|_| !stopped);
     let nics = vmi.map(|vmi| vmi.interfaces.as_slice()).unwrap_or_default();
     let ips: Vec<String> = nics.iter().flat_map(|nic| nic.ips.iter().cloned()).collect();
     let private = |ip: &String| {

@@ -1,0 +1,75 @@
+//! What we sent to be created and have not seen in a watch yet: its absence from the index means nothing. No I/O.
+//!
+//! It is kept beside the connections, not in one of them: a connection may be replaced while a creation is on its way.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use model::machine::Kind;
+use model::names::ClusterName;
+
+use crate::index::Key;
+
+/// What is not seen after this long is not waited for any longer: it is looked up instead.
+pub const AWAITED_FOR: Duration = Duration::from_secs(30);
+
+/// A create whose answer never came may still be carried out; after this long it is not any more.
+const LATE: Duration = Duration::from_secs(60);
+
+/// Creations by cluster, kind and key.
+#[derive(Debug, Default)]
+pub struct Awaited(Mutex<Entries>);
+
+type Entries = BTreeMap<(ClusterName, Kind, Key), Creation>;
+
+#[derive(Debug)]
+struct Creation {
+    machine: String,
+    since: Instant,
+    /// The API server said that it is stored.
+    certain: bool,
+}
+
+impl Awaited {
+    fn all(&self) -> MutexGuard<'_, Entries> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// It is about to be sent.
+    pub fn sent(&self, cluster: &ClusterName, kind: Kind, key: &Key, machine: &str) {
+        let creation = Creation { machine: machine.to_owned(), since: Instant::now(), certain: false };
+        self.all().insert((cluster.clone(), kind, key.clone()), creation);
+    }
+
+    /// It is stored, and no watch has shown it yet.
+    pub fn created(&self, cluster: &ClusterName, kind: Kind, key: &Key) {
+        if let Some(creation) = self.all().get_mut(&(cluster.clone(), kind, key.clone())) {
+            creation.certain = true;
+        }
+    }
+
+    /// A watch or a lookup has shown it, or it was refused for certain.
+    pub fn settled(&self, cluster: &ClusterName, kind: Kind, key: &Key) {
+        self.all().remove(&(cluster.clone(), kind, key.clone()));
+    }
+
+    /// Everything of a Machine was looked up and taken in. Only a creation that may still be carried out stays awaited.
+    pub fn looked_up(&self, cluster: &ClusterName, machine: &str) {
+        self.all().retain(|(of, ..), creation| {
+            of != cluster || creation.machine != machine || (!creation.certain && creation.since.elapsed() < LATE)
+        });
+    }
+
+    /// What is awaited for a Machine, and whether any of it is overdue.
+    pub fn of(&self, cluster: &ClusterName, machine: &str) -> (BTreeSet<(Kind, String)>, bool) {
+        let all = self.all();
+        let ours = all.iter().filter(|((of, ..), creation)| of == cluster && creation.machine == machine);
+        let mut overdue = false;
+        let names = ours.map(|((_, kind, key), creation)| {
+            overdue |= creation.since.elapsed() > AWAITED_FOR;
+            (*kind, key.1.clone())
+        });
+        (names.collect(), overdue)
+    }
+}

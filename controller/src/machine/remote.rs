@@ -1,0 +1,154 @@
+//! Writes to one remote cluster, each under a deadline. I/O: that cluster.
+//!
+//! A create that meets an object of that name looks whose it is: ours is as good as created, a stranger's is a conflict and
+//! stays untouched.
+
+use k8s_openapi::api::core::v1::{Namespace, PersistentVolumeClaim};
+use kube::api::{ApiResource, DeleteParams, DynamicObject, Patch, PostParams, Preconditions};
+use kube::{Api, ResourceExt};
+use model::machine::{Failure, Identity, Kind, Write};
+use model::names::{MACHINE_UID, OPERATOR};
+use model::reason::Reason;
+use runtime::clusters::{Cluster, DEADLINE, said};
+use serde_json::Value;
+
+use super::execute::params;
+use crate::awaited::Awaited;
+use crate::index::{Index, Key, Watched};
+use crate::session::resource;
+
+/// Where remote writes go: the very connection that the plan was made on.
+pub(super) struct At<'p> {
+    /// The connection.
+    pub(super) cluster: &'p Cluster<Index>,
+    /// The Machine.
+    pub(super) identity: &'p Identity,
+    /// Creations that are not seen yet.
+    pub(super) awaited: &'p Awaited,
+}
+
+/// Does one remote write under its deadline. A cluster that does not answer is asked at once whether it still does.
+pub(super) async fn write(at: &At<'_>, write: &Write) -> Result<(), Failure> {
+    let writing = async {
+        match write {
+            Write::Create(kind, name, object) => create(at, *kind, name, object).await,
+            Write::Merge(kind, name, change) => merge(at, *kind, name, change).await,
+            Write::Delete(kind, name, uid) => delete(at, *kind, name, uid).await,
+            Write::Record { .. } | Write::AskAdmission | Write::Guard | Write::Release(_) => Ok(()),
+        }
+    };
+    tokio::time::timeout(DEADLINE, writing).await.unwrap_or_else(|_| {
+        at.cluster.suspect.notify_one();
+        let message = format!("the cluster did not answer within {} s", DEADLINE.as_secs());
+        Err(Failure { reason: Reason::ClusterUnreachable, message })
+    })
+}
+
+fn api(at: &At<'_>, kind: Kind) -> Api<DynamicObject> {
+    let (namespace, client) = (&at.identity.vm.namespace, at.cluster.client.clone());
+    match kind {
+        Kind::Namespace => Api::all_with(client, &ApiResource::erase::<Namespace>(&())),
+        Kind::Claim => Api::namespaced_with(client, namespace, &ApiResource::erase::<PersistentVolumeClaim>(&())),
+        Kind::Vm => Api::namespaced_with(client, namespace, &resource("VirtualMachine")),
+    }
+}
+
+async fn create(at: &At<'_>, kind: Kind, name: &str, object: &Value) -> Result<(), Failure> {
+    let api = api(at, kind);
+    let object: DynamicObject =
+        serde_json::from_value(object.clone()).expect("invariant: builders make Kubernetes objects");
+    let key = (at.identity.vm.namespace.clone(), name.to_owned());
+    if kind != Kind::Namespace {
+        at.awaited.sent(&at.cluster.name, kind, &key, &at.identity.uid);
+    }
+    let params = PostParams { field_manager: Some(OPERATOR.to_owned()), ..PostParams::default() };
+    let Err(why) = api.create(&params, &object).await else {
+        if kind == Kind::Namespace {
+            at.cluster.index.saw_namespace(name);
+        } else {
+            at.awaited.created(&at.cluster.name, kind, &key);
+        }
+        let Identity { key, .. } = at.identity;
+        tracing::info!(machine = key.name, namespace = key.namespace, kubevirtConfig = %at.cluster.name, kind = ?kind, object = name, "created");
+        return Ok(());
+    };
+    match &why {
+        kube::Error::Api(answer) if answer.code == 409 && answer.reason == "AlreadyExists" => {
+            return exists(at, &api, kind, name, &key).await;
+        }
+        // A server's error may have come after the object was stored; only a refusal says that it was not.
+        kube::Error::Api(answer) if (400..500).contains(&answer.code) => {
+            at.awaited.settled(&at.cluster.name, kind, &key);
+            if answer.code == 404 {
+                at.cluster.index.forget_namespace(&at.identity.vm.namespace);
+            }
+        }
+        _ => {}
+    }
+    Err(refused(kind, name, &why))
+}
+
+/// Ours is as good as created, and awaited until a watch shows it; a stranger's stays untouched.
+async fn exists(at: &At<'_>, api: &Api<DynamicObject>, kind: Kind, name: &str, key: &Key) -> Result<(), Failure> {
+    if kind == Kind::Namespace {
+        at.cluster.index.saw_namespace(name);
+        return Ok(());
+    }
+    let found = api.get(name).await.map_err(|why| refused(kind, name, &why))?;
+    if found.labels().get(MACHINE_UID) == Some(&at.identity.uid) {
+        at.awaited.created(&at.cluster.name, kind, key);
+        return Ok(());
+    }
+    at.awaited.settled(&at.cluster.name, kind, key);
+    let (what, namespace) = (called(kind), &at.identity.vm.namespace);
+    let cluster = &at.cluster.name.0;
+    Err(Failure {
+        reason: Reason::Conflict,
+        message: format!(
+            "{what} {namespace}/{name} on {cluster:?} exists and is not this Machine's: rename the Machine, or remove that object"
+        ),
+    })
+}
+
+async fn merge(at: &At<'_>, kind: Kind, name: &str, change: &Value) -> Result<(), Failure> {
+    match api(at, kind).patch(name, &params(), &Patch::Merge(change)).await {
+        Ok(_) => Ok(()),
+        // Changed or gone since it was seen: the watch event of that brings the next pass.
+        Err(kube::Error::Api(answer)) if matches!(answer.code, 404 | 409) => Ok(()),
+        Err(why) => Err(refused(kind, name, &why)),
+    }
+}
+
+async fn delete(at: &At<'_>, kind: Kind, name: &str, uid: &str) -> Result<(), Failure> {
+    let only_this = DeleteParams {
+        preconditions: Some(Preconditions { uid: Some(uid.to_owned()), resource_version: None }),
+        ..DeleteParams::default()
+    };
+    match api(at, kind).delete(name, &only_this).await {
+        Ok(_) => Ok(()),
+        // Gone, or another object by that name: either way this one is no more.
+        Err(kube::Error::Api(answer)) if matches!(answer.code, 404 | 409) => {
+            let watched = if kind == Kind::Vm { Watched::Vm } else { Watched::Claim };
+            at.cluster.index.remove(watched, &(at.identity.vm.namespace.clone(), name.to_owned()));
+            Ok(())
+        }
+        Err(why) => Err(refused(kind, name, &why)),
+    }
+}
+
+fn refused(kind: Kind, name: &str, why: &kube::Error) -> Failure {
+    let reason = match why {
+        kube::Error::Api(answer) if kind == Kind::Vm && matches!(answer.code, 400 | 422) => Reason::VmRefused,
+        kube::Error::Api(_) => Reason::KubeVirtApiError,
+        _ => Reason::ClusterUnreachable,
+    };
+    Failure { reason, message: format!("{} {name}: {}", called(kind), said(why)) }
+}
+
+const fn called(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Namespace => "Namespace",
+        Kind::Claim => "PersistentVolumeClaim",
+        Kind::Vm => "VirtualMachine",
+    }
+}
