@@ -122,12 +122,16 @@ pub fn resolve(
     wrong: &mut Vec<Violation>,
     warnings: &mut Vec<String>,
 ) -> Option<Sizing> {
-    let base = base::find(object, held, world, wrong, warnings)?;
+    let found = base::find(object, held, world, wrong, warnings);
+    let known = found.is_some();
+    // Without a size the rest is judged all the same: its mistakes belong into the same answer.
+    let base = found.unwrap_or_else(Base::unknown);
     let spec = &object.spec;
     let (cores, threads, sockets) = overrides::cpu(spec, &base, wrong, warnings);
     let memory = overrides::memory(spec, &base, wrong, warnings);
     let disks = disks::merge(spec, &base, &world.policy, wrong);
     let Base { template, source, class, .. } = base;
     let generation = class.map(|class| class.generation);
-    Some(Sizing { template, source, generation, cores, threads, sockets, memory: memory?, disks: disks? })
+    let (memory, disks) = (memory.filter(|_| known)?, disks?);
+    Some(Sizing { template, source, generation, cores, threads, sockets, memory, disks })
 }

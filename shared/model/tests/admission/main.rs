@@ -159,13 +159,17 @@ fn x56_a_name_that_makes_no_vm_is_refused() {
 
 #[test]
 fn g4_every_mistake_is_reported_at_once_sorted_by_path() {
-    let spec = json!({"template": "huge", "runStrategy": "Now", "disks": [{"name": "a", "size": "1Gi", "accessMode": "RW"}, {"name": "a", "size": "1Gi"}]});
+    let spec = json!({
+        "template": "huge", "runStrategy": "Now", "resources": {"cpu": {"cores": 0}, "memory": {"size": "8GB"}},
+        "disks": [{"name": "a", "size": "2GB", "accessMode": "RW"}, {"name": "a", "size": "1Gi"}, {"name": "b"}],
+    });
     let wrong = refuse(&machine(spec), &world(&["east", "west"]));
     let paths: Vec<_> = wrong.iter().map(|it| it.path.as_str()).collect();
     #[rustfmt::skip]
     assert_eq!(paths, [
         "metadata.annotations[vitistack.io/kubevirt-config]", "metadata.annotations[vitistack.io/kubevirt-config]",
-        "spec.disks[0].accessMode", "spec.disks[1].name", "spec.runStrategy", "spec.template",
+        "spec.disks[0].accessMode", "spec.disks[0].size", "spec.disks[1].name", "spec.disks[2].size",
+        "spec.resources.cpu.cores", "spec.resources.memory.size", "spec.runStrategy", "spec.template",
     ]);
 }
 

@@ -26,6 +26,13 @@ pub struct Base {
     pub root: Option<&'static str>,
 }
 
+impl Base {
+    /// Stands in for a size that could not be found, so that the overrides can be judged.
+    pub fn unknown() -> Self {
+        Base { template: None, source: Source::Spec, class: None, cores: 1, memory: None, root: Some("20Gi") }
+    }
+}
+
 /// The built-in of that name (C11 to C13).
 fn built_in(name: &str) -> Option<Base> {
     let (cores, memory, root) = match name {

@@ -33,9 +33,10 @@ pub fn merge(spec: &Spec<'_>, base: &Base, policy: &Policy, wrong: &mut Vec<Viol
             out.len() - 1
         });
         let merged = &mut out[at];
+        let mistakes = wrong.len();
         match disk_size(disk, index, wrong) {
             Some(size) => merged.size = size,
-            None if merged.size.is_empty() && wrong.len() == before => {
+            None if merged.size.is_empty() && wrong.len() == mistakes => {
                 wrong.push(
                     Reason::FieldRequired
                         .at(format!("spec.disks[{index}].size"))
