@@ -2,6 +2,7 @@
 //! with the same rights, and a later process finds it all from its folder.
 
 use tests::fleet::{self, Blueprint, Component, Fleet};
+use tests::install::{self, Render};
 use tests::process::{Processes, Stop};
 use tokio::sync::OnceCell;
 
@@ -58,4 +59,19 @@ async fn a_fleet_is_found_again_in_its_folder_and_its_parts_come_back() {
     assert_eq!(fleet.processes().names(), Vec::<String>::new());
     let error = again.component("nort").expect_err("no such component").to_string();
     assert_eq!(error, "there is no component nort; there are etcd, supervisor, north, north-sim, webhook, controller");
+}
+
+#[tokio::test]
+async fn g6_what_the_chart_installs_is_taken_without_a_warning() {
+    let fleet = shared().await;
+    let set = vec!["webhook.url=https://127.0.0.1:1".to_owned()];
+    let release = Render { set, ..Render::in_namespace(fleet::NAMESPACE) };
+    let rendered = install::template(&install::chart(), &release).await.unwrap_or_else(|error| panic!("{error}"));
+    let args = ["apply", "--server-side", "--force-conflicts", "--dry-run=server", "--filename", "-"];
+    let printed =
+        install::kubectl(fleet.supervisor(), &args, &rendered).await.unwrap_or_else(|error| panic!("{error}"));
+    for plural in ["machines", "machineclasses", "kubevirtconfigs", "networkconfigurations"] {
+        assert!(printed.contains(&format!("/{plural}.vitistack.io serverside-applied")), "{printed}");
+    }
+    assert!(!printed.contains("Warning"), "{printed}");
 }
