@@ -160,14 +160,31 @@ pub fn provider_changed(object: &Object<'_>) -> Violation {
 
 /// Warns of what is set and has no effect, a few fields a line: a warning is cut at 256 bytes.
 pub fn warn(object: &Object<'_>, warnings: &mut Vec<String>) {
+    const FIELDS: usize = 6;
     let spec = &object.spec;
-    let disks = spec.disks.as_deref().unwrap_or_default().iter().enumerate();
-    let fields: Vec<String> = (spec.rest.iter().map(|key| format!("spec.{}", &**key)))
-        .chain(
-            disks.flat_map(|(index, disk)| disk.rest.iter().map(move |key| format!("spec.disks[{index}].{}", &**key))),
-        )
-        .collect();
-    for some in fields.chunks(6) {
-        warnings.push(format!("accepted, but without effect yet: {}", some.join(", ")));
+    let mut named = 0;
+    let mut name = |path: &str, key: &str| {
+        if named % FIELDS == 0 {
+            let mut line = String::with_capacity(256);
+            line.push_str("accepted, but without effect yet: ");
+            warnings.push(line);
+        }
+        if let Some(line) = warnings.last_mut() {
+            line.push_str(if named % FIELDS == 0 { "" } else { ", " });
+            line.push_str(path);
+            line.push_str(key);
+        }
+        named += 1;
+    };
+    for key in &spec.rest {
+        name("spec.", key);
+    }
+    for (index, disk) in
+        spec.disks.as_deref().unwrap_or_default().iter().enumerate().filter(|(_, it)| !it.rest.is_empty())
+    {
+        let path = format!("spec.disks[{index}].");
+        for key in &disk.rest {
+            name(&path, key);
+        }
     }
 }
