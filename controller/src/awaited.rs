@@ -61,15 +61,34 @@ impl Awaited {
         });
     }
 
-    /// What is awaited for a Machine, and whether any of it is overdue.
-    pub fn of(&self, cluster: &ClusterName, machine: &str) -> (BTreeSet<(Kind, String)>, bool) {
-        let all = self.all();
-        let ours = all.iter().filter(|((of, ..), creation)| of == cluster && creation.machine == machine);
-        let mut overdue = false;
-        let names = ours.map(|((_, kind, key), creation)| {
-            overdue |= creation.since.elapsed() > AWAITED_FOR;
-            (*kind, key.1.clone())
-        });
-        (names.collect(), overdue)
+    /// What is awaited for a Machine.
+    pub fn of(&self, cluster: &ClusterName, machine: &str) -> Waiting {
+        let mut waiting = Waiting::default();
+        for ((of, kind, key), creation) in self.all().iter() {
+            if of == cluster && creation.machine == machine {
+                let names = if creation.certain { &mut waiting.stored } else { &mut waiting.uncertain };
+                names.insert((*kind, key.1.clone()));
+                waiting.overdue |= creation.certain && creation.since.elapsed() > AWAITED_FOR;
+            }
+        }
+        waiting
+    }
+}
+
+/// What is awaited for one Machine.
+#[derive(Debug, Default)]
+pub struct Waiting {
+    /// Stored, and not seen yet: not to be created again.
+    pub stored: BTreeSet<(Kind, String)>,
+    /// Perhaps stored: it may be created again, which meets what is there; but its absence proves nothing.
+    pub uncertain: BTreeSet<(Kind, String)>,
+    /// Something stored has not been seen for too long.
+    pub overdue: bool,
+}
+
+impl Waiting {
+    /// Everything that may be there although no watch shows it.
+    pub fn all(self) -> BTreeSet<(Kind, String)> {
+        self.stored.into_iter().chain(self.uncertain).collect()
     }
 }

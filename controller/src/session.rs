@@ -13,7 +13,7 @@ use kube::core::{GroupVersionKind, PartialObjectMeta};
 use kube::runtime::watcher::{self, Event, watcher};
 use kube::{Api, Client, ResourceExt};
 use model::machine::Kind;
-use model::names::{ClusterName, MANAGED_BY, MachineKey, OPERATOR, SUPERVISOR};
+use model::names::{MANAGED_BY, MachineKey, OPERATOR, SUPERVISOR};
 use runtime::clusters::{Cluster, Session, said};
 use tokio::sync::mpsc;
 
@@ -60,8 +60,13 @@ impl Session for Watches {
                 let done = match event {
                     Err(why) => return said(&why),
                     Ok(seen) => {
-                        settle(&cluster.name, &seen, &awaited);
-                        take(&cluster.index, seen, &mut listed, &touched)
+                        // Taken in before it stops being awaited: it is never in neither.
+                        let shown = shown(&seen);
+                        let done = take(&cluster.index, seen, &mut listed, &touched);
+                        if let Some((kind, key)) = shown {
+                            awaited.settled(&cluster.name, kind, &key);
+                        }
+                        done
                     }
                 };
                 pending -= usize::from(done && synced.is_some());
@@ -124,16 +129,16 @@ fn each<K, T>(event: Event<K>, read: impl Fn(K) -> T) -> Event<T> {
     }
 }
 
-/// An object that a watch shows is not awaited any more, be it there or gone.
-fn settle(cluster: &ClusterName, seen: &Seen, awaited: &Awaited) {
-    if let Seen::Object(watched, Event::Apply((key, ..)) | Event::InitApply((key, ..)) | Event::Delete((key, ..))) =
-        seen
-    {
-        match watched {
-            Watched::Vm => awaited.settled(cluster, Kind::Vm, key),
-            Watched::Claim => awaited.settled(cluster, Kind::Claim, key),
-            Watched::Vmi => {}
-        }
+/// The object that an event shows, be it there or gone, when its kind is one that we create.
+fn shown(seen: &Seen) -> Option<(Kind, Key)> {
+    let Seen::Object(watched, Event::Apply((key, ..)) | Event::InitApply((key, ..)) | Event::Delete((key, ..))) = seen
+    else {
+        return None;
+    };
+    match watched {
+        Watched::Vm => Some((Kind::Vm, key.clone())),
+        Watched::Claim => Some((Kind::Claim, key.clone())),
+        Watched::Vmi => None,
     }
 }
 

@@ -8,7 +8,7 @@ use k8s_openapi::api::core::v1::PersistentVolumeClaim;
 use kube::api::{DynamicObject, ListParams};
 use kube::{Api, Client, ResourceExt};
 use model::api::KubevirtConfig;
-use model::machine::{Identity, Intent, Observed, Remote};
+use model::machine::{Identity, Intent, Kind, Observed, Remote, Vmi};
 use model::names::{ClusterName, MACHINE_UID};
 use runtime::clusters::{Cluster, DEADLINE, Entry, State, said};
 
@@ -37,14 +37,20 @@ pub(super) async fn gather(intent: &Intent, ctx: &Context) -> Result<(Observed, 
     let entry = clusters.get(name);
     let remote = remote(name, entry, identity, ctx);
     let Some(cluster) = entry.and_then(|entry| entry.cluster.clone()) else { return Ok((nothing(remote), None)) };
-    let (mut objects, (mut awaited, overdue)) = (cluster.index.of(identity), ctx.awaited.of(name, &identity.uid));
+    // What is awaited is read before what is seen: an object that arrives in between is then in both, and never in neither.
+    let mut waiting = ctx.awaited.of(name, &identity.uid);
+    let mut objects = cluster.index.of(identity);
     // A creation that no watch has shown: too long ago, or of a Machine that is to go and must leave nothing behind.
-    let doubtful = overdue || (matches!(intent, Intent::Leave(_)) && !awaited.is_empty());
+    let leaving = matches!(intent, Intent::Leave(_));
+    let doubtful = waiting.overdue || (leaving && !(waiting.stored.is_empty() && waiting.uncertain.is_empty()));
     if doubtful && matches!(remote, Remote::Connected { .. }) {
-        look_up(&cluster, &identity.vm.namespace, &identity.uid).await?;
+        let vmi = look_up(&cluster, identity, &waiting.all()).await?;
         ctx.awaited.looked_up(name, &identity.uid);
-        (objects, (awaited, _)) = (cluster.index.of(identity), ctx.awaited.of(name, &identity.uid));
+        waiting = ctx.awaited.of(name, &identity.uid);
+        objects = cluster.index.of(identity);
+        objects.vmi = objects.vmi.or(vmi);
     }
+    let awaited = if leaving { waiting.all() } else { waiting.stored };
     let (namespace_known, storage_classes) = cluster.index.surroundings(&identity.vm.namespace);
     let Objects { vm, vmi, claims } = objects;
     let seen = Observed { vm, vmi, claims, namespace_known, storage_classes, awaited, ..nothing(remote) };
@@ -77,21 +83,27 @@ fn config(ctx: &Context, name: &ClusterName) -> Option<Arc<KubevirtConfig>> {
     ctx.configs.state().into_iter().find(|config| config.name_any() == name.0)
 }
 
-/// Takes the Machine's objects into the index straight from the API server, where no watch may have brought them yet.
-async fn look_up(cluster: &Cluster<Index>, namespace: &str, uid: &str) -> Result<(), Fault> {
+/// Asks the API server itself. What was awaited is taken into the index, where no watch may have brought it yet; an
+/// instance is only told of, because a watch may have seen it go in the meantime, and nothing would take it out again.
+async fn look_up(
+    cluster: &Cluster<Index>,
+    identity: &Identity,
+    awaited: &BTreeSet<(Kind, String)>,
+) -> Result<Option<Vmi>, Fault> {
     let fault = |why: String| Fault::Cluster(cluster.name.to_string(), why);
-    let listed = tokio::time::timeout(DEADLINE, list(&cluster.client, namespace, uid)).await;
-    let (claims, vms, vmis) = listed.map_err(|_| fault("no answer".to_owned()))?.map_err(|why| fault(said(&why)))?;
-    for claim in &claims {
+    let listed = tokio::time::timeout(DEADLINE, list(&cluster.client, &identity.vm.namespace, &identity.uid)).await;
+    let listed = listed.map_err(|_| {
+        cluster.suspect.notify_one();
+        fault("no answer".to_owned())
+    })?;
+    let (claims, vms, vmis) = listed.map_err(|why| fault(said(&why)))?;
+    for claim in claims.iter().filter(|claim| awaited.contains(&(Kind::Claim, claim.name_any()))) {
         cluster.index.take_in(claim, Record::Claim(index::claim(claim)));
     }
-    for vm in &vms {
+    for vm in vms.iter().filter(|vm| awaited.contains(&(Kind::Vm, vm.name_any()))) {
         cluster.index.take_in(vm, Record::Vm(index::vm(vm)));
     }
-    for vmi in &vmis {
-        cluster.index.take_in(vmi, Record::Vmi(index::vmi(vmi)));
-    }
-    Ok(())
+    Ok(vmis.iter().find(|vmi| vmi.name_any() == identity.vm.name).map(index::vmi))
 }
 
 type Listed = (Vec<PersistentVolumeClaim>, Vec<DynamicObject>, Vec<DynamicObject>);

@@ -113,10 +113,20 @@ async fn exists(at: &At<'_>, api: &Api<DynamicObject>, kind: Kind, name: &str, k
 async fn merge(at: &At<'_>, kind: Kind, name: &str, change: &Value) -> Result<(), Failure> {
     match api(at, kind).patch(name, &params(), &Patch::Merge(change)).await {
         Ok(_) => Ok(()),
-        // Changed or gone since it was seen: the watch event of that brings the next pass.
-        Err(kube::Error::Api(answer)) if matches!(answer.code, 404 | 409) => Ok(()),
+        // Changed since it was seen: the watch event of that brings the next pass.
+        Err(kube::Error::Api(answer)) if answer.code == 409 => Ok(()),
+        Err(kube::Error::Api(answer)) if answer.code == 404 => {
+            forget(at, kind, name);
+            Ok(())
+        }
         Err(why) => Err(refused(kind, name, &why)),
     }
+}
+
+/// It is gone for certain, whatever a watch said last.
+fn forget(at: &At<'_>, kind: Kind, name: &str) {
+    let watched = if kind == Kind::Vm { Watched::Vm } else { Watched::Claim };
+    at.cluster.index.remove(watched, &(at.identity.vm.namespace.clone(), name.to_owned()));
 }
 
 async fn delete(at: &At<'_>, kind: Kind, name: &str, uid: &str) -> Result<(), Failure> {
@@ -128,8 +138,7 @@ async fn delete(at: &At<'_>, kind: Kind, name: &str, uid: &str) -> Result<(), Fa
         Ok(_) => Ok(()),
         // Gone, or another object by that name: either way this one is no more.
         Err(kube::Error::Api(answer)) if matches!(answer.code, 404 | 409) => {
-            let watched = if kind == Kind::Vm { Watched::Vm } else { Watched::Claim };
-            at.cluster.index.remove(watched, &(at.identity.vm.namespace.clone(), name.to_owned()));
+            forget(at, kind, name);
             Ok(())
         }
         Err(why) => Err(refused(kind, name, &why)),

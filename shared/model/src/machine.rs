@@ -80,11 +80,12 @@ pub fn plan(intent: &Intent, seen: &Observed) -> Plan {
 }
 
 fn run(admitted: &Admitted, seen: &Observed) -> Plan {
-    let Remote::Connected { id } = &seen.remote else { return Vec::new() };
     let identity = &admitted.identity;
+    // A write to the supervisor, so it does not wait for the cluster: a delete may come before that answers.
     if !admitted.guarded {
         return vec![Write::Guard];
     }
+    let Remote::Connected { id } = &seen.remote else { return Vec::new() };
     match &identity.cluster_id {
         Some(recorded) if recorded != id => return Vec::new(),
         Some(_) => {}

@@ -160,11 +160,12 @@ fn step<I>(
     touched
 }
 
-/// A replacement takes over once it is synced, or when the old connection does not work anyway.
+/// A replacement takes over once it is synced, or when the old connection was asked and does not work anyway.
 fn promote<I>(running: &mut BTreeMap<ClusterName, Running<I>>, name: &ClusterName) {
     let Some(link) = running.get_mut(name) else { return };
     let synced = |link: &Running<I>| matches!(*link.cluster.state.borrow(), State::Connected { .. });
-    let ripe = link.next.as_ref().is_some_and(|next| synced(next)) || !synced(link);
+    let away = matches!(*link.cluster.state.borrow(), State::Unreachable(_));
+    let ripe = away || link.next.as_ref().is_some_and(|next| synced(next));
     if ripe && let Some(next) = link.next.take() {
         *link = *next;
     }

@@ -137,6 +137,7 @@ fn a_machine_is_made_true_in_the_order_of_effects() {
     #[rustfmt::skip]
     let cases: Vec<(&str, Intent, Observed, Vec<&str>)> = vec![
         ("B14: the finalizer comes before anything", intent(|m| m["metadata"]["finalizers"] = json!([])), seen(), vec!["guard"]),
+        ("B14: also while the cluster is away", intent(|m| m["metadata"]["finalizers"] = json!([])), away(Remote::Unreachable("down".to_owned())), vec!["guard"]),
         ("X58: the identity comes first, alone", intent(unrecorded), seen(), vec!["record east=c-east"]),
         ("X17: namespace, disks, VM last", intent(nothing), Observed { namespace_known: false, ..seen() },
             vec!["create Namespace shop", "create Claim web-root", "create Claim web-data", "create Vm vm-web"]),

@@ -98,8 +98,8 @@ async fn keep<S: Session>(cluster: Arc<Cluster<S::Index>>, session: Arc<S>, even
                     why = session.run(cluster.clone(), connected) => why,
                     why = silence(&cluster) => why,
                 };
-                // A connection that was there and broke is not away before it was asked again.
-                let was = matches!(*cluster.state.borrow(), State::Connected { .. });
+                // A connection that lasted and broke is not away before it was asked again.
+                let was = matches!(*cluster.state.borrow(), State::Connected { .. }) && began.elapsed() > LONGEST_PAUSE;
                 (why.clone(), if was { State::Connecting } else { State::Unreachable(why) })
             }
         };
