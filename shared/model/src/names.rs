@@ -13,8 +13,6 @@ pub const OPERATOR: &str = "kubevirt-operator";
 pub const KUBEVIRT_CONFIG: &str = "vitistack.io/kubevirt-config";
 /// Annotation: the sizing that admission resolved, as JSON ([`crate::admission::sizing::Sizing`]).
 pub const RESOLVED: &str = "vitistack.io/resolved";
-/// Annotation: why the Machine is where it is.
-pub const PLACEMENT: &str = "vitistack.io/placement";
 /// Annotation: a changed value asks admission to read the MachineClass again (X60).
 pub const REFRESH_CLASS: &str = "vitistack.io/refresh-class";
 /// Annotation: `Delete`, `Retain` or `Orphan` (X57).
@@ -23,8 +21,6 @@ pub const DELETION_POLICY: &str = "vitistack.io/deletion-policy";
 pub const CLEANUP: &str = "machine.vitistack.io/cleanup";
 /// Finalizer of the published Go operator, taken off together with [`CLEANUP`] (X12).
 pub const LEGACY_FINALIZER: &str = "machine.vitistack.io/finalizer";
-/// Finalizer of a KubevirtConfig that Machines are assigned to.
-pub const IN_USE: &str = "kubevirtconfig.vitistack.io/in-use";
 
 /// Label: who manages a remote object; the value is [`OPERATOR`].
 pub const MANAGED_BY: &str = "vitistack.io/managed-by";

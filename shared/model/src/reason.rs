@@ -142,7 +142,6 @@ reasons! {
     PvcPending, "PVCPending", Machine(StorageReady), Event, "Check that the StorageClass exists and has room: `kubectl describe pvc -l vitistack.io/machine=NAME`.";
     NetworkConfigured, "NetworkConfigured", Machine(NetworkReady), Event, "Nothing to do.";
     NetworkPending, "NetworkPending", Machine(NetworkReady), Event, "Wait until the instance reports its interfaces.";
-    NetworkFailed, "NetworkFailed", Machine(NetworkReady), Event, "Check the NetworkConfiguration and Multus on the cluster.";
     ClusterConnected, "Connected", Machine(ClusterReachable), Event, "Nothing to do.";
     ClusterUnreachable, "ClusterUnreachable", Machine(ClusterReachable), Event, "Check the cluster and its KubevirtConfig: `kubectl describe kubevirtconfig -A`.";
     KubevirtConfigMissing, "KubevirtConfigMissing", Machine(ClusterReachable), Event, "Create the KubevirtConfig again: the VM may still be running on that cluster.";

@@ -30,7 +30,7 @@ pub enum Source {
 }
 
 impl Source {
-    /// The word in logs and in `vitistack.io/placement`.
+    /// The word in logs and audit annotations.
     pub const fn name(self) -> &'static str {
         match self {
             Source::Kept => "kept",
