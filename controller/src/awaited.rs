@@ -92,3 +92,34 @@ impl Waiting {
         self.stored.into_iter().chain(self.uncertain).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_may_be_stored_stays_awaited_until_it_is_shown_or_refused() {
+        let (awaited, east) = (Awaited::default(), ClusterName("east".to_owned()));
+        let key = |name: &str| ("shop".to_owned(), name.to_owned());
+        let names = |set: &BTreeSet<(Kind, String)>| set.iter().map(|(_, name)| name.clone()).collect::<Vec<_>>();
+        for name in ["answered", "silent", "refused", "shown"] {
+            awaited.sent(&east, Kind::Claim, &key(name), "m-1");
+        }
+        awaited.sent(&east, Kind::Claim, &key("another"), "m-2");
+        awaited.created(&east, Kind::Claim, &key("answered"));
+        awaited.settled(&east, Kind::Claim, &key("refused"));
+        awaited.settled(&east, Kind::Claim, &key("shown"));
+        let waiting = awaited.of(&east, "m-1");
+        assert_eq!(
+            (names(&waiting.stored), names(&waiting.uncertain)),
+            (vec!["answered".to_owned()], vec!["silent".to_owned()])
+        );
+        assert!(awaited.of(&ClusterName("west".to_owned()), "m-1").all().is_empty());
+
+        awaited.looked_up(&east, "m-1");
+        let left = awaited.of(&east, "m-1");
+        assert_eq!(names(&left.uncertain), ["silent"], "it may still be carried out, so nothing is released over it");
+        assert!(left.stored.is_empty(), "a lookup has the last word about what was answered");
+        assert_eq!(names(&awaited.of(&east, "m-2").all()), ["another"], "and says nothing about other Machines");
+    }
+}

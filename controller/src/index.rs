@@ -257,3 +257,49 @@ pub fn claim(object: &PersistentVolumeClaim) -> Claim {
         deleting: object.meta().deletion_timestamp.is_some(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn machine() -> Identity {
+        let named = |name: &str| ("shop".to_owned(), name.to_owned());
+        let ((namespace, name), (_, vm)) = (named("web"), named("vm-web"));
+        Identity {
+            vm: VmKey { namespace: namespace.clone(), name: vm },
+            key: MachineKey { namespace, name },
+            uid: "m-1".to_owned(),
+            generation: 1,
+            resource_version: None,
+            cluster_id: None,
+        }
+    }
+
+    #[test]
+    fn a_clone_that_took_our_labels_along_is_not_the_machines_vm() {
+        let (index, machine) = (Index::default(), machine());
+        let owner = Owner { uid: machine.uid.clone(), machine: machine.key.clone() };
+        let vm = |name: &str| Record::Vm(Vm { name: name.to_owned(), ..Vm::default() });
+        for (namespace, name) in [("shop", "vm-web"), ("shop", "vm-web-clone"), ("other", "vm-web")] {
+            index.put((namespace.to_owned(), name.to_owned()), owner.clone(), vm(name));
+        }
+        index.put(("other".to_owned(), "web-root".to_owned()), owner.clone(), Record::Claim(Claim::default()));
+        let own = index.of(&machine);
+        assert_eq!(own.vm.map(|vm| vm.name).as_deref(), Some("vm-web"));
+        assert!(own.claims.is_empty());
+        index.remove(Watched::Vm, &("shop".to_owned(), "vm-web".to_owned()));
+        assert_eq!(index.of(&machine), Objects::default(), "a clone does not stand in for it either");
+    }
+
+    #[test]
+    fn what_a_complete_list_does_not_hold_is_forgotten() {
+        let (index, machine) = (Index::default(), machine());
+        let owner = Owner { uid: machine.uid.clone(), machine: machine.key.clone() };
+        let key = |name: &str| ("shop".to_owned(), name.to_owned());
+        for name in ["web-root", "web-data"] {
+            index.put(key(name), owner.clone(), Record::Claim(Claim::default()));
+        }
+        assert_eq!(index.keep_only(Watched::Claim, &[key("web-data")].into()), [owner]);
+        assert_eq!(index.of(&machine).claims.into_keys().collect::<Vec<_>>(), ["web-data"]);
+    }
+}
