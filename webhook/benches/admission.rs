@@ -4,6 +4,7 @@
 //! depend on the machine's load. Needs `valgrind`.
 
 use std::process::{Command, ExitCode};
+use std::sync::Arc;
 
 use model::admission::{Config, Policy, World};
 use model::names::ClusterName;
@@ -22,19 +23,9 @@ const FEW: u64 = 50;
 const MANY: u64 = 250;
 
 fn world() -> World {
-    let config = Config { schedulable: true, unhealthy: None };
-    let configs = ["east", "north", "west"].map(|name| (ClusterName(name.to_owned()), config.clone()));
-    World {
-        configs: configs.into(),
-        classes: Default::default(),
-        policy: Policy {
-            default_cluster: Some(ClusterName("east".to_owned())),
-            configs_namespace: Some("kubevirt-configs".to_owned()),
-            vm_prefix: "vm-".to_owned(),
-            access_mode: "ReadWriteOnce".to_owned(),
-            volume_mode: None,
-        },
-    }
+    let configs = ["east", "north", "west"].map(|name| (ClusterName(name.to_owned()), Arc::new(Config::default())));
+    let policy = Policy { default_cluster: Some(ClusterName("east".to_owned())), ..Policy::default() };
+    World { configs: configs.into(), policy: Arc::new(policy), ..World::default() }
 }
 
 fn main() -> ExitCode {

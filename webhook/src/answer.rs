@@ -215,24 +215,17 @@ fn write(outcome: &'static str, response: Response<'_>) -> Answer {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
+    use std::sync::Arc;
 
-    use model::admission::{Config, Policy};
+    use model::admission::Config;
     use model::names::ClusterName;
     use serde_json::{Value, json};
 
     use super::*;
 
     fn world() -> World {
-        let config = Config { schedulable: true, unhealthy: None };
-        let policy = Policy {
-            default_cluster: None,
-            configs_namespace: None,
-            vm_prefix: "vm-".to_owned(),
-            access_mode: "ReadWriteOnce".to_owned(),
-            volume_mode: None,
-        };
-        World { configs: [(ClusterName("east".to_owned()), config)].into(), classes: BTreeMap::new(), policy }
+        let east = (ClusterName("east".to_owned()), Arc::new(Config::default()));
+        World { configs: [east].into(), ..World::default() }
     }
 
     fn ask(route: Route, object: &Value) -> (Answer, Value) {

@@ -52,6 +52,8 @@ impl Args {
             vm_prefix: self.shared.vm_name_prefix.clone(),
             access_mode: self.pvc_access_mode.clone(),
             volume_mode: self.pvc_volume_mode.clone(),
+            own_namespace: self.shared.namespace.clone(),
+            ..Policy::default()
         }
     }
 }

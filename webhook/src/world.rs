@@ -1,6 +1,5 @@
 //! The World that decisions are made on, rebuilt whenever something in it changes. I/O: watches on the supervisor.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
@@ -21,7 +20,7 @@ pub type Current = Arc<ArcSwap<World>>;
 
 /// A World without anything in it: no request is served with it, because readiness waits for the first real one.
 pub fn empty(policy: Policy) -> Current {
-    Arc::new(ArcSwap::from_pointee(World { configs: BTreeMap::new(), classes: BTreeMap::new(), policy }))
+    Arc::new(ArcSwap::from_pointee(World { policy: Arc::new(policy), ..World::default() }))
 }
 
 /// Keeps the World true until the process ends; opens the latch once both kinds were listed.
@@ -35,9 +34,10 @@ pub async fn follow(client: Client, namespace: &str, current: Current, synced: L
         }
         let policy = current.load().policy.clone();
         let world = World {
-            configs: configs.state().iter().map(|one| (ClusterName(one.name_any()), config(one))).collect(),
-            classes: classes.state().iter().filter_map(|one| Some((one.name_any(), class(one)?))).collect(),
+            configs: configs.state().iter().map(|one| (ClusterName(one.name_any()), Arc::new(config(one)))).collect(),
+            classes: Arc::new(classes.state().iter().filter_map(|one| Some((one.name_any(), class(one)?))).collect()),
             policy,
+            ..World::default()
         };
         current.store(Arc::new(world));
         synced.open();
@@ -67,6 +67,7 @@ fn config(config: &KubevirtConfig) -> Config {
     Config {
         schedulable: config.spec.schedulable,
         unhealthy: failed.map(|status| status.message.clone().unwrap_or_default()),
+        ..Config::default()
     }
 }
 

@@ -4,55 +4,22 @@
 //! mutating one and demands that nothing is left to change, so admission is a fixed point by construction.
 
 pub mod changes;
+pub mod needs;
 pub mod placement;
 pub mod quantity;
 pub mod review;
 pub mod rules;
 pub mod sizing;
-
-use std::collections::BTreeMap;
+pub mod world;
 
 use self::changes::Change;
+pub use self::needs::{Answers, Needs, needs};
 use self::placement::Placement;
 use self::review::{Annotations, Object, Request, Text};
-use self::sizing::{Class, Sizing};
-use crate::names::{self, ClusterName};
+use self::sizing::Sizing;
+pub use self::world::{Config, Policy, World};
+use crate::names;
 use crate::reason::{Reason, Violation};
-
-/// All that admission may know. Immutable: one snapshot serves one decision.
-#[derive(Clone, Debug, PartialEq)]
-pub struct World {
-    /// Every KubevirtConfig.
-    pub configs: BTreeMap<ClusterName, Config>,
-    /// Every MachineClass.
-    pub classes: BTreeMap<String, Class>,
-    /// The settings of this webhook.
-    pub policy: Policy,
-}
-
-/// What admission knows of a KubevirtConfig.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Config {
-    /// `spec.schedulable`: may be chosen without being named.
-    pub schedulable: bool,
-    /// Why the controller cannot use it, from its status.
-    pub unhealthy: Option<String>,
-}
-
-/// Settings that decisions depend on.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Policy {
-    /// `DEFAULT_KUBEVIRT_CONFIG`.
-    pub default_cluster: Option<ClusterName>,
-    /// Where KubevirtConfigs live; `None` where the CRD is cluster-scoped (X8, X9).
-    pub configs_namespace: Option<String>,
-    /// `VM_NAME_PREFIX`.
-    pub vm_prefix: String,
-    /// `PVC_ACCESS_MODE`.
-    pub access_mode: String,
-    /// `PVC_VOLUME_MODE`.
-    pub volume_mode: Option<String>,
-}
 
 /// The answer to a review.
 #[derive(Clone, Debug, PartialEq)]

@@ -17,6 +17,10 @@ pub const RESOLVED: &str = "vitistack.io/resolved";
 pub const REFRESH_CLASS: &str = "vitistack.io/refresh-class";
 /// Annotation: `Delete`, `Retain` or `Orphan` (X57).
 pub const DELETION_POLICY: &str = "vitistack.io/deletion-policy";
+/// Annotation: why the Machine is where it is, written together with a new assignment, as JSON.
+pub const PLACEMENT: &str = "vitistack.io/placement";
+/// Annotation on a VM without an owner: the Machine that may adopt it, as `<namespace>/<name>` (X54).
+pub const ADOPT_BY: &str = "vitistack.io/adopt-by";
 /// Finalizer of a Machine: there may be something of it on a cluster.
 pub const CLEANUP: &str = "machine.vitistack.io/cleanup";
 /// Finalizer of the published Go operator, taken off together with [`CLEANUP`] (X12).

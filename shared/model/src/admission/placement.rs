@@ -2,6 +2,8 @@
 //!
 //! The order of the `if`s is the specification; `placement_follows_the_documented_order` tests it as a whole.
 
+pub mod draw;
+
 use super::review::{Object, Request};
 use super::{World, assigned};
 use crate::names::{self, ClusterName};

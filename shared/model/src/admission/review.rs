@@ -9,6 +9,7 @@ use std::marker::PhantomData;
 
 use serde::Deserialize;
 use serde::de::{Deserializer, Error as _, IgnoredAny, MapAccess, Visitor};
+use serde_json::value::RawValue;
 
 mod decode;
 mod text;
@@ -254,7 +255,7 @@ pub struct Kind<'a> {
 }
 
 /// `request` of an AdmissionReview.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Request<'a> {
     /// New on every call; it names the call, never the object.
@@ -278,13 +279,16 @@ pub struct Request<'a> {
     /// The object as it is stored, on UPDATE.
     #[serde(borrow, default)]
     pub old_object: Option<Object<'a>>,
+    /// Who asks, as it stands in the body: read only when it matters (T9).
+    #[serde(borrow, default)]
+    pub user_info: Option<&'a RawValue>,
     /// Nothing will be stored.
     #[serde(default)]
     pub dry_run: Option<bool>,
 }
 
 /// `AdmissionReview` of `admission.k8s.io/v1`.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 pub struct Review<'a> {
     /// What is asked.
     #[serde(borrow)]

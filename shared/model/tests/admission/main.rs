@@ -1,6 +1,6 @@
 //! Admission as its callers see it: a review in, a verdict out. Expected values are written by hand from the seeds.
 
-use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use model::admission::changes::{Change, patch};
 use model::admission::placement::Source;
@@ -15,22 +15,13 @@ mod placement;
 mod sizing;
 
 fn world(clusters: &[&str]) -> World {
-    let config = || Config { schedulable: true, unhealthy: None };
-    World {
-        configs: clusters.iter().map(|name| (ClusterName((*name).to_owned()), config())).collect(),
-        classes: BTreeMap::new(),
-        policy: Policy {
-            default_cluster: None,
-            configs_namespace: Some("kubevirt-configs".to_owned()),
-            vm_prefix: "vm-".to_owned(),
-            access_mode: "ReadWriteOnce".to_owned(),
-            volume_mode: None,
-        },
-    }
+    let configs = clusters.iter().map(|name| (ClusterName((*name).to_owned()), Arc::new(Config::default())));
+    let policy = Policy { configs_namespace: Some("kubevirt-configs".to_owned()), ..Policy::default() };
+    World { configs: configs.collect(), policy: Arc::new(policy), ..World::default() }
 }
 
 fn with_default(mut world: World, name: &str) -> World {
-    world.policy.default_cluster = Some(ClusterName(name.to_owned()));
+    Arc::make_mut(&mut world.policy).default_cluster = Some(ClusterName(name.to_owned()));
     world
 }
 
@@ -108,7 +99,8 @@ fn disks(sizing: &Sizing) -> Vec<(&str, &str, Option<&str>)> {
 #[test]
 fn refusals_name_the_field_the_reason_and_what_would_be_right() {
     let mut world = world(&["east"]);
-    world.classes.insert("gold".into(), Class { memory_bounds: (Some(4 << 30), Some(64 << 30)), ..class(6, "24Gi") });
+    Arc::make_mut(&mut world.classes)
+        .insert("gold".into(), Class { memory_bounds: (Some(4 << 30), Some(64 << 30)), ..class(6, "24Gi") });
     #[rustfmt::skip]
     let cases = [
         ("C46: unknown template", json!({"template": "xxl"}), "spec.template", Reason::TemplateNotFound, "use valid template name: small, medium, or large, or a MachineClass: gold"),

@@ -8,7 +8,7 @@ fn a1_a2_a3_a10_a11_x39_placement_follows_the_documented_order() {
     let plain = || machine(json!({"template": "small"}));
     let named = |name: &str| annotated(plain(), names::KUBEVIRT_CONFIG, name);
     let mut cordoned = two();
-    cordoned.configs.insert(ClusterName("west".into()), Config { schedulable: false, unhealthy: None });
+    cordoned.configs.insert(ClusterName("west".into()), Arc::new(Config { schedulable: false, ..Config::default() }));
     #[rustfmt::skip]
     let cases = [
         ("A1: annotation beats default",       with_default(two(), "east"), named("west"), Ok(("west", Source::Named))),
@@ -50,11 +50,11 @@ fn a11_x8_the_empty_sentence_names_the_namespace_where_there_is_one() {
     let mut none = world(&[]);
     let want = "machine default/web has no KubevirtConfig reference and no KubevirtConfigs are available in namespace kubevirt-configs";
     assert_eq!(refuse(&machine(json!({"template": "small"})), &none)[0].message, want);
-    none.policy.configs_namespace = None;
+    Arc::make_mut(&mut none.policy).configs_namespace = None;
     let want = "machine default/web has no KubevirtConfig reference and no KubevirtConfigs are available";
     assert_eq!(refuse(&machine(json!({"template": "small"})), &none)[0].message, want);
     let mut cordoned = world(&["east"]);
-    cordoned.configs.insert(ClusterName("east".into()), Config { schedulable: false, unhealthy: None });
+    cordoned.configs.insert(ClusterName("east".into()), Arc::new(Config { schedulable: false, ..Config::default() }));
     let wrong = refuse(&machine(json!({"template": "small"})), &cordoned);
     assert_eq!(wrong[0].reason, Reason::NoKubevirtConfigs);
     assert!(wrong[1].message.ends_with("set its spec.schedulable to true: east"), "{}", wrong[1].message);

@@ -5,9 +5,9 @@ use super::*;
 #[test]
 fn x60_a_size_is_kept_until_the_spec_or_a_refresh_asks_for_another() {
     let mut world = world(&["east"]);
-    world.classes.insert("gold".into(), class(4, "8Gi"));
+    Arc::make_mut(&mut world.classes).insert("gold".into(), class(4, "8Gi"));
     let before = stored("CREATE", &machine(json!({"template": "gold"})), None, &world);
-    world.classes.insert("gold".into(), Class { generation: 8, ..class(16, "64Gi") });
+    Arc::make_mut(&mut world.classes).insert("gold".into(), Class { generation: 8, ..class(16, "64Gi") });
     let resolved = |object: &Value| -> Sizing {
         serde_json::from_str(object["metadata"]["annotations"][names::RESOLVED].as_str().expect("resolved"))
             .expect("a sizing")
@@ -33,7 +33,7 @@ fn x60_a_size_is_kept_until_the_spec_or_a_refresh_asks_for_another() {
 #[test]
 fn c2_c3_c11_c12_c13_c14_c15_a16_x21_x24_sizes() {
     let mut world = world(&["east"]);
-    world.classes.insert("gold".into(), class(6, "24Gi"));
+    Arc::make_mut(&mut world.classes).insert("gold".into(), class(6, "24Gi"));
     let root = |size| vec![("root", size, Some("default"))];
     #[rustfmt::skip]
     let cases = [
@@ -74,10 +74,10 @@ fn x21_a_class_hides_the_built_in_of_its_name_and_the_source_is_recorded() {
     let mut world = world(&["east"]);
     let small = machine(json!({"template": "small"}));
     assert_eq!(sizing(&small, &world).source, From::BuiltIn);
-    world.classes.insert("small".into(), class(3, "6Gi"));
+    Arc::make_mut(&mut world.classes).insert("small".into(), class(3, "6Gi"));
     let got = sizing(&small, &world);
     assert_eq!((got.source, got.generation, got.cores), (From::MachineClass, Some(7), 3));
-    world.classes.insert("small".into(), Class { enabled: false, ..class(3, "6Gi") });
+    Arc::make_mut(&mut world.classes).insert("small".into(), Class { enabled: false, ..class(3, "6Gi") });
     let wrong = refuse(&small, &world);
     assert_eq!(
         (wrong[0].reason, wrong[0].path.as_str()),
@@ -89,9 +89,9 @@ fn x21_a_class_hides_the_built_in_of_its_name_and_the_source_is_recorded() {
 #[test]
 fn x63_the_default_class_is_used_when_nothing_is_named() {
     let mut world = world(&["east"]);
-    world.classes.insert("std".into(), Class { default: true, ..class(2, "2Gi") });
+    Arc::make_mut(&mut world.classes).insert("std".into(), Class { default: true, ..class(2, "2Gi") });
     assert_eq!(sizing(&machine(json!({})), &world).template.as_deref(), Some("std"));
-    world.classes.insert("other".into(), Class { default: true, ..class(2, "2Gi") });
+    Arc::make_mut(&mut world.classes).insert("other".into(), Class { default: true, ..class(2, "2Gi") });
     let wrong = refuse(&machine(json!({})), &world);
     assert!(wrong[0].message.contains("\"other\"") && wrong[0].message.contains("\"std\""), "{wrong:?}");
 }
@@ -115,7 +115,7 @@ fn x1_an_alias_is_read_with_a_warning() {
 #[test]
 fn a_disk_that_may_hold_data_is_neither_taken_away_nor_made_smaller() {
     let mut world = world(&["east"]);
-    world.classes.insert("gold".into(), class(4, "8Gi"));
+    Arc::make_mut(&mut world.classes).insert("gold".into(), class(4, "8Gi"));
     let mut before = stored("CREATE", &machine(json!({"template": "gold"})), None, &world);
     before["status"] = json!({"kubevirtConfigRef": {"name": "east", "clusterId": "c1"}});
     let edited = |disks: Value| {
@@ -140,7 +140,7 @@ fn a_disk_that_may_hold_data_is_neither_taken_away_nor_made_smaller() {
 #[test]
 fn a_class_that_makes_no_machine_is_named() {
     let mut world = world(&["east"]);
-    world.classes.insert("none".into(), class(0, "1"));
+    Arc::make_mut(&mut world.classes).insert("none".into(), class(0, "1"));
     let wrong = refuse(&machine(json!({"template": "none"})), &world);
     assert!(
         wrong.iter().all(|it| it.path == "spec.template" && it.message.contains("the MachineClass gives it")),

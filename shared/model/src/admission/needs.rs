@@ -1,0 +1,59 @@
+//! What has to be asked before a request can be decided, because no watch knows it: nothing, for nearly every request. Pure.
+//!
+//! The webhook asks, and decides on a World that knows the answers. Without an answer a cluster stays silent and a Secret
+//! unreadable: *unknown* decides nothing.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::review::Request;
+use super::world::{Vm, World};
+use crate::names::{ClusterName, VmKey};
+
+/// Questions about one request.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Needs {
+    /// VirtualMachines to look for on clusters whose watches are not fresh.
+    pub vms: BTreeMap<ClusterName, Vec<VmKey>>,
+    /// Secrets of the Machine's namespace that the author must be allowed to read (T9).
+    pub secrets: Vec<String>,
+}
+
+/// The answers. What is not in them was not answered in time.
+#[derive(Clone, Debug, Default)]
+pub struct Answers {
+    /// Of each cluster that answered for all it was asked: the VirtualMachines that exist.
+    pub vms: BTreeMap<ClusterName, Vec<(VmKey, Vm)>>,
+    /// Of each Secret: whether the author may read it, or why that is not known.
+    pub readable: BTreeMap<String, Result<bool, String>>,
+}
+
+impl Needs {
+    /// Whether the request can be decided as it is.
+    pub fn is_empty(&self) -> bool {
+        self.vms.is_empty() && self.secrets.is_empty()
+    }
+}
+
+impl World {
+    /// This World together with the answers, for the one request that they were asked for.
+    pub fn knowing(&self, answers: Answers) -> World {
+        let mut world = self.clone();
+        for (cluster, found) in answers.vms {
+            let Some(config) = world.configs.get_mut(&cluster) else { continue };
+            let link = &mut Arc::make_mut(config).link;
+            link.silent = None;
+            for (key, vm) in found {
+                link.vms.insert_mut(key, vm);
+            }
+        }
+        world.readable = answers.readable;
+        world
+    }
+}
+
+/// What has to be asked before this request can be decided.
+pub fn needs(request: &Request<'_>, world: &World) -> Needs {
+    let _ = (request, world);
+    Needs::default()
+}

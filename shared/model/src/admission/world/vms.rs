@@ -1,0 +1,47 @@
+//! What admission keeps of a VirtualMachine on a remote cluster, from its metadata alone. Pure.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+
+use crate::names;
+
+/// A VirtualMachine, as far as its owner goes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Vm {
+    /// Whose it is; nobody's when absent.
+    pub owner: Option<Owner>,
+    /// `vitistack.io/adopt-by`: the Machine that it is offered to, as `<namespace>/<name>`.
+    pub adopt_by: Option<String>,
+    /// It is being deleted.
+    pub deleting: bool,
+}
+
+/// Who a VirtualMachine belongs to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Owner {
+    /// A Machine, by its UID and that of its supervisor's `kube-system`; either may be empty.
+    Machine {
+        /// UID of the supervisor's `kube-system`.
+        supervisor: String,
+        /// UID of the Machine.
+        uid: String,
+    },
+    /// A controller on that cluster, as `Kind/name`.
+    Controller(String),
+}
+
+/// Reads the owner of a VirtualMachine.
+pub fn read(metadata: &ObjectMeta) -> Vm {
+    let label = |key: &str| metadata.labels.as_ref().and_then(|labels| labels.get(key)).cloned();
+    let (supervisor, uid) = (label(names::SUPERVISOR), label(names::MACHINE_UID));
+    let controller = metadata.owner_references.iter().flatten().find(|owner| owner.controller == Some(true));
+    let owner = if supervisor.is_some() || uid.is_some() {
+        Some(Owner::Machine { supervisor: supervisor.unwrap_or_default(), uid: uid.unwrap_or_default() })
+    } else {
+        controller.map(|owner| Owner::Controller(format!("{}/{}", owner.kind, owner.name)))
+    };
+    Vm {
+        owner,
+        adopt_by: metadata.annotations.as_ref().and_then(|all| all.get(names::ADOPT_BY)).cloned(),
+        deleting: metadata.deletion_timestamp.is_some(),
+    }
+}
