@@ -37,6 +37,7 @@ impl Needs {
 
 impl World {
     /// This World together with the answers, for the one request that they were asked for.
+    #[must_use]
     pub fn knowing(&self, answers: Answers) -> World {
         let mut world = self.clone();
         for (cluster, found) in answers.vms {
