@@ -118,6 +118,12 @@ reasons! {
     AmbiguousPlacement, "AmbiguousPlacement", Admission, Author, "Set the annotation `vitistack.io/kubevirt-config` to a name that `kubectl get kubevirtconfigs -A` lists.";
     NoKubevirtConfigs, "NoKubevirtConfigs", Admission, Author, "Create a KubevirtConfig, or make one schedulable: `kubectl get kubevirtconfigs -A`.";
     KubevirtConfigNotFound, "KubevirtConfigNotFound", Admission, Author, "Use a name that `kubectl get kubevirtconfigs -A` lists, or create the missing KubevirtConfig.";
+    KubevirtConfigNotAllowed, "KubevirtConfigNotAllowed", Admission, Author, "Use a KubevirtConfig that allows the namespace, or label the namespace as its spec.allowedNamespaces asks: `kubectl get kubevirtconfigs -A -o yaml`.";
+    CapabilityMissing, "CapabilityMissing", Admission, Author, "Name a cluster that runs virtual machines, or add `virtualmachines` to the spec.capabilities of its KubevirtConfig.";
+    SelectorMatchesNone, "SelectorMatchesNone", Admission, Author, "Correct spec.clusterSelector: `kubectl get kubevirtconfigs -A --show-labels` lists the labels.";
+    VirtualMachineTaken, "VirtualMachineTaken", Admission, Author, "Rename the Machine, or place it on another cluster: a VirtualMachine of that name is somebody else's.";
+    VirtualMachineElsewhere, "VirtualMachineElsewhere", Admission, Author, "Set the annotation `vitistack.io/kubevirt-config` to the cluster whose VirtualMachine is to be adopted.";
+    ClusterSilent, "ClusterSilent", Admission, Author, "Apply again when the cluster answers, or set the annotation `vitistack.io/kubevirt-config`: `kubectl get kubevirtconfigs -A`.";
     AssignmentConflict, "AssignmentConflict", Admission, Author, "Keep the annotation or spec.kubevirtConfigRef, or give both the same name.";
     AssignmentImmutable, "AssignmentImmutable", Admission, Author, "Delete the Machine and create it again to place it elsewhere: nothing moves its disks.";
     ProviderImmutable, "ProviderImmutable", Admission, Author, "Delete the Machine with `vitistack.io/deletion-policy: Orphan` to hand its VM over.";

@@ -2,7 +2,7 @@
 //!
 //! The patch is written as text, never by comparing two trees. It touches our own keys only.
 
-use super::placement::Placement;
+use super::placement::{self, Placement, Source};
 use super::review::{Metadata, Object};
 use crate::names;
 
@@ -31,6 +31,11 @@ pub fn wanted(
     };
     let now = annotations.and_then(|all| all.kubevirt_config.as_deref());
     annotate(names::KUBEVIRT_CONFIG, now, placement.map(|placement| placement.cluster.0.as_str()));
+    // An explanation that an earlier pass wrote is better than that of this one, which finds the cluster named.
+    let explained = annotations.and_then(|all| all.placement.as_deref());
+    let new = placement.filter(|it| it.source != Source::Kept);
+    let new = new.filter(|it| !explained.is_some_and(|why| placement::names_cluster(why, &it.cluster)));
+    annotate(names::PLACEMENT, explained, new.map(|it| it.why.as_str()));
     annotate(names::RESOLVED, annotations.and_then(|all| all.resolved.as_deref()), resolved);
     let guarded =
         object.metadata.finalizers.as_deref().unwrap_or_default().iter().any(|name| **name == *names::CLEANUP);

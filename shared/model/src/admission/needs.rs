@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::placement;
 use super::review::Request;
 use super::world::{Vm, World};
 use crate::names::{ClusterName, VmKey};
@@ -55,6 +56,5 @@ impl World {
 
 /// What has to be asked before this request can be decided.
 pub fn needs(request: &Request<'_>, world: &World) -> Needs {
-    let _ = (request, world);
-    Needs::default()
+    Needs { vms: placement::doubts(request, world), secrets: Vec::new() }
 }

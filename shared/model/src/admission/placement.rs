@@ -1,13 +1,22 @@
-//! Placement: which cluster a Machine belongs to. Pure. Implements seed 000 "Config Selection Logic".
+//! Placement: which cluster a Machine belongs to. Pure. Implements seed 000 "Config Selection Logic" and DESIGN 5.4.
 //!
 //! The order of the `if`s is the specification; `placement_follows_the_documented_order` tests it as a whole.
 
+mod choice;
 pub mod draw;
+mod explain;
+mod refusals;
+mod search;
 
+use std::collections::BTreeMap;
+
+pub(super) use self::explain::names_cluster;
+use self::search::{Located, Set, Subject};
 use super::review::{Object, Request};
-use super::{World, assigned};
-use crate::names::{self, ClusterName};
-use crate::reason::{Reason, Violation, nearest};
+use super::world::{Config, World};
+use super::{annotation, assigned};
+use crate::names::{ClusterName, VmKey};
+use crate::reason::{Reason, Violation};
 
 /// Where a Machine goes, and which rule said so.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,6 +25,8 @@ pub struct Placement {
     pub cluster: ClusterName,
     /// The rule.
     pub source: Source,
+    /// The text of `vitistack.io/placement`: the rule, what was left out and why, and whom there was to choose from.
+    pub why: String,
 }
 
 /// The rule that decided.
@@ -27,29 +38,36 @@ pub enum Source {
     Named,
     /// `DEFAULT_KUBEVIRT_CONFIG`.
     Default,
-    /// There is only one.
+    /// There is no other.
     OnlyCluster,
+    /// The Machine's VM is there already.
+    Adopted,
+    /// Drawn, by load.
+    Balanced,
 }
 
 impl Source {
-    /// The word in logs and audit annotations.
+    /// The word in logs, metrics and annotations.
     pub const fn name(self) -> &'static str {
         match self {
             Source::Kept => "kept",
             Source::Named => "named",
             Source::Default => "default",
             Source::OnlyCluster => "only-cluster",
+            Source::Adopted => "adopted",
+            Source::Balanced => "balanced",
         }
     }
 
     /// Whether the operator chose, and not the author.
     pub const fn automatic(self) -> bool {
-        matches!(self, Source::Default | Source::OnlyCluster)
+        !matches!(self, Source::Kept | Source::Named)
     }
 }
 
 const ANNOTATION: &str = "metadata.annotations[vitistack.io/kubevirt-config]";
 const REFERENCE: &str = "spec.kubevirtConfigRef.name";
+const SELECTOR: &str = "spec.clusterSelector";
 
 /// Picks the cluster, or says why none can be picked.
 ///
@@ -67,7 +85,7 @@ pub fn place(
     let held = recorded.or(old.and_then(assigned));
     if let Some(held) = held {
         match named.filter(|(_, name)| *name != held) {
-            None => return Ok(Placement { cluster: ClusterName(held.to_owned()), source: Source::Kept }),
+            None => return Ok(Placement::at(&ClusterName(held.to_owned()), Source::Kept, None)),
             Some((path, name)) if recorded.is_some() => {
                 return Err(vec![Reason::AssignmentImmutable.at(path).says(format!(
                     "Forbidden: the Machine is on {held:?} and cannot move to {name:?}: nothing moves its disks; delete it and create it again"
@@ -76,18 +94,40 @@ pub fn place(
             Some(_) => {}
         }
     }
+    let subject = Subject::new(request, object, world);
     if let Some((path, name)) = named {
-        return known(path, name, Source::Named, world, warnings);
+        return by_name(&subject, path, name, world, warnings);
     }
-    if let Some(default) = &world.policy.default_cluster {
-        return known("DEFAULT_KUBEVIRT_CONFIG", &default.0, Source::Default, world, warnings);
+    match default(&subject, world)? {
+        Some((name, config)) => choice::default(&subject, name, config, world, warnings),
+        None => choice::several(&subject, &search::set(&subject, world), world, warnings),
     }
-    let mut candidates = world.configs.iter().filter(|(_, config)| config.schedulable);
-    match (candidates.next(), candidates.count()) {
-        (None, _) => Err(no_configs(request, object, world)),
-        (Some((only, _)), 0) => known(ANNOTATION, &only.0, Source::OnlyCluster, world, warnings),
-        (Some(_), others) => Err(ambiguous(request, object, others + 1, world)),
+}
+
+impl Placement {
+    fn at(cluster: &ClusterName, source: Source, vm: Option<&str>) -> Self {
+        Placement { cluster: cluster.clone(), source, why: explain::plain(source, cluster, vm) }
     }
+}
+
+/// VirtualMachines that must be looked for live, because a cluster that has to be searched is silent (X43).
+pub fn doubts(request: &Request<'_>, world: &World) -> BTreeMap<ClusterName, Vec<VmKey>> {
+    let mut doubts = BTreeMap::new();
+    let Some(object) = &request.object else { return doubts };
+    let held = request.old_object.as_ref().is_some_and(|old| recorded(old).or(assigned(old)).is_some());
+    if held || !super::ours(object) || !world.configs.values().any(|config| config.link.silent.is_some()) {
+        return doubts;
+    }
+    let subject = Subject::new(request, object, world);
+    if subject.name().is_empty() || !matches!((named(object), default(&subject, world)), (Ok(None), Ok(None))) {
+        return doubts;
+    }
+    let Set { members, .. } = search::set(&subject, world);
+    if members.len() > 1 {
+        let silent = members.into_iter().filter(|(_, config)| config.link.silent.is_some());
+        doubts.extend(silent.map(|(name, config)| (name.clone(), subject.vms(config).into_owned())));
+    }
+    doubts
 }
 
 /// The cluster that the author names, and where. An assignment written by an earlier pass looks the same, and is kept (A1).
@@ -97,7 +137,7 @@ fn named<'o>(object: &'o Object<'_>) -> Result<Option<(&'static str, &'o str)>, 
         (Some(annotation), Some(reference)) if annotation != reference => {
             Err(vec![Reason::AssignmentConflict.at(REFERENCE).says(format!(
                 "is {reference:?}, but the annotation {} is {annotation:?}: keep one of them",
-                names::KUBEVIRT_CONFIG
+                crate::names::KUBEVIRT_CONFIG
             ))])
         }
         (Some(annotation), _) => Ok(Some((ANNOTATION, annotation))),
@@ -112,93 +152,64 @@ pub(super) fn recorded<'o>(old: &'o Object<'_>) -> Option<&'o str> {
     reference.name.as_deref().filter(|name| !name.is_empty()).or_else(|| assigned(old))
 }
 
-fn known(
+/// The default, where there is one and the author's selector does not pass it over (X51). A missing one is refused, never
+/// fallen through (X39).
+fn default<'w>(
+    subject: &Subject<'_, '_>,
+    world: &'w World,
+) -> Result<Option<(&'w ClusterName, &'w Config)>, Vec<Violation>> {
+    let Some(name) = &world.policy.default_cluster else { return Ok(None) };
+    let Some(config) = world.configs.get(name) else {
+        return Err(vec![refusals::missing(ANNOTATION, &name.0, true, world)]);
+    };
+    Ok(subject.selector().is_none_or(|selector| selector.matches(&config.labels)).then_some((name, config)))
+}
+
+/// 5.4b: what the author says is always honoured (A1), unless it cannot work.
+fn by_name(
+    subject: &Subject<'_, '_>,
     path: &str,
     name: &str,
-    source: Source,
     world: &World,
     warnings: &mut Vec<String>,
 ) -> Result<Placement, Vec<Violation>> {
     let cluster = ClusterName(name.to_owned());
     let Some(config) = world.configs.get(&cluster) else {
-        return Err(vec![
-            Reason::KubevirtConfigNotFound
-                .at(if path.contains('.') { path } else { ANNOTATION })
-                .says(missing(path, name, world)),
-        ]);
+        return Err(vec![refusals::missing(path, name, false, world)]);
     };
-    if let Some(why) = &config.unhealthy {
-        warnings.push(format!(
-            "KubevirtConfig {name:?} is not usable now, so the VM will wait: {}",
-            why.chars().take(160).collect::<String>()
-        ));
+    let mut wrong = Vec::new();
+    refusals::unusable(subject, path, &cluster, config, world, &mut wrong);
+    if let Some(selector) = subject.selector().filter(|selector| !selector.matches(&config.labels)) {
+        let says = format!(
+            "is {selector}, which KubevirtConfig {name:?} does not match, but {path} names it: keep one of them"
+        );
+        wrong.push(Reason::AssignmentConflict.at(SELECTOR).says(says));
     }
-    Ok(Placement { cluster, source })
+    let located = search::locate(subject, config, world);
+    if let Located::Taken(whose) = &located {
+        wrong.push(refusals::taken(&cluster, whose));
+    }
+    if !wrong.is_empty() {
+        return Err(wrong);
+    }
+    warn_unless_well(&cluster, config, warnings);
+    // A set that is decided already is not searched again for the sake of a warning (X50).
+    if annotation(subject.object, |all| &all.placement).is_none() {
+        for (other, vm) in choice::elsewhere(subject, &cluster, world) {
+            warnings.push(format!(
+                "VirtualMachine {vm} is on cluster {:?} already, and the Machine goes to {name:?} because it says so",
+                other.0
+            ));
+        }
+    }
+    let vm = if let Located::Found(vm) = &located { Some(vm.as_str()) } else { None };
+    Ok(Placement::at(&cluster, Source::Named, vm))
 }
 
-fn missing(path: &str, name: &str, world: &World) -> String {
-    let names = || world.configs.keys().map(|name| name.0.as_str());
-    let known = match world.configs.len() {
-        0 => "there is none".to_owned(),
-        count => format!(
-            "known are {}{}",
-            names().take(8).collect::<Vec<_>>().join(", "),
-            if count > 8 { ", …" } else { "" }
-        ),
-    };
-    let near = nearest(name, names()).map(|near| format!(" (did you mean {near:?}?)")).unwrap_or_default();
-    let namespace = in_namespace(world);
-    let whose = if path == "DEFAULT_KUBEVIRT_CONFIG" { "the default of DEFAULT_KUBEVIRT_CONFIG, " } else { "" };
-    format!("{whose}KubevirtConfig {name:?} not found{namespace}: {known}{near}")
-}
-
-/// Where KubevirtConfigs are, as the end of a sentence; nothing where they are cluster-scoped (X8).
-fn in_namespace(world: &World) -> String {
-    world.policy.configs_namespace.as_ref().map(|namespace| format!(" in namespace {namespace}")).unwrap_or_default()
-}
-
-/// The Machine as a person would call it; under `generateName` only the prefix is known.
-fn called(request: &Request<'_>, object: &Object<'_>) -> String {
-    let name = match object.metadata.name.as_deref().filter(|name| !name.is_empty()) {
-        Some(name) => name.to_owned(),
-        None => format!("{}*", object.metadata.generate_name.as_deref().unwrap_or_default()),
-    };
-    format!("{}/{name}", &*request.namespace)
-}
-
-/// A11 in the form of X8, and what to do as a cause of its own (X52).
-fn no_configs(request: &Request<'_>, object: &Object<'_>, world: &World) -> Vec<Violation> {
-    let machine = called(request, object);
-    let namespace = in_namespace(world);
-    let cordoned: Vec<_> = world.configs.keys().take(8).map(|name| name.0.as_str()).collect();
-    let next = if cordoned.is_empty() {
-        format!("create a KubevirtConfig{namespace}, with a Secret that holds its kubeconfig")
-    } else {
-        format!(
-            "name one of these, which are not schedulable, or set its spec.schedulable to true: {}",
-            cordoned.join(", ")
-        )
-    };
-    let sentence =
-        format!("machine {machine} has no KubevirtConfig reference and no KubevirtConfigs are available{namespace}");
-    vec![Reason::NoKubevirtConfigs.at(ANNOTATION).says(sentence), Reason::NoKubevirtConfigs.at(ANNOTATION).says(next)]
-}
-
-/// A10 word for word, and the names to choose from as a cause of its own (X52).
-fn ambiguous(request: &Request<'_>, object: &Object<'_>, count: usize, world: &World) -> Vec<Violation> {
-    let machine = called(request, object);
-    let names: Vec<_> = world
-        .configs
-        .iter()
-        .filter(|(_, config)| config.schedulable)
-        .take(8)
-        .map(|(name, _)| name.0.as_str())
-        .collect();
-    vec![
-        Reason::AmbiguousPlacement.at(ANNOTATION).says(format!(
-            "machine {machine} has no KubevirtConfig reference and {count} configs are available - cannot determine placement. \
-             Please set annotation 'vitistack.io/kubevirt-config' or DEFAULT_KUBEVIRT_CONFIG env var"
-        )),
-        Reason::AmbiguousPlacement.at(ANNOTATION).says(format!("set it to one of: {}{}", names.join(", "), if count > 8 { ", …" } else { "" })),
-    ]
+/// Says that the VM will wait, where that is known (A26).
+fn warn_unless_well(cluster: &ClusterName, config: &Config, warnings: &mut Vec<String>) {
+    if let Some(why) = config.unhealthy.as_ref().or(config.link.silent.as_ref()) {
+        let why: String = why.chars().take(160).collect();
+        warnings.push(format!("KubevirtConfig {:?} is not usable now, so the VM will wait: {why}", cluster.0));
+    }
 }

@@ -14,6 +14,8 @@ use serde_json::value::RawValue;
 mod decode;
 mod text;
 
+use crate::api::Selector;
+
 pub use decode::{Undecodable, decode};
 pub use text::{Amount, Text};
 
@@ -81,6 +83,8 @@ part! {
         "disks" disks: Vec<Disk<'a>>,
         /// Which KubevirtConfig the Machine shall be on.
         "kubevirtConfigRef" kubevirt_config_ref: NameRef<'a>,
+        /// Which clusters may be chosen.
+        "clusterSelector" cluster_selector: Selector,
         /// Empty or `kubevirt` is ours.
         "provider" provider: Text<'a>,
         /// When the VM runs.
@@ -165,6 +169,9 @@ pub struct Annotations<'a> {
     /// [`crate::names::KUBEVIRT_CONFIG`].
     #[serde(rename = "vitistack.io/kubevirt-config", borrow)]
     pub kubevirt_config: Option<Text<'a>>,
+    /// [`crate::names::PLACEMENT`].
+    #[serde(rename = "vitistack.io/placement", borrow)]
+    pub placement: Option<Text<'a>>,
     /// [`crate::names::RESOLVED`].
     #[serde(rename = "vitistack.io/resolved", borrow)]
     pub resolved: Option<Text<'a>>,
@@ -191,6 +198,9 @@ pub struct Metadata<'a> {
     /// Empty under `generateName` in the mutating call (X77).
     #[serde(borrow)]
     pub name: Option<Text<'a>>,
+    /// Empty on CREATE: the API server gives it only afterwards.
+    #[serde(borrow)]
+    pub uid: Option<Text<'a>>,
     /// Prefix that the API server completes.
     #[serde(borrow)]
     pub generate_name: Option<Text<'a>>,

@@ -11,7 +11,9 @@ use model::names::{self, ClusterName};
 use model::reason::{Reason, Violation};
 use serde_json::{Value, json};
 
+mod filters;
 mod placement;
+mod search;
 mod sizing;
 
 fn world(clusters: &[&str]) -> World {
@@ -49,7 +51,7 @@ fn annotated(mut machine: Value, key: &str, value: &str) -> Value {
 
 fn review(operation: &str, object: &Value, old: Option<&Value>) -> String {
     json!({"request": {
-        "uid": "u", "operation": operation, "name": object["metadata"]["name"], "namespace": "default",
+        "uid": "u", "operation": operation, "name": object["metadata"]["name"].as_str().unwrap_or_default(), "namespace": "default",
         "kind": {"group": "vitistack.io", "version": "v1alpha1", "kind": "Machine"}, "object": object, "oldObject": old,
     }})
     .to_string()
@@ -139,7 +141,7 @@ fn refusals_name_the_field_the_reason_and_what_would_be_right() {
 fn x56_a_name_that_makes_no_vm_is_refused() {
     let world = world(&["east"]);
     let named = |name: &str| json!({"metadata": {"name": name, "namespace": "default"}, "spec": {"template": "small"}});
-    assert_eq!(admit(&named(&"a".repeat(60)), &world).changes.len(), 3);
+    assert_eq!(admit(&named(&"a".repeat(60)), &world).changes.len(), 4);
     for (name, says) in
         [("a".repeat(61), "has 61 characters, may have 60"), ("web.1".to_owned(), "lower-case letters, digits and '-'")]
     {

@@ -106,7 +106,8 @@ mod tests {
 
     #[test]
     fn the_annotation_keys_are_those_of_names() {
-        let keys = [names::KUBEVIRT_CONFIG, names::RESOLVED, names::REFRESH_CLASS, names::DELETION_POLICY];
+        let keys =
+            [names::KUBEVIRT_CONFIG, names::PLACEMENT, names::RESOLVED, names::REFRESH_CLASS, names::DELETION_POLICY];
         let annotations = keys.map(|key| format!("\"{key}\":\"{key}\"")).join(",");
         let body = body(&format!(
             r#"{{"metadata":{{"annotations":{{{annotations}}},"labels":{{"{0}":"{0}"}}}}}}"#,
@@ -114,7 +115,7 @@ mod tests {
         ));
         let metadata = decode(body.as_bytes()).expect("a review").request.object.expect("an object").metadata;
         let read = metadata.annotations.expect("annotations");
-        let read = [read.kubevirt_config, read.resolved, read.refresh_class, read.deletion_policy];
+        let read = [read.kubevirt_config, read.placement, read.resolved, read.refresh_class, read.deletion_policy];
         assert_eq!(read.map(|text| text.map(|text| text.to_string())), keys.map(|key| Some(key.to_owned())));
         assert_eq!(metadata.labels.expect("labels").template, Some(Text(names::TEMPLATE_LABEL.into())));
     }

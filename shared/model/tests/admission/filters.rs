@@ -1,0 +1,203 @@
+//! Which clusters there are to choose from, how one of several is chosen, and how that is explained.
+
+use model::admission::world::{Held, Labels, Strategy};
+use model::api::Selector;
+use model::names::MachineKey;
+
+use super::*;
+
+fn labels(pairs: &[(&str, &str)]) -> Labels {
+    pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
+}
+
+fn selector(key: &str, value: &str) -> Selector {
+    Selector { match_labels: labels(&[(key, value)]), ..Selector::default() }
+}
+
+fn with(mut world: World, name: &str, change: impl FnOnce(&mut Config)) -> World {
+    change(Arc::make_mut(world.configs.get_mut(&ClusterName(name.to_owned())).expect("a config")));
+    world
+}
+
+fn balanced(mut world: World) -> World {
+    Arc::make_mut(&mut world.policy).strategy = Strategy::Balanced;
+    world
+}
+
+/// east and west, each in its region, and a namespace of the team shop.
+fn regions() -> World {
+    let mut world = world(&["east", "west"]);
+    world.namespaces.insert_mut("default".to_owned(), Arc::new(labels(&[("team", "shop")])));
+    let world = with(world, "east", |config| config.labels = labels(&[("region", "us-east")]));
+    with(world, "west", |config| config.labels = labels(&[("region", "us-west")]))
+}
+
+fn in_region(region: &str) -> Value {
+    machine(json!({"template": "small", "clusterSelector": {"matchLabels": {"region": region}}}))
+}
+
+fn plain() -> Value {
+    machine(json!({"template": "small"}))
+}
+
+fn chosen(object: &Value, world: &World) -> (String, &'static str) {
+    let placement = admit(object, world).placement.expect("a placement");
+    (placement.cluster.0, placement.source.name())
+}
+
+fn messages(object: &Value, world: &World) -> Vec<String> {
+    refuse(object, world).into_iter().map(|it| format!("{:?} {}: {}", it.reason, it.path, it.message)).collect()
+}
+
+const AT: &str = "metadata.annotations[vitistack.io/kubevirt-config]";
+
+#[test]
+fn a25_x48_a_selector_that_leaves_one_decides() {
+    assert_eq!(chosen(&in_region("us-west"), &regions()), ("west".to_owned(), "only-cluster"));
+    let silent = with(regions(), "west", |config| config.link.silent = Some("timeout".to_owned()));
+    assert_eq!(chosen(&in_region("us-west"), &silent).0, "west", "X48: the author's own selector leaves one");
+    let why = admit(&in_region("us-west"), &regions()).placement.expect("a placement").why;
+    assert_eq!(
+        why,
+        r#"{"rule":"only-cluster","cluster":"west","dropped":{"notSelected":1},"candidates":1,"among":["west"]}"#
+    );
+}
+
+#[test]
+fn x52_a_selector_that_selects_nothing_is_told_the_values_that_exist() {
+    let wrong = messages(&in_region("eu-north"), &regions());
+    assert_eq!(
+        wrong[2],
+        "SelectorMatchesNone spec.clusterSelector: region=eu-north matches none of the 2 KubevirtConfigs: region is us-east, us-west"
+    );
+    assert_eq!(wrong[0], format!("NoKubevirtConfigs {AT}: east: its labels do not match spec.clusterSelector"));
+}
+
+#[test]
+fn x51_a_selector_outranks_the_default() {
+    let world = with_default(regions(), "east");
+    assert_eq!(chosen(&in_region("us-west"), &world), ("west".to_owned(), "only-cluster"));
+    let why = admit(&in_region("us-west"), &world).placement.expect("a placement").why;
+    assert!(why.contains(r#""defaultPassedOver":"east""#), "{why}");
+    assert_eq!(chosen(&in_region("us-east"), &world), ("east".to_owned(), "default"));
+}
+
+#[test]
+fn a_selector_and_a_named_cluster_that_disagree_are_refused() {
+    let both = annotated(in_region("us-west"), names::KUBEVIRT_CONFIG, "east");
+    let wrong = messages(&both, &regions());
+    assert!(wrong[0].starts_with("AssignmentConflict spec.clusterSelector: is region=us-west"), "{wrong:?}");
+}
+
+#[test]
+fn a23_b29_the_reference_in_the_spec_places_as_the_annotation_does() {
+    let referring = machine(json!({"template": "small", "kubevirtConfigRef": {"name": "west"}}));
+    assert_eq!(chosen(&referring, &regions()), ("west".to_owned(), "named"));
+    let both = annotated(referring, names::KUBEVIRT_CONFIG, "east");
+    assert!(messages(&both, &regions())[0].starts_with("AssignmentConflict spec.kubevirtConfigRef.name"));
+}
+
+#[test]
+fn e2_e3_e4_x53_only_clusters_with_the_capability_are_chosen_from() {
+    let incapable = |world, name| with(world, name, |config: &mut Config| config.virtual_machines = false);
+    assert_eq!(chosen(&plain(), &incapable(regions(), "east")), ("west".to_owned(), "only-cluster"));
+    let none = incapable(incapable(regions(), "east"), "west");
+    let wrong = messages(&plain(), &none);
+    assert_eq!(wrong[0], format!("CapabilityMissing {AT}: No hub with virtualmachine capability found"));
+    let named = annotated(plain(), names::KUBEVIRT_CONFIG, "east");
+    assert!(messages(&named, &none)[0].starts_with(&format!("CapabilityMissing {AT}: KubevirtConfig \"east\"")));
+}
+
+#[test]
+fn t10_a_namespace_uses_only_the_clusters_that_allow_it() {
+    let only =
+        |world, name, team| with(world, name, |it: &mut Config| it.allowed_namespaces = Some(selector("team", team)));
+    let closed = only(regions(), "east", "bank");
+    let named = |name: &str| annotated(plain(), names::KUBEVIRT_CONFIG, name);
+    assert_eq!(chosen(&plain(), &closed), ("west".to_owned(), "only-cluster"), "it does not count");
+    assert_eq!(
+        messages(&named("east"), &closed),
+        [format!(
+            "KubevirtConfigNotAllowed {AT}: Forbidden: KubevirtConfig \"east\" is not for namespace \"default\" \
+             (its spec.allowedNamespaces does not match the labels of the namespace): use one of west"
+        )]
+    );
+    let referring = machine(json!({"template": "small", "kubevirtConfigRef": {"name": "east"}}));
+    assert!(messages(&referring, &closed)[0].starts_with("KubevirtConfigNotAllowed spec.kubevirtConfigRef.name"));
+    assert!(messages(&plain(), &with_default(closed.clone(), "east"))[0].starts_with("KubevirtConfigNotAllowed"));
+    assert_eq!(chosen(&named("east"), &only(regions(), "east", "shop")), ("east".to_owned(), "named"));
+    let before = stored("CREATE", &named("west"), None, &closed);
+    let moved = annotated(before.clone(), names::KUBEVIRT_CONFIG, "east");
+    let Verdict::Refuse(wrong) = judge("UPDATE", &moved, Some(&before), &closed) else {
+        panic!("moved in by an update")
+    };
+    assert_eq!(wrong[0].reason, Reason::KubevirtConfigNotAllowed);
+    let withdrawn = only(regions(), "west", "bank");
+    assert_eq!(stored("UPDATE", &before, Some(&before), &withdrawn), before, "R25: what is there stays");
+    let mut unknown = only(regions(), "east", "shop");
+    unknown.namespaces.remove_mut("default");
+    assert!(
+        messages(&named("east"), &unknown)[0].starts_with("KubevirtConfigNotAllowed"),
+        "no labels are no permission"
+    );
+}
+
+#[test]
+fn x52_what_is_left_out_is_said_config_by_config() {
+    let cordon = |world, name| with(world, name, |config: &mut Config| config.schedulable = false);
+    let none = cordon(cordon(regions(), "east"), "west");
+    let sentence = "machine default/web has no KubevirtConfig reference and no KubevirtConfigs are available in namespace kubevirt-configs";
+    assert_eq!(messages(&plain(), &none)[0], format!("NoKubevirtConfigs {AT}: {sentence}"));
+    let mixed = with(cordon(regions(), "east"), "west", |config| config.virtual_machines = false);
+    assert_eq!(
+        messages(&plain(), &mixed),
+        [
+            format!("NoKubevirtConfigs {AT}: machine default/web matches none of the 2 KubevirtConfigs"),
+            format!("NoKubevirtConfigs {AT}: east: is not schedulable: name it, or set its spec.schedulable to true"),
+            format!(
+                "NoKubevirtConfigs {AT}: west: has not the capability virtualmachines: add it to its spec.capabilities"
+            ),
+        ]
+    );
+    let default = with_default(cordon(regions(), "east"), "east");
+    assert!(messages(&plain(), &default)[0].contains("KubevirtConfig \"east\", is not schedulable"));
+}
+
+#[test]
+fn a24_a26_e3_balanced_draws_by_load_among_the_healthy() {
+    let mut world = balanced(regions());
+    for machine in 0..40 {
+        let held = Held { cluster: Some(ClusterName("east".to_owned())), ..Held::default() };
+        world.machines.put(&MachineKey { namespace: "default".to_owned(), name: format!("m-{machine}") }, held);
+    }
+    assert_eq!(chosen(&plain(), &world), ("west".to_owned(), "balanced"), "of two both are drawn, and one is empty");
+    let heavy = with(world.clone(), "east", |config| config.weight = 100);
+    assert_eq!(chosen(&plain(), &heavy).0, "east", "41 on weight 100 is less than 1 on weight 1");
+    let ill = with(world.clone(), "west", |config| config.unhealthy = Some("no answer".to_owned()));
+    assert_eq!(chosen(&plain(), &ill), ("east".to_owned(), "only-cluster"), "A26");
+    let strict = with(regions(), "west", |config| config.unhealthy = Some("no answer".to_owned()));
+    assert!(messages(&plain(), &strict)[0].starts_with("AmbiguousPlacement"), "an outage does not make a choice");
+    let why = admit(&plain(), &world).placement.expect("a placement").why;
+    assert_eq!(why, r#"{"rule":"balanced","cluster":"west","candidates":2,"among":["east","west"]}"#);
+    let after = stored("CREATE", &plain(), None, &world);
+    assert_eq!(stored("CREATE", &after, None, &world), after, "the validating call draws no second time");
+}
+
+#[test]
+fn a8_the_explanation_is_written_with_a_new_assignment_only() {
+    let one = world(&["east"]);
+    let after = stored("CREATE", &plain(), None, &one);
+    assert_eq!(
+        after["metadata"]["annotations"][names::PLACEMENT],
+        r#"{"rule":"only-cluster","cluster":"east","candidates":1,"among":["east"]}"#
+    );
+    let named = stored("CREATE", &annotated(plain(), names::KUBEVIRT_CONFIG, "east"), None, &one);
+    assert_eq!(named["metadata"]["annotations"][names::PLACEMENT], r#"{"rule":"named","cluster":"east"}"#);
+    let mut dropped = after.clone();
+    dropped["metadata"]["annotations"].as_object_mut().expect("annotations").remove(names::PLACEMENT);
+    assert_eq!(stored("UPDATE", &dropped, Some(&after), &one), dropped, "whoever drops it later may");
+    let forged =
+        annotated(annotated(plain(), names::KUBEVIRT_CONFIG, "east"), names::PLACEMENT, r#"{"cluster":"nowhere"}"#);
+    let mended = stored("CREATE", &forged, None, &one);
+    assert_eq!(mended["metadata"]["annotations"][names::PLACEMENT], r#"{"rule":"named","cluster":"east"}"#);
+}
