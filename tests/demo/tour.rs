@@ -1,13 +1,18 @@
 //! The tour of `cargo demo`: applies the Machines of `docs/examples`, waits for them and looks at both sides.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use ::tests::fleet::Fleet;
-use kube::Api;
+use ::tests::fleet::{Component, Fleet};
+use ::tests::process::Stop;
+use kube::api::ListParams;
+use kube::{Api, ResourceExt};
 use model::api::Machine;
+use model::names::KUBEVIRT_CONFIG;
 
 use crate::home::{self, Home};
-use crate::{Result, kubectl, say};
+use crate::notes::Notes;
+use crate::{Result, Trouble, kubectl, say};
 
 /// A file of `docs/examples`, the Machine in it, and what it shows.
 struct Example {
@@ -16,12 +21,17 @@ struct Example {
     shows: &'static str,
 }
 
-const EXAMPLES: [Example; 4] = [
+const EXAMPLES: [Example; 7] = [
     Example { file: "basic.yaml", machine: "basic-vm", shows: "a template, on the cluster east" },
     Example { file: "overrides.yaml", machine: "custom-vm", shows: "overrides and an extra disk, on the cluster west" },
     Example { file: "root-disk.yaml", machine: "roomy-vm", shows: "a template with a larger root disk" },
+    Example { file: "cluster-selector.yaml", machine: "western-vm", shows: "any cluster with the label region: west" },
     Example { file: "unplaced.yaml", machine: "unplaced-vm", shows: "no cluster named, and there are two" },
+    Example { file: "two-mistakes.yaml", machine: "wrong-vm", shows: "two mistakes, told together" },
+    Example { file: "adoption.yaml", machine: "legacy", shows: "no cluster named, but its VM is on west already" },
 ];
+const ADOPTED: &str = "adoption-vm.yaml";
+const SPREAD: &str = "spread.yaml";
 
 /// Runs the tour; true if every Machine that was admitted became ready.
 pub(crate) async fn run(home: &Home, fleet: &Fleet) -> Result<bool> {
@@ -33,8 +43,11 @@ pub(crate) async fn run(home: &Home, fleet: &Fleet) -> Result<bool> {
     for example in &EXAMPLES {
         say::line("");
         say::line(&format!("# {}: {}", example.machine, example.shows));
-        let file = home::shown(&examples().join(example.file));
-        if kubectl::run(home, supervisor, &["apply", "-f", &file]).await? {
+        if example.file == "adoption.yaml" {
+            let west = home::shown(&fleet.remote("west")?.kubeconfig());
+            kubectl::run(home, supervisor, &["--kubeconfig", &west, "apply", "-f", &file(ADOPTED)]).await?;
+        }
+        if kubectl::run(home, supervisor, &["apply", "-f", &file(example.file)]).await? {
             admitted.push(format!("machine/{}", example.machine));
         } else if machines.get_opt(example.machine).await.is_ok_and(|found| found.is_none()) {
             say::line("# refused: no such Machine is stored, so nothing is made on any cluster");
@@ -51,18 +64,44 @@ pub(crate) async fn run(home: &Home, fleet: &Fleet) -> Result<bool> {
         let kubeconfig = home::shown(&remote.kubeconfig());
         kubectl::run(home, supervisor, &["--kubeconfig", &kubeconfig, "get", "vm,vmi,pvc"]).await?;
     }
+    spread(home, fleet, &machines).await?;
     Ok(ready)
+}
+
+/// Twenty Machines under another strategy, which is taken back afterwards, and the Machines with it.
+async fn spread(home: &Home, fleet: &Fleet, machines: &Api<Machine>) -> Result<()> {
+    let supervisor = fleet.supervisor();
+    say::line("");
+    say::line("# twenty Machines that name no cluster, with the webhook restarted with PLACEMENT_STRATEGY=balanced");
+    // Whatever happens from here on, `cargo demo up` restarts the webhook with the settings it should have.
+    let notes = Notes::read(home);
+    Notes { settings: None, stays: notes.stays }.write(home)?;
+    fleet.stop(&Component::Webhook, Stop::Gracefully).await?;
+    fleet.start_with(&Component::Webhook, &[("PLACEMENT_STRATEGY", "balanced")]).await?;
+    kubectl::run(home, supervisor, &["apply", "-f", &file(SPREAD)]).await?;
+    let mut clusters: BTreeMap<String, usize> = BTreeMap::new();
+    let spread = machines.list(&ListParams::default().labels("app=spread")).await;
+    for machine in spread.map_err(|error| Trouble::Said(format!("cannot list Machines: {error}")))? {
+        *clusters.entry(machine.annotations().get(KUBEVIRT_CONFIG).cloned().unwrap_or_default()).or_default() += 1;
+    }
+    let counts: Vec<_> = clusters.iter().map(|(cluster, count)| format!("{count} on {cluster}")).collect();
+    say::line(&format!("# spread: {}", counts.join(", ")));
+    say::line("");
+    say::line("# away with them, and back to the strategy from before");
+    kubectl::run(home, supervisor, &["delete", "machines", "-l", "app=spread", "--wait=false"]).await?;
+    fleet.stop(&Component::Webhook, Stop::Gracefully).await?;
+    fleet.start(&Component::Webhook).await?;
+    notes.write(home)
 }
 
 /// What to try, for somebody who has a fleet and a shell.
 pub(crate) fn next_steps(home: &Home, fleet: &Fleet) {
     let east = fleet.remotes().first().map(|remote| home::shown(&remote.kubeconfig())).unwrap_or_default();
-    let example = home::shown(&examples().join("overrides.yaml"));
     let steps = [
         (format!(". {}", home::shown(&home.env_file())), "kubectl and helm, with the supervisor as their cluster"),
-        (format!("kubectl apply -f {example}"), "a Machine; docs/examples has more"),
+        (format!("kubectl apply -f {}", file("overrides.yaml")), "a Machine; docs/examples has more"),
         ("kubectl get machines -w".to_owned(), "what becomes of it"),
-        ("kubectl describe machine custom-vm".to_owned(), "conditions, events, the size it got"),
+        ("kubectl describe machine custom-vm".to_owned(), "conditions, events, the size it got, why it is where it is"),
         (format!("kubectl --kubeconfig {east} get vm,vmi,pvc -A"), "what is on a cluster"),
         ("kubectl delete machine custom-vm".to_owned(), "takes everything of it off its cluster"),
         ("cargo demo stop west".to_owned(), "an outage; `cargo demo start west` ends it"),
@@ -78,6 +117,11 @@ pub(crate) fn next_steps(home: &Home, fleet: &Fleet) {
     }
     let logs = home::shown(&home.dir().join("logs"));
     say::line(&format!("Logs, and what the API servers were asked for (*.audit.log), are in {logs}."));
+}
+
+/// A file of `docs/examples`, as a person would type it.
+fn file(name: &str) -> String {
+    home::shown(&examples().join(name))
 }
 
 /// `docs/examples` of the checkout that this was built from.
@@ -96,5 +140,8 @@ mod tests {
             let text = std::fs::read_to_string(examples().join(example.file)).expect(example.file);
             assert!(text.contains(&format!("\n  name: {}\n", example.machine)), "{}", example.file);
         }
+        let spread = std::fs::read_to_string(examples().join(SPREAD)).expect(SPREAD);
+        assert_eq!(spread.matches("labels: {app: spread}").count(), 20);
+        assert!(examples().join(ADOPTED).exists());
     }
 }
