@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 
 mod filters;
 mod placement;
+mod properties;
 mod search;
 mod sizing;
 
