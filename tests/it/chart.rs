@@ -1,6 +1,7 @@
 //! The chart as real Helm renders it: what is deployed, which requests call the webhook, and how the pods are
 //! confined. Runs helm, talks to no API server.
 
+mod policies;
 mod rights;
 mod values;
 
@@ -166,56 +167,6 @@ fn x10_the_chart_names_the_configs_namespace() {
     for sets in [own.as_str(), "kubevirtConfigs.namespace=default", "kubevirtConfigs.createNamespace=false"] {
         assert_eq!(Rendered::with(&[sets]).names("Namespace"), BTreeSet::new(), "{sets}");
     }
-}
-
-#[test]
-fn settings_reach_the_processes_that_read_them() {
-    let service = "kubevirt-operator-webhook.kubevirt-operator-system";
-    let names = format!("kubevirt-operator-webhook,{service},{service}.svc,{service}.svc.cluster.local");
-    let both = [
-        ("HEALTH_PROBE_BIND_ADDRESS", ":8081"),
-        ("KUBEVIRT_CONFIGS_NAMESPACE", "kubevirt-configs"),
-        ("LOG_FORMAT", "json"),
-        ("LOG_LEVEL", "info"),
-        ("METRICS_BIND_ADDRESS", ":8080"),
-        ("VM_NAME_PREFIX", "vm-"),
-    ];
-    let controller = [("MAX_CONCURRENT_RECONCILES", "5"), ("RECONCILE_INTERVAL", "30s")];
-    let webhook = [
-        ("WEBHOOK_BIND_ADDRESS", ":8443"),
-        ("WEBHOOK_CA_SECRET", "kubevirt-operator-webhook-ca"),
-        ("WEBHOOK_CONFIGURATION", "kubevirt-operator"),
-        ("WEBHOOK_DNS_NAMES", names.as_str()),
-    ];
-    let release = Rendered::with(&[]);
-    assert_eq!(release.env(CONTROLLER), both.into_iter().chain(controller).collect());
-    assert_eq!(release.env(WEBHOOK), both.into_iter().chain(webhook).collect());
-    for process in [CONTROLLER, WEBHOOK] {
-        let env = list(&release.pod(process)["containers"][0]["env"]);
-        let own = json!({"name": "NAMESPACE", "valueFrom": {"fieldRef": {"fieldPath": "metadata.namespace"}}});
-        assert!(env.contains(&own), "C19: {process}");
-    }
-
-    let set = Rendered::with(&[
-        "defaultKubevirtConfig=east,vmNamePrefix=,log.format=text,log.level=debug,reconcileInterval=1h30m",
-        "maxConcurrentReconciles=1000000,webhook.url=https://127.0.0.1:9443",
-        "extraEnv[0].name=A,extraEnv[0].value=1x,webhook.extraEnv[0].name=B,webhook.extraEnv[0].value=2x",
-    ]);
-    // The controller holds no placement: only the webhook knows the default.
-    let (controller, webhook) = (set.env(CONTROLLER), set.env(WEBHOOK));
-    assert_eq!(
-        (webhook.get("DEFAULT_KUBEVIRT_CONFIG"), controller.get("DEFAULT_KUBEVIRT_CONFIG")),
-        (Some(&"east"), None)
-    );
-    assert_eq!((controller["VM_NAME_PREFIX"], webhook["VM_NAME_PREFIX"]), ("", ""));
-    assert_eq!((controller["LOG_FORMAT"], webhook["LOG_LEVEL"]), ("text", "debug"));
-    assert_eq!((controller["RECONCILE_INTERVAL"], controller["MAX_CONCURRENT_RECONCILES"]), ("1h30m", "1000000"));
-    assert_eq!((controller.get("A"), webhook.get("A")), (Some(&"1x"), None));
-    assert_eq!((controller.get("B"), webhook.get("B")), (None, Some(&"2x")));
-    assert!(
-        webhook["WEBHOOK_DNS_NAMES"].ends_with(".svc.cluster.local,127.0.0.1"),
-        "the certificate covers webhook.url"
-    );
 }
 
 /// The one entry of each webhook configuration.

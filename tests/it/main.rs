@@ -1,5 +1,6 @@
 //! Integration suites. One binary, so that they share control planes.
 
+mod backstop;
 mod chart;
 mod fleet;
 mod hygiene;

@@ -80,6 +80,22 @@ app.kubernetes.io/component: {{ index . 1 }}
 - name: DEFAULT_KUBEVIRT_CONFIG
   value: {{ . | quote }}
 {{- end }}
+- name: PLACEMENT_STRATEGY
+  value: {{ .placement.strategy | quote }}
+{{- with .placement.whenUnreachable }}
+- name: PLACEMENT_WHEN_UNREACHABLE
+  value: {{ . | quote }}
+{{- end }}
+- name: ADOPT_BEFORE_DEFAULT
+  value: {{ .placement.adoptBeforeDefault | quote }}
+- name: ADOPTION
+  value: {{ .placement.adoption | quote }}
+- name: PVC_ACCESS_MODE
+  value: {{ .pvc.accessMode | quote }}
+{{- with .pvc.volumeMode }}
+- name: PVC_VOLUME_MODE
+  value: {{ . | quote }}
+{{- end }}
 - name: WEBHOOK_BIND_ADDRESS
   value: ":8443"
 - name: WEBHOOK_DNS_NAMES

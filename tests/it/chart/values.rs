@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::fs;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use tests::install::chart;
 
-use super::{CONTROLLER, Rendered, WEBHOOK, helm};
+use super::{CONTROLLER, Rendered, WEBHOOK, helm, list};
 
 #[test]
 fn images_are_named_by_tag_or_digest() {
@@ -29,6 +29,85 @@ fn images_are_named_by_tag_or_digest() {
 }
 
 #[test]
+fn settings_reach_the_processes_that_read_them() {
+    let service = "kubevirt-operator-webhook.kubevirt-operator-system";
+    let names = format!("kubevirt-operator-webhook,{service},{service}.svc,{service}.svc.cluster.local");
+    let both = [
+        ("HEALTH_PROBE_BIND_ADDRESS", ":8081"),
+        ("KUBEVIRT_CONFIGS_NAMESPACE", "kubevirt-configs"),
+        ("LOG_FORMAT", "json"),
+        ("LOG_LEVEL", "info"),
+        ("METRICS_BIND_ADDRESS", ":8080"),
+        ("VM_NAME_PREFIX", "vm-"),
+    ];
+    let controller = [("MAX_CONCURRENT_RECONCILES", "5"), ("RECONCILE_INTERVAL", "30s")];
+    let webhook = [
+        ("ADOPTION", "unowned"),
+        ("ADOPT_BEFORE_DEFAULT", "false"),
+        ("PLACEMENT_STRATEGY", "strict"),
+        ("PVC_ACCESS_MODE", "ReadWriteOnce"),
+        ("WEBHOOK_BIND_ADDRESS", ":8443"),
+        ("WEBHOOK_CA_SECRET", "kubevirt-operator-webhook-ca"),
+        ("WEBHOOK_CONFIGURATION", "kubevirt-operator"),
+        ("WEBHOOK_DNS_NAMES", names.as_str()),
+    ];
+    let release = Rendered::with(&[]);
+    assert_eq!(release.env(CONTROLLER), both.into_iter().chain(controller).collect());
+    assert_eq!(release.env(WEBHOOK), both.into_iter().chain(webhook).collect());
+    for process in [CONTROLLER, WEBHOOK] {
+        let env = list(&release.pod(process)["containers"][0]["env"]);
+        let own = json!({"name": "NAMESPACE", "valueFrom": {"fieldRef": {"fieldPath": "metadata.namespace"}}});
+        assert!(env.contains(&own), "C19: {process}");
+    }
+
+    let set = Rendered::with(&[
+        "defaultKubevirtConfig=east,vmNamePrefix=,log.format=text,log.level=debug,reconcileInterval=1h30m",
+        "maxConcurrentReconciles=1000000,webhook.url=https://127.0.0.1:9443",
+        "extraEnv[0].name=A,extraEnv[0].value=1x,webhook.extraEnv[0].name=B,webhook.extraEnv[0].value=2x",
+    ]);
+    // The controller holds no placement: only the webhook knows the default.
+    let (controller, webhook) = (set.env(CONTROLLER), set.env(WEBHOOK));
+    assert_eq!(
+        (webhook.get("DEFAULT_KUBEVIRT_CONFIG"), controller.get("DEFAULT_KUBEVIRT_CONFIG")),
+        (Some(&"east"), None)
+    );
+    assert_eq!((controller["VM_NAME_PREFIX"], webhook["VM_NAME_PREFIX"]), ("", ""));
+    assert_eq!((controller["LOG_FORMAT"], webhook["LOG_LEVEL"]), ("text", "debug"));
+    assert_eq!((controller["RECONCILE_INTERVAL"], controller["MAX_CONCURRENT_RECONCILES"]), ("1h30m", "1000000"));
+    assert_eq!((controller.get("A"), webhook.get("A")), (Some(&"1x"), None));
+    assert_eq!((controller.get("B"), webhook.get("B")), (None, Some(&"2x")));
+    assert!(
+        webhook["WEBHOOK_DNS_NAMES"].ends_with(".svc.cluster.local,127.0.0.1"),
+        "the certificate covers webhook.url"
+    );
+}
+
+#[test]
+fn the_settings_of_placement_reach_the_webhook_alone() {
+    let set = Rendered::with(&[
+        "placement.strategy=balanced,placement.whenUnreachable=refuse,placement.adoptBeforeDefault=true",
+        "placement.adoption=labelled,pvc.accessMode=ReadWriteMany,pvc.volumeMode=Block",
+    ]);
+    let wanted = [
+        ("ADOPTION", "labelled"),
+        ("ADOPT_BEFORE_DEFAULT", "true"),
+        ("PLACEMENT_STRATEGY", "balanced"),
+        ("PLACEMENT_WHEN_UNREACHABLE", "refuse"),
+        ("PVC_ACCESS_MODE", "ReadWriteMany"),
+        ("PVC_VOLUME_MODE", "Block"),
+    ];
+    let (webhook, controller) = (set.env(WEBHOOK), set.env(CONTROLLER));
+    for (name, value) in wanted {
+        assert_eq!((webhook.get(name), controller.get(name)), (Some(&value), None), "{name}");
+    }
+    // What is empty in the values is the process's own default, so it is not passed as an empty string.
+    let default = Rendered::with(&[]);
+    for name in ["PLACEMENT_WHEN_UNREACHABLE", "PVC_VOLUME_MODE"] {
+        assert_eq!(default.env(WEBHOOK).get(name), None, "{name}");
+    }
+}
+
+#[test]
 fn wrong_values_are_refused_by_name() {
     #[rustfmt::skip]
     let cases: &[(&[&str], &str)] = &[
@@ -46,6 +125,14 @@ fn wrong_values_are_refused_by_name() {
         (&["image.digest=sha256:1"],                   "at '/image/digest'"),
         (&["kubevirtConfigs.namespace=Not_A_Name"],    "at '/kubevirtConfigs/namespace'"),
         (&["resources.limit.cpu=1"],                   "at '/resources': additional properties 'limit' not allowed"),
+        (&["placement.strategy=random"],               "at '/placement/strategy'"),
+        (&["placement.whenUnreachable=wait"],          "at '/placement/whenUnreachable'"),
+        (&["placement.adoptBeforeDefault=maybe"],      "at '/placement/adoptBeforeDefault': got string, want boolean"),
+        (&["placement.adoption=always"],               "at '/placement/adoption'"),
+        (&["placement.fallback=east"],                 "at '/placement': additional properties 'fallback' not allowed"),
+        (&["pvc.accessMode=RWO"],                      "at '/pvc/accessMode'"),
+        (&["pvc.volumeMode=Raw"],                      "at '/pvc/volumeMode'"),
+        (&["networkPolicy.apiServers[0]=10.0.0.1"],    "at '/networkPolicy/apiServers/0'"),
         (&["mode=null"],                               "missing property 'mode'"),
         // Each valid alone, together a contradiction.
         (&["replicaCount=2"],                          "replicaCount: 2 is more than 1, but the controller has no leader election"),

@@ -1,0 +1,49 @@
+//! What stands beside the webhook: the policy that holds without it, and the one that says who may call it.
+
+use serde_json::json;
+
+use super::{NAMESPACE, Rendered, WEBHOOK, list, only, text};
+
+#[test]
+fn x60_the_policy_is_bound_denies_and_lets_no_update_off() {
+    let release = Rendered::with(&[]);
+    let spec = &release.get("ValidatingAdmissionPolicy", "kubevirt-operator")["spec"];
+    assert_eq!(spec["failurePolicy"], "Fail");
+    assert_eq!(
+        *only(&spec["matchConstraints"]["resourceRules"]),
+        json!({
+            "apiGroups": ["vitistack.io"], "apiVersions": ["v1alpha1"], "resources": ["machines"],
+            "operations": ["UPDATE"], "scope": "Namespaced",
+        })
+    );
+    // Machines that are being deleted are judged like others: nobody may re-point one on its way out.
+    let conditions: Vec<_> = list(&spec["matchConditions"]).iter().map(|it| text(&it["name"])).collect();
+    assert_eq!(conditions, ["ours-before"]);
+    assert!(list(&spec["validations"]).iter().all(|it| it["reason"] == "Invalid" && it["message"].is_string()));
+    assert_eq!(
+        release.get("ValidatingAdmissionPolicyBinding", "kubevirt-operator")["spec"],
+        json!({"policyName": "kubevirt-operator", "validationActions": ["Deny"]})
+    );
+}
+
+#[test]
+fn who_may_call_the_webhook_can_be_limited() {
+    assert_eq!(Rendered::with(&[]).of_kind("NetworkPolicy").count(), 0);
+    let open = Rendered::with(&["networkPolicy.enabled=true"]);
+    let set =
+        ["networkPolicy.enabled=true,networkPolicy.apiServers[0]=10.0.0.0/24,networkPolicy.apiServers[1]=fd00::/64"];
+    let limited = Rendered::with(&set);
+    let from = json!([{"ipBlock": {"cidr": "10.0.0.0/24"}}, {"ipBlock": {"cidr": "fd00::/64"}}]);
+    for (release, from) in [(&open, None), (&limited, Some(&from))] {
+        let policy = release.get("NetworkPolicy", WEBHOOK);
+        let spec = &policy["spec"];
+        assert_eq!((&policy["metadata"]["namespace"], &spec["policyTypes"]), (&json!(NAMESPACE), &json!(["Ingress"])));
+        let [webhook, rest] = list(&spec["ingress"]) else { panic!("{spec}") };
+        assert_eq!((webhook.get("from"), &webhook["ports"][0]["port"]), (from, &json!("webhook")));
+        let open: Vec<_> = list(&rest["ports"]).iter().map(|it| text(&it["port"])).collect();
+        assert_eq!(open, ["metrics", "health"]);
+        let labels = &release.get("Deployment", WEBHOOK)["spec"]["template"]["metadata"]["labels"];
+        let selected = spec["podSelector"]["matchLabels"].as_object().expect("a selector");
+        assert!(selected.iter().all(|(key, value)| labels[key] == *value), "{selected:?} selects no pod of ours");
+    }
+}
