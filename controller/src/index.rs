@@ -13,9 +13,15 @@ use model::machine::{Claim, Identity, Nic, Vm, Vmi};
 use model::names::{MACHINE, MACHINE_UID, MachineKey, VmKey};
 use serde_json::Value;
 
+use crate::offer::Offer;
+
 /// The objects of one cluster that carry our labels. Locked for moments only, never across an await.
 #[derive(Debug, Default)]
-pub struct Index(RwLock<Records>);
+pub struct Index {
+    records: RwLock<Records>,
+    /// What the cluster offers beside them.
+    pub offer: Offer,
+}
 
 /// Namespace and name on the remote cluster.
 pub type Key = (String, String);
@@ -82,11 +88,11 @@ pub struct Objects {
 
 impl Index {
     fn write(&self) -> RwLockWriteGuard<'_, Records> {
-        self.0.write().unwrap_or_else(PoisonError::into_inner)
+        self.records.write().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn read(&self) -> RwLockReadGuard<'_, Records> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner)
+        self.records.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Takes in an object that was added or changed.

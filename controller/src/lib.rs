@@ -6,6 +6,7 @@ pub mod configs;
 pub mod index;
 pub mod machine;
 pub mod metrics;
+pub mod offer;
 pub mod retries;
 pub mod session;
 mod triggers;
@@ -54,11 +55,12 @@ async fn work(
 ) -> Result<(), Fatal> {
     let client = runtime::client::supervisor(args.shared.kubeconfig.as_deref()).await?;
     let supervisor = triggers::until_it_answers("the supervisor", || identify(&client)).await;
-    let namespace = args.shared.kubevirt_configs_namespace.clone();
     let (clusters, awaited) = (Arc::new(ClusterMap::default()), Arc::new(Awaited::default()));
     let (touch, touched) = mpsc::unbounded_channel();
     let (config_changed, configs_changed) = mpsc::unbounded_channel();
-    let source = Source::start(client.clone(), &namespace, KeyOrder::ReadWrite, move |config| {
+    let (offers, offered) = mpsc::unbounded_channel();
+    let namespace = &args.shared.kubevirt_configs_namespace;
+    let source = Source::start(client.clone(), namespace, KeyOrder::ReadWrite, move |config| {
         // The receiver lives as long as the process.
         let _ = config_changed.send(config);
     })
@@ -78,21 +80,22 @@ async fn work(
         metrics,
     });
     let (changed, links) = mpsc::channel(64);
+    let scope = source.scope().clone();
     let registry = tokio::spawn(runtime::clusters::run(
         source,
-        Arc::new(Watches { supervisor, awaited, touched: touch.clone() }),
+        Arc::new(Watches { supervisor, awaited, touched: touch.clone(), offers }),
         clusters.clone(),
         changed,
     ));
     let of_configs = triggers::Configs {
         client: client.clone(),
-        namespace,
+        scope,
         clusters,
         configs: ctx.configs.clone(),
         machines: machines.clone(),
         touch,
     };
-    let following = tokio::spawn(of_configs.follow(links, configs_changed));
+    let following = tokio::spawn(of_configs.follow(links, configs_changed, offered));
     let queue = triggers::queue(Api::all(client), writer, touched, shutdown);
     let listed = machines.clone();
     let open_when_listed = async {

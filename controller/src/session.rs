@@ -1,5 +1,6 @@
 //! What the controller watches on every cluster: its own VMs, instances and claims by label, and the StorageClasses' names.
-//! I/O: four watches on the remote cluster. Any failure ends the session; the link starts another one.
+//! I/O: four watches on the remote cluster. Any failure ends the session; the link starts another one. What the cluster
+//! offers is followed beside them (`offer`) and ends nothing.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -13,12 +14,13 @@ use kube::core::{GroupVersionKind, PartialObjectMeta};
 use kube::runtime::watcher::{self, Event, watcher};
 use kube::{Api, Client, ResourceExt};
 use model::machine::Kind;
-use model::names::{MANAGED_BY, MachineKey, OPERATOR, SUPERVISOR};
+use model::names::{ClusterName, MANAGED_BY, MachineKey, OPERATOR, SUPERVISOR};
 use runtime::clusters::{Cluster, Session, said};
 use tokio::sync::mpsc;
 
 use crate::awaited::Awaited;
 use crate::index::{self, Index, Key, Owner, Record, Watched, key_of, owner_of};
+use crate::offer;
 
 /// Watches one cluster, and tells of every Machine whose objects changed.
 #[derive(Debug)]
@@ -29,6 +31,8 @@ pub struct Watches {
     pub awaited: Arc<Awaited>,
     /// Hears of Machines to look at.
     pub touched: mpsc::UnboundedSender<MachineKey>,
+    /// Hears of clusters that offer something else than before.
+    pub offers: mpsc::UnboundedSender<ClusterName>,
 }
 
 /// The remote kinds without a Rust type.
@@ -50,8 +54,9 @@ impl Session for Watches {
 
     fn run(&self, cluster: Arc<Cluster<Index>>, synced: Box<dyn FnOnce() + Send>) -> BoxFuture<'static, String> {
         let streams = self.streams(&cluster.client);
-        let (touched, awaited) = (self.touched.clone(), self.awaited.clone());
-        Box::pin(async move {
+        let (touched, awaited, offers) = (self.touched.clone(), self.awaited.clone(), self.offers.clone());
+        let following = offer::follow(cluster.clone(), offers);
+        let watching = async move {
             let mut pending = streams.len();
             let mut synced = Some(synced);
             let mut merged = select_all(streams);
@@ -77,6 +82,12 @@ impl Session for Watches {
                 }
             }
             "the watches ended".to_owned()
+        };
+        Box::pin(async move {
+            tokio::select! {
+                why = watching => why,
+                () = following => "what the cluster offers is not followed any more".to_owned(),
+            }
         })
     }
 }

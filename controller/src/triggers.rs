@@ -12,7 +12,7 @@ use kube::runtime::{WatchStreamExt, watcher};
 use kube::{Api, Client, ResourceExt};
 use model::api::KubevirtConfig;
 use model::names::{ClusterName, KUBEVIRT_CONFIG, MachineKey};
-use runtime::clusters::{ClusterMap, said};
+use runtime::clusters::{ClusterMap, Scope, said};
 use runtime::shutdown::Shutdown;
 use tokio::sync::mpsc;
 
@@ -52,7 +52,7 @@ const TRY_AGAIN: Duration = Duration::from_secs(5);
 /// Follows connections and KubevirtConfigs.
 pub(crate) struct Configs {
     pub(crate) client: Client,
-    pub(crate) namespace: String,
+    pub(crate) scope: Scope,
     pub(crate) clusters: Arc<ClusterMap<Index>>,
     pub(crate) configs: Store<KubevirtConfig>,
     pub(crate) machines: Store<Guarded>,
@@ -65,6 +65,7 @@ impl Configs {
         self,
         mut links: mpsc::Receiver<ClusterName>,
         mut changed: mpsc::UnboundedReceiver<KubevirtConfig>,
+        mut offers: mpsc::UnboundedReceiver<ClusterName>,
     ) {
         let mut unwritten = BTreeSet::new();
         loop {
@@ -74,13 +75,14 @@ impl Configs {
                     name
                 }
                 Some(config) = changed.recv() => ClusterName(config.name_any()),
+                Some(name) = offers.recv() => name,
                 () = tokio::time::sleep(TRY_AGAIN), if !unwritten.is_empty() => match unwritten.pop_first() {
                     Some(name) => name,
                     None => continue,
                 },
                 else => return,
             };
-            if !configs::report(&self.client, &self.namespace, &name, &self.configs, &self.clusters).await {
+            if !configs::report(&self.client, &self.scope, &name, &self.configs, &self.clusters).await {
                 unwritten.insert(name);
             }
         }

@@ -2,6 +2,7 @@
 
 mod backstop;
 mod chart;
+mod configs;
 mod fleet;
 mod hygiene;
 mod machines;

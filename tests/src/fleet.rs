@@ -95,9 +95,9 @@ impl Fleet {
         fleet.state.take_env(&rendered, &env)?;
         fleet.state.write(fleet.dir())?;
 
-        let sims = fleet.remotes.iter().map(|remote| Component::Sim(remote.name().to_owned()));
-        let rest: Vec<_> = sims.chain([Component::Webhook, Component::Controller]).collect();
-        try_join_all(rest.iter().map(|component| fleet.start(component))).await?;
+        // A cluster has its nodes before we come: otherwise its room would change under the first tests.
+        try_join_all(fleet.remotes.iter().map(|remote| furnish::inhabited(&fleet, remote))).await?;
+        try_join_all([Component::Webhook, Component::Controller].iter().map(|ours| fleet.start(ours))).await?;
         say("webhook, controller and simulators are ready");
         Ok(fleet)
     }

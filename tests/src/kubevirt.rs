@@ -19,7 +19,7 @@
 //!
 //! # What differs from a real cluster
 //!
-//! No pods, Nodes, Events, ControllerRevisions, live updates or RestartRequired. A VMI whose PVC is unbound waits in
+//! Nodes and the KubeVirt object are made once, at start, where there are none. No pods, Events, ControllerRevisions, live updates or RestartRequired. A VMI whose PVC is unbound waits in
 //! Pending (a real scheduler would make it Unschedulable). `volumeBindingMode` is read as Immediate. A PVC in use can
 //! be deleted. Defaults that virt-api's webhooks fill in are put on the VMI only.
 
@@ -27,6 +27,7 @@ mod conditions;
 mod controller;
 mod driver;
 mod failures;
+mod furniture;
 mod node;
 mod objects;
 mod pace;

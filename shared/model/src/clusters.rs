@@ -1,5 +1,8 @@
-//! Remote clusters as data: what leads to one, and which connections should run. Pure.
+//! Remote clusters as data: what leads to one, which connections should run, and what one offers. Pure.
 
+pub mod capability;
+pub mod capacity;
+pub mod facts;
 pub mod kubeconfig;
 
 use std::collections::BTreeMap;

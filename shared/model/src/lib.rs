@@ -13,3 +13,5 @@ pub mod clusters;
 pub mod machine;
 pub mod names;
 pub mod reason;
+
+pub use admission::quantity;

@@ -4,6 +4,8 @@
 //! Nothing is shared between clusters but the map, which is swapped as a whole: a cluster that hangs stalls itself only.
 
 mod link;
+mod scope;
+mod secrets;
 mod source;
 
 use std::collections::BTreeMap;
@@ -17,10 +19,12 @@ use model::names::ClusterName;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-pub use link::{Cluster, DEADLINE, Session, State, identify, said};
+pub use link::{Cluster, DEADLINE, Session, State, code, identify, said};
+pub use scope::Scope;
 pub use source::{KeyOrder, Source};
 
 use crate::client::{self, Deadlines};
+use link::Heard;
 
 /// What is known of one KubevirtConfig's cluster.
 pub struct Entry<I> {
@@ -28,11 +32,14 @@ pub struct Entry<I> {
     pub cluster: Option<Arc<Cluster<I>>>,
     /// Why the present kubeconfig cannot be used. A connection made with an earlier one goes on.
     pub rejected: Option<String>,
+    /// Why the present kubeconfig does not connect, while the connection made with an earlier one goes on.
+    pub failing: Option<String>,
 }
 
 impl<I> Clone for Entry<I> {
     fn clone(&self) -> Self {
-        Self { cluster: self.cluster.clone(), rejected: self.rejected.clone() }
+        let Self { cluster, rejected, failing } = self;
+        Self { cluster: cluster.clone(), rejected: rejected.clone(), failing: failing.clone() }
     }
 }
 
@@ -89,15 +96,22 @@ pub async fn run<S: Session>(
                 let Some(now) = wanted.borrow_and_update().clone() else { continue };
                 step(&now, &mut running, &mut rejected, |remote| link::start(remote, &session, &events))
             }
-            Some(name) = heard.recv() => {
-                promote(&mut running, &name);
-                vec![name]
-            }
+            Some(heard) = heard.recv() => match heard {
+                Heard::Changed(name) => {
+                    promote(&mut running, &name);
+                    vec![name]
+                }
+                Heard::Unauthorized(name) => {
+                    source.read_again(name);
+                    continue;
+                }
+            },
         };
         let names = running.keys().chain(rejected.keys()).cloned();
         let entry = |name: &ClusterName| Entry {
             cluster: running.get(name).map(|link| link.cluster.clone()),
             rejected: rejected.get(name).cloned(),
+            failing: running.get(name).and_then(failing),
         };
         map.0.store(Arc::new(names.map(|name| (name.clone(), entry(&name))).collect()));
         for name in touched {
@@ -138,12 +152,16 @@ fn step<I>(
                     continue;
                 }
                 tracing::warn!(kubevirtConfig = %name, reason = why, "kubeconfig refused");
+                outdated(running.get_mut(&name));
                 rejected.insert(name.clone(), why);
             }
             Op::Start(_) | Op::Replace(_) => {
                 let Some(Ok((fingerprint, remote))) = wanted.get(&name) else { continue };
                 match client::remote(remote, Deadlines::default()) {
-                    Err(why) => drop(rejected.insert(name.clone(), why.to_string())),
+                    Err(why) => {
+                        outdated(running.get_mut(&name));
+                        rejected.insert(name.clone(), why.to_string());
+                    }
                     Ok(client) => {
                         let (cluster, task) = start((name.clone(), client));
                         let link = Running { fingerprint: fingerprint.clone(), cluster, task, next: None };
@@ -158,6 +176,21 @@ fn step<I>(
         touched.push(name);
     }
     touched
+}
+
+/// A replacement that was not synced yet is not wanted any more: what replaced its kubeconfig cannot be used.
+fn outdated<I>(link: Option<&mut Running<I>>) {
+    if let Some(link) = link {
+        link.next = None;
+    }
+}
+
+/// Why a replacement does not take over.
+fn failing<I>(link: &Running<I>) -> Option<String> {
+    match &*link.next.as_ref()?.cluster.state.borrow() {
+        State::Unreachable(why) => Some(why.clone()),
+        State::Connecting | State::Connected { .. } => None,
+    }
 }
 
 /// A replacement takes over once it is synced, or when the old connection was asked and does not work anyway.

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::{Map, json};
+use serde_json::{Map, Value, json};
 
 use super::{NAMESPACE, Rendered, joined, list, only, text};
 
@@ -17,8 +17,9 @@ fn rights(release: &Rendered) -> BTreeSet<String> {
             assert_eq!((&subject["kind"], &subject["namespace"]), (&json!("ServiceAccount"), &json!(NAMESPACE)));
             assert_eq!(binding["roleRef"]["kind"], role_kind);
             release.get("ServiceAccount", text(&subject["name"]));
-            let role = release.get(role_kind, role);
-            assert_eq!(role["metadata"]["namespace"], binding["metadata"]["namespace"]);
+            let namespace = &binding["metadata"]["namespace"];
+            let meant = |it: &&Value| it["metadata"]["name"] == role && it["metadata"]["namespace"] == *namespace;
+            let role = release.of_kind(role_kind).find(meant).expect("the role that is bound, in the same namespace");
             bound.insert((role_kind, text(&role["metadata"]["name"])));
             let place = role["metadata"]["namespace"].as_str().unwrap_or("cluster");
             for rule in list(&role["rules"]) {
@@ -84,10 +85,35 @@ fn x30_rights_on_a_remote_are_exactly_these() {
         "kubevirt-operator-controller | cluster | kubevirt.io/virtualmachines         | get,list,watch,create,patch,delete",
         "kubevirt-operator-controller | cluster | kubevirt.io/virtualmachineinstances | get,list,watch",
         "kubevirt-operator-controller | cluster | storage.k8s.io/storageclasses       | list,watch",
+        "kubevirt-operator-controller | cluster | kubevirt.io/kubevirts               | list,watch",
+        "kubevirt-operator-controller | cluster | /nodes                              | list,watch",
+        "kubevirt-operator-controller | cluster | /pods                               | list,watch",
         "kubevirt-operator-webhook    | cluster | /namespaces                         | get",
         "kubevirt-operator-webhook    | cluster | kubevirt.io/virtualmachines         | get,list,watch",
         "kubevirt-operator-webhook    | cluster | storage.k8s.io/storageclasses       | get,list,watch",
     ]));
     let kinds: BTreeSet<_> = release.0.iter().map(|object| text(&object["kind"])).collect();
     assert_eq!(kinds, ["ClusterRole", "ClusterRoleBinding", "ServiceAccount"].into(), "nothing runs on a remote");
+}
+
+#[test]
+#[rustfmt::skip]
+fn x9_x30_b29_cluster_scoped_configs_take_one_role_for_each_namespace_with_secrets() {
+    let (beside, wide) = (rights(&Rendered::with(&[])), rights(&Rendered::with(&["kubevirtConfigs.secretNamespaces={team-a,team-b}"])));
+    let more: BTreeSet<_> = wide.difference(&beside).cloned().collect();
+    assert_eq!(more, table(&[
+        "kubevirt-operator-controller-manager | cluster | vitistack.io/kubevirtconfigs        | get,list,watch",
+        "kubevirt-operator-controller-manager | cluster | vitistack.io/kubevirtconfigs/status | patch",
+        "kubevirt-operator-controller-manager | team-a  | /secrets                            | get,list,watch",
+        "kubevirt-operator-controller-manager | team-b  | /secrets                            | get,list,watch",
+        "kubevirt-operator-webhook            | cluster | vitistack.io/kubevirtconfigs        | get,list,watch",
+        "kubevirt-operator-webhook            | team-a  | /secrets                            | get,list,watch",
+        "kubevirt-operator-webhook            | team-b  | /secrets                            | get,list,watch",
+    ]));
+    let less: BTreeSet<_> = beside.difference(&wide).cloned().collect();
+    assert_eq!(less, table(&[
+        "kubevirt-operator-controller-manager | kubevirt-configs | vitistack.io/kubevirtconfigs        | get,list,watch",
+        "kubevirt-operator-controller-manager | kubevirt-configs | vitistack.io/kubevirtconfigs/status | patch",
+        "kubevirt-operator-controller-manager | kubevirt-configs | /secrets                            | get,list,watch",
+    ]));
 }

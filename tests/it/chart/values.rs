@@ -124,6 +124,7 @@ fn wrong_values_are_refused_by_name() {
         (&["log.format=xml"],                          "at '/log/format'"),
         (&["image.digest=sha256:1"],                   "at '/image/digest'"),
         (&["kubevirtConfigs.namespace=Not_A_Name"],    "at '/kubevirtConfigs/namespace'"),
+        (&["kubevirtConfigs.secretNamespaces=a"],      "at '/kubevirtConfigs/secretNamespaces': got string, want array"),
         (&["resources.limit.cpu=1"],                   "at '/resources': additional properties 'limit' not allowed"),
         (&["placement.strategy=random"],               "at '/placement/strategy'"),
         (&["placement.whenUnreachable=wait"],          "at '/placement/whenUnreachable'"),

@@ -3,18 +3,25 @@
 
 use std::fs;
 use std::panic::resume_unwind;
+use std::time::Duration;
 
 use futures::future::try_join_all;
+use k8s_openapi::api::core::v1::Node;
+use kube::Api;
+use kube::api::ListParams;
 use serde_json::{Value, json};
 
 use super::{
-    CONFIGS_NAMESPACE, CONTROLLER_ACCOUNT, Endpoint, Fleet, NAMESPACE, REMOTE_CONTROLLER_ACCOUNT, WEBHOOK_ACCOUNT,
+    CONFIGS_NAMESPACE, CONTROLLER_ACCOUNT, Component, Endpoint, Fleet, NAMESPACE, REMOTE_CONTROLLER_ACCOUNT,
+    WEBHOOK_ACCOUNT,
 };
 use crate::error::{Result, io};
 use crate::install::{self, Render, apply, chart};
 use crate::pki::write_private;
 use crate::plane::Plane;
 use crate::remote_crds;
+
+const INHABITED_WITHIN: Duration = Duration::from_secs(60);
 
 /// KubeVirt's definitions, which may have to be downloaded.
 pub(super) async fn remote_definitions() -> Result<String> {
@@ -52,6 +59,24 @@ pub(super) async fn remote(plane: &Plane, definitions: &str, say: fn(&str)) -> R
     plane.start_controllers().await?;
     say(&format!("{} is ready at {}", plane.name(), plane.url()));
     Ok(())
+}
+
+/// Starts the simulator of a remote and waits until the nodes that it plays are there.
+pub(super) async fn inhabited(fleet: &Fleet, remote: &Plane) -> Result<()> {
+    let sim = Component::Sim(remote.name().to_owned());
+    fleet.start(&sim).await?;
+    let nodes: Api<Node> = Api::all(remote.client().await?);
+    let look = async || match nodes.list(&ListParams::default()).await {
+        Ok(list)
+            if list.iter().filter(|node| node.status.as_ref().is_some_and(|it| it.allocatable.is_some())).count()
+                == 3 =>
+        {
+            Ok(())
+        }
+        Ok(list) => Err(format!("{} nodes, not all with room", list.items.len())),
+        Err(error) => Err(error.to_string()),
+    };
+    fleet.processes.until_ready(&sim.to_string(), INHABITED_WITHIN, look).await
 }
 
 /// Gives the supervisor a KubevirtConfig and kubeconfigs for every remote, and both processes theirs for the supervisor.

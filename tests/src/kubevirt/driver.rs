@@ -10,7 +10,7 @@ use super::pace::Timers;
 use super::watch;
 use super::world::World;
 use super::writes::{Fault, Move, send};
-use super::{Role, Settings, node, storage};
+use super::{Role, Settings, furniture, node, storage};
 use futures::StreamExt;
 use k8s_openapi::jiff::Timestamp;
 use kube::Client;
@@ -24,6 +24,10 @@ const WIDTH: usize = 32;
 /// Plays until `stop` resolves. Never gives up: an API server that is away is waited for.
 pub async fn run(client: Client, settings: Settings, stop: impl Future<Output = ()>) {
     let mut stop = std::pin::pin!(stop);
+    tokio::select! {
+        () = &mut stop => return,
+        () = furniture::set_up(&client, &settings.roles) => {}
+    }
     let mut events = watch::everything(&client);
     let mut simulator = Simulator::new(settings);
     let mut sending = JoinSet::new();

@@ -11,7 +11,7 @@ use k8s_openapi::jiff::Timestamp;
 use serde_json::{Value, json};
 
 const ACTOR: &str = "virt-handler";
-const NODES: u64 = 3;
+pub(super) const NODES: u64 = 3;
 
 /// What the node does next with this VMI. Before Scheduled and after the end it is none of its business.
 pub(super) fn next(vmi: &Object, failures: &[Failure], now: Timestamp) -> Option<Move> {

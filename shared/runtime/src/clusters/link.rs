@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use futures::future::BoxFuture;
 use k8s_openapi::api::core::v1::Namespace;
+use kube::runtime::watcher;
 use kube::{Api, Client, ResourceExt};
 use model::names::ClusterName;
 use tokio::sync::{Notify, mpsc, watch};
@@ -54,10 +55,18 @@ pub trait Session: Send + Sync + 'static {
     fn run(&self, cluster: Arc<Cluster<Self::Index>>, synced: Box<dyn FnOnce() + Send>) -> BoxFuture<'static, String>;
 }
 
+/// What a connection tells the registry.
+pub(super) enum Heard {
+    /// Its state is another one.
+    Changed(ClusterName),
+    /// The cluster does not know us: the Secret may hold something newer.
+    Unauthorized(ClusterName),
+}
+
 pub(super) fn start<S: Session>(
     (name, client): (ClusterName, Client),
     session: &Arc<S>,
-    events: &mpsc::Sender<ClusterName>,
+    events: &mpsc::Sender<Heard>,
 ) -> (Arc<Cluster<S::Index>>, JoinHandle<()>) {
     let cluster = Arc::new(Cluster {
         name,
@@ -70,13 +79,13 @@ pub(super) fn start<S: Session>(
     (cluster, task)
 }
 
-async fn keep<S: Session>(cluster: Arc<Cluster<S::Index>>, session: Arc<S>, events: mpsc::Sender<ClusterName>) {
+async fn keep<S: Session>(cluster: Arc<Cluster<S::Index>>, session: Arc<S>, events: mpsc::Sender<Heard>) {
     let mut state = cluster.state.subscribe();
-    let name = cluster.name.clone();
+    let (name, changes) = (cluster.name.clone(), events.clone());
     // A session says "synced" from inside a callback, which cannot wait for a place in the channel.
     let told = tokio::spawn(async move {
         while state.changed().await.is_ok() {
-            if events.send(name.clone()).await.is_err() {
+            if changes.send(Heard::Changed(name.clone())).await.is_err() {
                 return;
             }
         }
@@ -86,8 +95,13 @@ async fn keep<S: Session>(cluster: Arc<Cluster<S::Index>>, session: Arc<S>, even
     let mut pause = FIRST_PAUSE;
     loop {
         let began = Instant::now();
-        let (why, next) = match identify(&cluster.client).await {
-            Err(why) => (why.clone(), State::Unreachable(why)),
+        let (why, next) = match ask(&cluster.client).await {
+            Err(Unanswered { why, unauthorized }) => {
+                if unauthorized && events.send(Heard::Unauthorized(cluster.name.clone())).await.is_err() {
+                    return;
+                }
+                (why.clone(), State::Unreachable(why))
+            }
             Ok(id) => {
                 let synced = cluster.clone();
                 let connected = Box::new(move || {
@@ -127,12 +141,39 @@ async fn silence<I>(cluster: &Cluster<I>) -> String {
 
 /// The UID of `kube-system`: it lives as long as the cluster, and no two clusters share one.
 pub async fn identify(client: &Client) -> Result<String, String> {
+    ask(client).await.map_err(|unanswered| unanswered.why)
+}
+
+/// Why a cluster did not say who it is.
+struct Unanswered {
+    why: String,
+    /// It answered 401: the credentials are not, or no longer, good.
+    unauthorized: bool,
+}
+
+async fn ask(client: &Client) -> Result<String, Unanswered> {
+    let because = |why: String| Unanswered { why, unauthorized: false };
     let namespaces = Api::<Namespace>::all(client.clone());
     match tokio::time::timeout(DEADLINE, namespaces.get("kube-system")).await {
-        Err(_) => Err(format!("no answer within {} s", DEADLINE.as_secs())),
-        Ok(Err(why)) => Err(said(&why)),
-        Ok(Ok(namespace)) => namespace.uid().ok_or_else(|| "kube-system has no UID".to_owned()),
+        Err(_) => Err(because(format!("no answer within {} s", DEADLINE.as_secs()))),
+        Ok(Err(why)) => Err(Unanswered { why: said(&why), unauthorized: code(&why) == Some(401) }),
+        Ok(Ok(namespace)) => namespace.uid().ok_or_else(|| because("kube-system has no UID".to_owned())),
     }
+}
+
+/// The status code that an API server answered with; `None` when it did not answer.
+pub fn code(error: &(dyn std::error::Error + 'static)) -> Option<u16> {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        if let Some(kube::Error::Api(answer)) = error.downcast_ref() {
+            return Some(answer.code);
+        }
+        if let Some(watcher::Error::WatchError(answer)) = error.downcast_ref() {
+            return Some(answer.code);
+        }
+        cause = error.source();
+    }
+    None
 }
 
 /// An error in one line for people: what the API server said, else the innermost cause, which is the one that can be acted on.
@@ -159,7 +200,8 @@ impl<I> Drop for UnreachableOnDrop<I> {
     }
 }
 
-struct AbortOnDrop(JoinHandle<()>);
+/// Ends a task with its owner.
+pub(super) struct AbortOnDrop(pub(super) JoinHandle<()>);
 
 impl Drop for AbortOnDrop {
     fn drop(&mut self) {
@@ -177,8 +219,10 @@ mod tests {
     fn an_error_is_said_in_the_words_of_whoever_knows() {
         let refused = Status::failure("pods is forbidden", "Forbidden").with_code(403);
         let api = kube::runtime::watcher::Error::InitialListFailed(kube::Error::Api(Box::new(refused)));
-        assert_eq!(said(&api), "pods is forbidden");
+        assert_eq!((said(&api).as_str(), code(&api)), ("pods is forbidden", Some(403)));
+        let expired = Status::failure("too old", "Expired").with_code(410);
+        assert_eq!(code(&watcher::Error::WatchError(Box::new(expired))), Some(410));
         let network = kube::Error::Service(Box::new(std::io::Error::other("connection refused")));
-        assert_eq!(said(&network), "connection refused");
+        assert_eq!((said(&network).as_str(), code(&network)), ("connection refused", None));
     }
 }

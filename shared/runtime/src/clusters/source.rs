@@ -1,19 +1,20 @@
 //! What the registry should be: KubevirtConfigs and the kubeconfigs in their Secrets, watched on the supervisor.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use futures::{StreamExt, stream};
-use k8s_openapi::api::core::v1::Secret;
+use futures::StreamExt;
+use k8s_openapi::ByteString;
 use kube::runtime::reflector::{self, Store};
 use kube::runtime::{WatchStreamExt, watcher};
-use kube::{Api, Client, ResourceExt};
+use kube::{Client, ResourceExt};
 use model::api::KubevirtConfig;
-use model::clusters::kubeconfig;
+use model::clusters::kubeconfig::{self, Remote};
 use model::names::{ClusterName, KUBECONFIG_KEY, KUBECONFIG_READONLY_KEY};
 use sha2::{Digest, Sha256};
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 
-use super::Wanted;
+use super::secrets::{Found, Secrets};
+use super::{Scope, Wanted};
 
 /// Which key of the Secret is used first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,55 +28,47 @@ pub enum KeyOrder {
 /// Where KubevirtConfigs come from.
 #[derive(Clone)]
 pub struct Source {
-    /// Every KubevirtConfig of the namespace.
+    /// Every KubevirtConfig there is, or in the namespace.
     pub configs: Store<KubevirtConfig>,
-    secrets: Store<Secret>,
+    scope: Scope,
     keys: KeyOrder,
     /// `None` until both kinds were listed: unknown is not empty.
     wanted: watch::Receiver<Option<Wanted>>,
+    again: mpsc::UnboundedSender<ClusterName>,
 }
 
 impl Source {
-    /// Starts watching; returns once both kinds are synced.
+    /// Starts watching; returns once both kinds are synced. `namespace` is the one of the KubevirtConfigs, if the installed
+    /// CRD is namespaced.
     pub async fn start(
         client: Client,
         namespace: &str,
         keys: KeyOrder,
         touched: impl Fn(KubevirtConfig) + Send + 'static,
     ) -> Self {
-        let (configs, config_writer) = reflector::store();
-        let (secrets, secret_writer) = reflector::store();
+        let scope = Scope::discover(&client, namespace).await;
+        tracing::info!(?scope, "watching KubevirtConfigs");
+        let (configs, writer) = reflector::store();
         let (publish, wanted) = watch::channel(None);
+        let (again, asked) = mpsc::unbounded_channel();
         let mut first = wanted.clone();
-        let source = Self { configs, secrets, keys, wanted };
-        let config_watch =
-            watcher(Api::<KubevirtConfig>::namespaced(client.clone(), namespace), watcher::Config::default());
-        let secret_watch = watcher(Api::<Secret>::namespaced(client, namespace), watcher::Config::default());
-        let config_events = config_watch.default_backoff().reflect(config_writer).map(move |event| {
+        let config_watch = watcher(scope.configs(client.clone()), watcher::Config::default());
+        let events = config_watch.default_backoff().reflect(writer).filter_map(move |event| {
             if let Ok(watcher::Event::Apply(config)) = &event {
                 touched(config.clone());
             }
-            progress(event).map(|listed| (listed, false))
+            std::future::ready(progress(event))
         });
-        let secret_events = secret_watch
-            .default_backoff()
-            .reflect(secret_writer)
-            .map(|event| progress(event).map(|listed| (false, listed)));
-        let publisher = source.clone();
-        tokio::spawn(async move {
-            let mut events = stream::select(config_events.boxed(), secret_events.boxed());
-            let mut listed = (false, false);
-            while let Some(event) = events.next().await {
-                let Some((configs, secrets)) = event else { continue };
-                listed = (listed.0 || configs, listed.1 || secrets);
-                if listed == (true, true) {
-                    publisher.publish(&publish);
-                }
-            }
-        });
+        let source = Self { configs, scope, keys, wanted, again };
+        tokio::spawn(source.clone().follow(Box::pin(events), Secrets::new(client), asked, publish));
         // The sender lives in the task above, which does not end.
         let _ = first.wait_for(Option::is_some).await;
         source
+    }
+
+    /// Where KubevirtConfigs are.
+    pub fn scope(&self) -> &Scope {
+        &self.scope
     }
 
     pub(super) fn watch(&self) -> watch::Receiver<Option<Wanted>> {
@@ -84,48 +77,119 @@ impl Source {
         receiver
     }
 
-    /// Publishes what both stores say together.
-    fn publish(&self, publish: &watch::Sender<Option<Wanted>>) {
-        let wanted = self
-            .configs
-            .state()
-            .iter()
-            .map(|config| (ClusterName(config.name_any()), self.kubeconfig(config)))
-            .collect();
-        publish.send_if_modified(|known| {
-            let news = known.as_ref() != Some(&wanted);
-            *known = Some(wanted);
-            news
-        });
+    /// Reads the Secret of a KubevirtConfig again, at once: its cluster says that it does not know us.
+    pub(super) fn read_again(&self, name: ClusterName) {
+        // The receiver lives in the task that follows.
+        let _ = self.again.send(name);
     }
 
-    fn kubeconfig(&self, config: &KubevirtConfig) -> Result<(String, kubeconfig::Remote), String> {
-        let namespace = config.namespace().unwrap_or_default();
-        let name = &config.spec.kubeconfig_secret_ref;
-        if let Some(other) =
-            config.spec.secret_namespace.as_ref().filter(|other| !other.is_empty() && **other != namespace)
-        {
-            return Err(format!(
-                "spec.secretNamespace is {other:?}: the Secret must be in {namespace:?}, beside the KubevirtConfig"
-            ));
+    async fn follow(
+        self,
+        mut events: impl futures::Stream<Item = bool> + Unpin + Send,
+        (mut secrets, mut news): (Secrets, mpsc::UnboundedReceiver<super::secrets::News>),
+        mut again: mpsc::UnboundedReceiver<ClusterName>,
+        publish: watch::Sender<Option<Wanted>>,
+    ) {
+        let mut listed = false;
+        loop {
+            tokio::select! {
+                Some(complete) = events.next() => listed = listed || complete,
+                Some(news) = news.recv() => secrets.hear(news),
+                Some(name) = again.recv() => {
+                    if let Some(config) = self.configs.get(&self.scope.key(&name))
+                        && let Ok(namespace) = self.scope.secret_namespace(&config)
+                    {
+                        secrets.read_again(namespace);
+                    }
+                    continue;
+                }
+                else => return,
+            }
+            if !listed {
+                continue;
+            }
+            secrets.keep(&self.namespaces());
+            let before = publish.borrow().clone();
+            if before.is_none() && !secrets.all_known() {
+                continue;
+            }
+            let wanted = self.wanted(&secrets, &before.unwrap_or_default());
+            publish.send_if_modified(|known| {
+                let news = known.as_ref() != Some(&wanted);
+                *known = Some(wanted);
+                news
+            });
         }
-        let Some(secret) = self.secrets.get(&reflector::ObjectRef::new(name).within(&namespace)) else {
-            return Err(format!("Secret {namespace}/{name} does not exist: create it with the key {KUBECONFIG_KEY:?}"));
-        };
-        let empty = BTreeMap::new();
-        let data = secret.data.as_ref().unwrap_or(&empty);
-        let keys: &[&str] = match self.keys {
-            KeyOrder::ReadWrite => &[KUBECONFIG_KEY],
-            KeyOrder::ReadOnlyFirst => &[KUBECONFIG_READONLY_KEY, KUBECONFIG_KEY],
-        };
-        let Some((key, document)) = keys.iter().find_map(|key| Some((key, data.get(*key)?))) else {
-            return Err(format!("Secret {namespace}/{name} has no key {KUBECONFIG_KEY:?}"));
-        };
-        let remote =
-            kubeconfig::parse(&document.0).map_err(|why| format!("Secret {namespace}/{name}, key {key:?}: {why}"))?;
-        let fingerprint = format!("{:x}", Sha256::digest(&document.0));
-        Ok((fingerprint, remote))
     }
+
+    /// The namespaces that hold Secrets. Beside namespaced KubevirtConfigs there is always one, also before the first of them.
+    fn namespaces(&self) -> BTreeSet<String> {
+        match &self.scope {
+            Scope::Namespaced(beside) => [beside.clone()].into(),
+            Scope::Cluster => {
+                let all = self.configs.state();
+                all.iter().filter_map(|config| self.scope.secret_namespace(config).ok().map(str::to_owned)).collect()
+            }
+        }
+    }
+
+    /// What both kinds say together. A KubevirtConfig whose Secret is not known yet stays as it was.
+    fn wanted(&self, secrets: &Secrets, before: &Wanted) -> Wanted {
+        let all = self.configs.state();
+        let each = all.iter().filter_map(|config| {
+            let name = ClusterName(config.name_any());
+            let kubeconfig = match self.kubeconfig(config, secrets) {
+                Ok(None) => before.get(&name)?.clone(),
+                Ok(Some(usable)) => Ok(usable),
+                Err(why) => Err(why),
+            };
+            Some((name, kubeconfig))
+        });
+        each.collect()
+    }
+
+    fn kubeconfig(&self, config: &KubevirtConfig, secrets: &Secrets) -> Result<Option<(String, Remote)>, String> {
+        let namespace = self.scope.secret_namespace(config)?;
+        let name = &config.spec.kubeconfig_secret_ref;
+        match secrets.find(namespace, name) {
+            Found::Unknown => Ok(None),
+            Found::Forbidden(why) => {
+                let next = match self.scope {
+                    Scope::Namespaced(_) => "install the Roles of the chart again".to_owned(),
+                    Scope::Cluster => format!("add {namespace:?} to kubevirtConfigs.secretNamespaces of the chart"),
+                };
+                Err(format!("Secret {namespace}/{name} cannot be read: {next} ({why})"))
+            }
+            Found::Absent => {
+                Err(format!("Secret {namespace}/{name} does not exist: create it with the key {KUBECONFIG_KEY:?}"))
+            }
+            Found::There(secret) => {
+                let data = secret.data.as_ref();
+                read(data.unwrap_or(&BTreeMap::new()), self.keys)
+                    .map(Some)
+                    .map_err(|why| format!("Secret {namespace}/{name}{why}"))
+            }
+        }
+    }
+}
+
+/// The kubeconfig in the data of a Secret, with its fingerprint; or what is wrong, in words that follow the Secret's name.
+fn read(data: &BTreeMap<String, ByteString>, keys: KeyOrder) -> Result<(String, Remote), String> {
+    let keys: &[&str] = match keys {
+        KeyOrder::ReadWrite => &[KUBECONFIG_KEY],
+        KeyOrder::ReadOnlyFirst => &[KUBECONFIG_READONLY_KEY, KUBECONFIG_KEY],
+    };
+    let Some((key, document)) = keys.iter().find_map(|key| Some((key, data.get(*key)?))) else {
+        let others = if data.is_empty() { String::new() } else { format!(", only {}", listed(data)) };
+        return Err(format!(" has no key {KUBECONFIG_KEY:?}{others}: put the kubeconfig of the cluster there"));
+    };
+    let remote = kubeconfig::parse(&document.0).map_err(|why| format!(", key {key:?}: {why}"))?;
+    Ok((format!("{:x}", Sha256::digest(&document.0)), remote))
+}
+
+/// The first few keys: names only, never values.
+fn listed(data: &BTreeMap<String, ByteString>) -> String {
+    data.keys().take(4).map(|key| format!("{key:?}")).collect::<Vec<_>>().join(", ")
 }
 
 /// Whether a watch just completed its list; `None` for a failure, which it mends itself.
@@ -133,8 +197,35 @@ fn progress<K>(event: Result<watcher::Event<K>, watcher::Error>) -> Option<bool>
     match event {
         Ok(event) => Some(matches!(event, watcher::Event::InitDone)),
         Err(error) => {
-            tracing::warn!(error = super::link::said(&error), "a watch on the supervisor failed; it is tried again");
+            tracing::warn!(error = super::link::said(&error), "the watch of KubevirtConfigs failed; it is tried again");
             None
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn b9_a_secret_without_the_key_is_refused_by_name() {
+        use KeyOrder::{ReadOnlyFirst, ReadWrite};
+        let no_key = " has no key \"kubeconfig\"";
+        #[rustfmt::skip]
+        let cases = [
+            ("B9: no data",                   vec![],                                ReadWrite,     format!("{no_key}: put the kubeconfig")),
+            ("B9: another key",               vec!["config"],                        ReadWrite,     format!("{no_key}, only \"config\": put")),
+            ("B9: the webhook's key only",    vec!["kubeconfig-readonly"],           ReadWrite,     format!("{no_key}, only \"kubeconfig-readonly\": put")),
+            ("B9: many keys",                 vec!["a", "b", "c", "d", "e"],         ReadOnlyFirst, format!("{no_key}, only \"a\", \"b\", \"c\", \"d\": put")),
+            ("B9: the webhook reads its own", vec!["kubeconfig", "kubeconfig-readonly"], ReadOnlyFirst, ", key \"kubeconfig-readonly\": ".to_owned()),
+            ("B9: the webhook reads ours",    vec!["kubeconfig"],                    ReadOnlyFirst, ", key \"kubeconfig\": ".to_owned()),
+            ("B9: the controller reads ours", vec!["kubeconfig", "kubeconfig-readonly"], ReadWrite,  ", key \"kubeconfig\": ".to_owned()),
+        ];
+        for (name, keys, order, says) in cases {
+            let data = keys.into_iter().map(|key| (key.to_owned(), ByteString(b"secret text".to_vec()))).collect();
+            let refused = read(&data, order).expect_err(name);
+            assert!(refused.starts_with(&says), "{name}: {refused}");
+            assert!(!refused.contains("secret text"), "{name}: {refused}");
         }
     }
 }

@@ -1,0 +1,168 @@
+//! What a cluster offers besides room: its KubeVirt, CDI and Multus (X45). Pure.
+//!
+//! Unknown is never absent: what could not be asked keeps its earlier answer.
+
+use serde::Deserialize;
+
+use crate::api::config::ClusterFacts;
+
+/// API group of CDI.
+pub const CDI: &str = "cdi.kubevirt.io";
+/// API group of NetworkAttachmentDefinitions, which Multus attaches.
+pub const MULTUS: &str = "k8s.cni.cncf.io";
+/// Machine types that KubeVirt accepts on amd64 when its object names none (1.8.2, pkg/virt-config).
+pub const EMULATED_MACHINES: [&str; 2] = ["q35*", "pc-q35*"];
+
+/// What is read of a KubeVirt object's spec.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct KubeVirtSpec {
+    configuration: Configuration,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct Configuration {
+    /// Deprecated there, and still stronger than the one by architecture.
+    emulated_machines: Vec<String>,
+    architecture_configuration: Architectures,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+struct Architectures {
+    amd64: Architecture,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct Architecture {
+    emulated_machines: Vec<String>,
+}
+
+/// What is read of a KubeVirt object's status.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct KubeVirtStatus {
+    /// The version that is installed.
+    observed_kube_virt_version: Option<String>,
+}
+
+/// What a KubeVirt object says.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct KubeVirt {
+    /// Its version, such as `v1.8.2`; absent until its operator has observed it.
+    pub version: Option<String>,
+    /// Machine types that it accepts on amd64, with `*` as wildcard.
+    pub emulated_machines: Vec<String>,
+}
+
+impl KubeVirt {
+    /// Reads the object.
+    pub fn of(spec: &KubeVirtSpec, status: Option<&KubeVirtStatus>) -> Self {
+        let Configuration { emulated_machines: old, architecture_configuration: Architectures { amd64 } } =
+            &spec.configuration;
+        let named = [old, &amd64.emulated_machines].into_iter().find(|list| !list.is_empty());
+        let version = status.and_then(|status| status.observed_kube_virt_version.clone());
+        Self {
+            version: version.filter(|version| !version.is_empty()),
+            emulated_machines: named.cloned().unwrap_or_else(|| EMULATED_MACHINES.map(str::to_owned).to_vec()),
+        }
+    }
+}
+
+/// What was learnt of a cluster; what is absent could not be asked.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Learnt {
+    /// The API groups that it serves.
+    pub groups: Option<Vec<String>>,
+    /// Its KubeVirt; `Some(None)` when there is none.
+    pub kubevirt: Option<Option<KubeVirt>>,
+}
+
+/// The version of KubeVirt and the facts to publish: what was learnt, and for the rest what was published before.
+/// Without a KubeVirt there is no version, and no machine type is known to be accepted or refused.
+pub fn facts(before: (Option<&str>, Option<&ClusterFacts>), learnt: &Learnt) -> (Option<String>, Option<ClusterFacts>) {
+    let (version, known) = before;
+    let mut facts = known.cloned().unwrap_or_default();
+    if let Some(groups) = &learnt.groups {
+        let serves = |wanted: &str| Some(groups.iter().any(|group| group == wanted));
+        (facts.cdi, facts.multus) = (serves(CDI), serves(MULTUS));
+    }
+    let version = match &learnt.kubevirt {
+        None => version.map(str::to_owned),
+        Some(kubevirt) => {
+            let KubeVirt { version, emulated_machines } = kubevirt.clone().unwrap_or_default();
+            facts.emulated_machines = emulated_machines;
+            version
+        }
+    };
+    (version, Some(facts).filter(|facts| *facts != ClusterFacts::default()))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn kubevirt(spec: Value, status: Value) -> KubeVirt {
+        let status: Option<KubeVirtStatus> = serde_json::from_value(status).expect("a status");
+        KubeVirt::of(&serde_json::from_value(spec).expect("a spec"), status.as_ref())
+    }
+
+    #[test]
+    fn x45_machine_types_are_those_that_kubevirt_itself_would_accept() {
+        let amd64 = |list: Value| json!({"architectureConfiguration": {"amd64": {"emulatedMachines": list}}});
+        let mut both = amd64(json!(["q35*"]));
+        both["emulatedMachines"] = json!(["pc-i440fx*"]);
+        #[rustfmt::skip]
+        let cases = [
+            ("X45: nothing said",                  json!({}),                               vec!["q35*", "pc-q35*"]),
+            ("X45: an empty list is nothing said", amd64(json!([])),                        vec!["q35*", "pc-q35*"]),
+            ("X45: by architecture",               amd64(json!(["q35*", "pc-i440fx*"])),    vec!["q35*", "pc-i440fx*"]),
+            ("X45: the deprecated field",          json!({"emulatedMachines": ["pc-q35-9.2"]}), vec!["pc-q35-9.2"]),
+            ("X45: the deprecated field wins",     both,                                    vec!["pc-i440fx*"]),
+            ("X45: of another architecture",       json!({"architectureConfiguration": {"arm64": {"emulatedMachines": ["virt*"]}}}), vec!["q35*", "pc-q35*"]),
+        ];
+        for (name, configuration, want) in cases {
+            let read = kubevirt(json!({"configuration": configuration}), json!({"observedKubeVirtVersion": "v1.8.2"}));
+            assert_eq!(
+                (read.emulated_machines, read.version.as_deref()),
+                (want.iter().map(ToString::to_string).collect(), Some("v1.8.2")),
+                "{name}"
+            );
+        }
+        assert_eq!(kubevirt(json!({}), Value::Null).version, None, "not observed yet");
+        assert_eq!(kubevirt(json!({}), json!({"observedKubeVirtVersion": ""})).version, None, "not observed yet");
+    }
+
+    #[test]
+    fn x45_what_could_not_be_asked_keeps_its_earlier_answer() {
+        let known = ClusterFacts { cdi: Some(true), multus: Some(false), emulated_machines: vec!["pc*".to_owned()] };
+        let before = (Some("v1.7.0"), Some(&known));
+        let nothing: (Option<&str>, Option<&ClusterFacts>) = (None, None);
+        let groups = |names: &[&str]| Some(names.iter().map(|&name| name.to_owned()).collect::<Vec<_>>());
+        let newer = KubeVirt { version: Some("v1.8.2".to_owned()), emulated_machines: vec!["q35*".to_owned()] };
+        let learnt = |groups, kubevirt| Learnt { groups, kubevirt };
+        let want = |version: &str, cdi, multus, machines: &str| {
+            let emulated_machines = machines.split_whitespace().map(str::to_owned).collect();
+            (
+                Some(version.to_owned()).filter(|version| !version.is_empty()),
+                Some(ClusterFacts { cdi, multus, emulated_machines }),
+            )
+        };
+        #[rustfmt::skip]
+        let cases = [
+            ("nothing known, nothing learnt",  nothing, learnt(None, None),                                      (None, None)),
+            ("nothing learnt",                 before,  learnt(None, None),                                      want("v1.7.0", Some(true), Some(false), "pc*")),
+            ("discovery failed",               before,  learnt(None, Some(Some(newer.clone()))),                 want("v1.8.2", Some(true), Some(false), "q35*")),
+            ("CDI went, Multus came",          before,  learnt(groups(&["apps", MULTUS]), None),                 want("v1.7.0", Some(false), Some(true), "pc*")),
+            ("first contact",                  nothing, learnt(groups(&[CDI, MULTUS]), Some(Some(newer))),       want("v1.8.2", Some(true), Some(true), "q35*")),
+            ("KubeVirt went",                  before,  learnt(groups(&["cdi.kubevirt.io.example"]), Some(None)), want("", Some(false), Some(false), "")),
+        ];
+        for (name, before, learnt, want) in cases {
+            assert_eq!(facts(before, &learnt), want, "{name}");
+        }
+    }
+}

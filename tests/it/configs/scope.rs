@@ -1,0 +1,133 @@
+//! KubevirtConfigs of the published CRD, which is cluster-scoped: they work, and the rights are no more than they need.
+
+use std::time::Duration;
+
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use kube::Api;
+use kube::runtime::wait::{await_condition, conditions};
+use model::api::KubevirtConfig;
+use model::names::{KUBEVIRT_CONFIG, RESOLVED};
+use serde_json::{Value, json};
+use tests::fleet::{self, Component, Fleet, NAMESPACE};
+use tests::install::{self, Render, apply, kubectl};
+use tests::process::Stop;
+
+use super::{create, keep, says};
+use crate::fleet::fresh;
+use crate::machines::{Ground, LIMIT, machine};
+
+/// github:vitistack/common, tag v0.8.59: the fields of its KubevirtConfig, and no others.
+fn published() -> Value {
+    let text = json!({"type": "string"});
+    let spec = json!({
+        "type": "object", "required": ["kubeconfigSecretRef", "name", "secretNamespace"],
+        "properties": {"kubeconfigSecretRef": text, "name": text, "secretNamespace": text},
+    });
+    let shown: serde_json::Map<_, _> = ["created", "message", "name", "phase", "status"]
+        .into_iter()
+        .map(|name| (name.to_owned(), text.clone()))
+        .collect();
+    let status = json!({"type": "object", "properties": shown});
+    let schema = json!({"type": "object", "properties": {"apiVersion": text, "kind": text, "metadata": {"type": "object"}, "spec": spec, "status": status}});
+    let version = json!({"name": "v1alpha1", "served": true, "storage": true, "subresources": {"status": {}}, "schema": {"openAPIV3Schema": schema}});
+    let names = json!({"kind": "KubevirtConfig", "listKind": "KubevirtConfigList", "plural": "kubevirtconfigs", "singular": "kubevirtconfig", "shortNames": ["kvc"]});
+    json!({
+        "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
+        "metadata": {"name": "kubevirtconfigs.vitistack.io"},
+        "spec": {"group": "vitistack.io", "scope": "Cluster", "names": names, "versions": [version]},
+    })
+}
+
+#[tokio::test]
+async fn x9_b29_cluster_scoped_configs_find_their_secrets_in_several_namespaces() {
+    let fleet = fresh(&["east", "west"]).await;
+    let ground = Ground::new(&fleet, "default").await;
+    // What admission decides is taken from it beforehand: here it is about the one who executes.
+    let admitted = decided(&ground, "placed", "east").await;
+    replace_definition(&fleet, &ground).await;
+    for (namespace, remote) in [("team-a", "east"), ("team-b", "west"), ("team-c", "west")] {
+        fleet.supervisor().ensure_namespace(namespace).await.unwrap_or_else(|error| panic!("{error}"));
+        let plane = fleet.remote(remote).unwrap_or_else(|error| panic!("{error}"));
+        let kubeconfig = plane.token_kubeconfig(NAMESPACE, fleet::REMOTE_CONTROLLER_ACCOUNT).await;
+        let kubeconfig = kubeconfig.unwrap_or_else(|error| panic!("{error}"));
+        keep(&ground.supervisor, namespace, "access", "kubeconfig", &kubeconfig).await;
+    }
+    // team-c is nowhere in the chart's values.
+    let set =
+        ["crds.install=false", "kubevirtConfigs.secretNamespaces={team-a,team-b}", "webhook.url=https://127.0.0.1:1"];
+    let set = set.map(str::to_owned).to_vec();
+    let release = Render { set, ..Render::in_namespace(NAMESPACE) };
+    let rendered = install::template(&install::chart(), &release).await.unwrap_or_else(|error| panic!("{error}"));
+    apply(fleet.supervisor(), &rendered).await.unwrap_or_else(|error| panic!("{error}"));
+    fleet.start(&Component::Controller).await.unwrap_or_else(|error| panic!("{error}"));
+
+    let configs: Api<KubevirtConfig> = Api::all(ground.supervisor.clone());
+    let spec = |namespace: &str, secret: &str| json!({"name": "any", "kubeconfigSecretRef": secret, "secretNamespace": namespace});
+    create(&configs, "east", &spec("team-a", "access")).await;
+    create(&configs, "west", &spec("team-b", "access")).await;
+    create(&configs, "secretless", &spec("team-b", "absent")).await;
+    create(&configs, "forbidden", &spec("team-c", "access")).await;
+    says(&configs, "east", "the cluster answers").await;
+    says(&configs, "west", "the cluster answers").await;
+    says(&configs, "secretless", "Secret team-b/absent does not exist: create it with the key \"kubeconfig\"").await;
+    let sentence =
+        "Secret team-c/access cannot be read: add \"team-c\" to kubevirtConfigs.secretNamespaces of the chart";
+    assert_eq!(says(&configs, "forbidden", sentence).await.status.as_deref(), Some("Refused"), "B29");
+
+    without_admission(&fleet).await;
+    ground.applied(&admitted).await;
+    ground.running("placed").await;
+    assert_eq!(ground.remains("east", "placed").await.len(), 3, "VM, instance and claim");
+
+    // The one that was forbidden is taken up once it may be read; the watch asks by itself.
+    let set = release.set.iter().map(|pair| pair.replace("team-a,", "team-a,team-c,")).collect();
+    let more = install::template(&install::chart(), &Render { set, ..release.clone() }).await;
+    apply(fleet.supervisor(), &more.unwrap_or_else(|error| panic!("{error}")))
+        .await
+        .unwrap_or_else(|error| panic!("{error}"));
+    says(&configs, "forbidden", "the cluster answers").await;
+}
+
+/// A Machine as admission would store it.
+async fn decided(ground: &Ground<'_>, name: &str, cluster: &str) -> Value {
+    let manifest = machine(name, Some(cluster), &json!({"template": "small"}));
+    let args = ["--namespace", &ground.namespace, "apply", "--dry-run=server", "--output", "json", "--filename", "-"];
+    let decided = async {
+        loop {
+            if let Ok(printed) = kubectl(ground.fleet.supervisor(), &args, &manifest.to_string()).await {
+                return printed;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    };
+    let printed = tokio::time::timeout(LIMIT, decided).await.expect("the webhook knows the cluster");
+    let stored: Value = serde_json::from_str(&printed).unwrap_or_else(|error| panic!("{error}: {printed}"));
+    let annotations = &stored["metadata"]["annotations"];
+    let mut admitted = manifest;
+    admitted["metadata"]["annotations"] =
+        json!({KUBEVIRT_CONFIG: annotations[KUBEVIRT_CONFIG], RESOLVED: annotations[RESOLVED]});
+    admitted["metadata"]["finalizers"] = stored["metadata"]["finalizers"].clone();
+    admitted
+}
+
+async fn without_admission(fleet: &Fleet) {
+    for kind in ["mutatingwebhookconfiguration", "validatingwebhookconfiguration"] {
+        kubectl(fleet.supervisor(), &["delete", kind, "kubevirt-operator"], "")
+            .await
+            .unwrap_or_else(|error| panic!("{error}"));
+    }
+}
+
+/// Takes our definition away, and puts the published one in its place.
+async fn replace_definition(fleet: &Fleet, ground: &Ground<'_>) {
+    for ours in [Component::Controller, Component::Webhook] {
+        fleet.stop(&ours, Stop::Gracefully).await.unwrap_or_else(|error| panic!("{error}"));
+    }
+    let definitions: Api<CustomResourceDefinition> = Api::all(ground.supervisor.clone());
+    let name = "kubevirtconfigs.vitistack.io";
+    let before = definitions.get(name).await.expect("ours").metadata.uid.expect("a UID");
+    definitions.delete(name, &Default::default()).await.expect("deleted");
+    let gone = await_condition(definitions, name, conditions::is_deleted(&before));
+    tokio::time::timeout(LIMIT, gone).await.expect("in time").expect("a watch");
+    apply(fleet.supervisor(), &published().to_string()).await.unwrap_or_else(|error| panic!("{error}"));
+}
