@@ -115,5 +115,7 @@ fn x9_x30_b29_cluster_scoped_configs_take_one_role_for_each_namespace_with_secre
         "kubevirt-operator-controller-manager | kubevirt-configs | vitistack.io/kubevirtconfigs        | get,list,watch",
         "kubevirt-operator-controller-manager | kubevirt-configs | vitistack.io/kubevirtconfigs/status | patch",
         "kubevirt-operator-controller-manager | kubevirt-configs | /secrets                            | get,list,watch",
+        "kubevirt-operator-webhook            | kubevirt-configs | vitistack.io/kubevirtconfigs        | get,list,watch",
+        "kubevirt-operator-webhook            | kubevirt-configs | /secrets                            | get,list,watch",
     ]));
 }
