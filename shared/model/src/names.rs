@@ -21,6 +21,16 @@ pub const DELETION_POLICY: &str = "vitistack.io/deletion-policy";
 pub const PLACEMENT: &str = "vitistack.io/placement";
 /// Annotation on a VM without an owner: the Machine that may adopt it, as `<namespace>/<name>` (X54).
 pub const ADOPT_BY: &str = "vitistack.io/adopt-by";
+/// Prefixes of the three annotations below; the first is the documented one (X41).
+pub const OVERRIDES: [&str; 2] = ["platform.kubevirt.io/", "vitistack.io/"];
+/// Annotation, after a prefix of [`OVERRIDES`]: a JSON Patch (RFC 6902) of the object that is written (X46, X47).
+pub const PATCH: &str = "patch";
+/// Annotation, after a prefix of [`OVERRIDES`]: JSON pointers, separated by commas, to fields that are left as they are.
+pub const IGNORE_FIELDS: &str = "ignore-fields";
+/// Annotation, after a prefix of [`OVERRIDES`]: `unmanaged` leaves the whole object alone.
+pub const MODE: &str = "mode";
+/// Between one of these three and the name of a disk: that disk's claim is meant, and not the VM (X47).
+pub const OF_DISK: &str = ".disk.";
 /// Finalizer of a Machine: there may be something of it on a cluster.
 pub const CLEANUP: &str = "machine.vitistack.io/cleanup";
 /// Finalizer of the published Go operator, taken off together with [`CLEANUP`] (X12).

@@ -128,6 +128,8 @@ reasons! {
     AssignmentImmutable, "AssignmentImmutable", Admission, Author, "Delete the Machine and create it again to place it elsewhere: nothing moves its disks.";
     ProviderImmutable, "ProviderImmutable", Admission, Author, "Delete the Machine with `vitistack.io/deletion-policy: Orphan` to hand its VM over.";
     ResolvedImmutable, "ResolvedImmutable", Admission, Author, "Leave `vitistack.io/resolved` alone; change the spec instead.";
+    PatchInvalid, "PatchInvalid", Admission, Author, "Correct the annotation; the message names the operation, counted from 0, or the entry that is wrong.";
+    PatchForbidden, "PatchForbidden", Admission, Author, "Take the operation out; the message says where the field is set instead, if anywhere.";
     NotStable, "NotStable", Admission, Author, "Apply again; if it stays, another webhook edits what admission decided: `kubectl get mutatingwebhookconfigurations`.";
 
     NotAdmitted, "NotAdmitted", Machine(Ready), Backoff, "Check that the webhook runs: `kubectl -n kubevirt-operator-system get pods`, then `kubectl describe machine`.";

@@ -1,0 +1,82 @@
+//! `ignore-fields`: pointers to fields that keep what they have on the cluster. KVO27.
+
+use serde_json::Value;
+
+use super::operations::{BYTES, OPERATIONS, short};
+use super::pointer::Pointer;
+use super::{Target, allowed};
+use crate::reason::{Reason, Violation};
+
+/// Reads pointers that commas separate. Violations stand at `at`, the field path of the annotation.
+pub(super) fn parse(text: &str, target: Target, at: &str) -> Result<Vec<Pointer>, Vec<Violation>> {
+    let invalid = |says: String| Reason::PatchInvalid.at(at).says(says);
+    if text.len() > BYTES {
+        return Err(vec![invalid(format!("Too long: {} bytes: must have at most {BYTES}", text.len()))]);
+    }
+    let entries = || text.split(',').map(str::trim).filter(|entry| !entry.is_empty());
+    if entries().count() > OPERATIONS {
+        return Err(vec![invalid(format!("has {} fields, may have {OPERATIONS}", entries().count()))]);
+    }
+    let mut pointers = Vec::new();
+    let mut wrong = Vec::new();
+    for entry in entries() {
+        match Pointer::parse(entry) {
+            Err(why) => wrong.push(invalid(format!("{:?} {why}", short(entry)))),
+            Ok(pointer) if !allowed::ignorable(target, &pointer) => {
+                let more = if target == Target::Vm { ", the size and /spec/runStrategy" } else { "" };
+                wrong.push(Reason::PatchForbidden.at(at).says(format!(
+                    "{pointer}: may not be ignored: only what a patch may touch{more}; docs/patches.md lists it"
+                )));
+            }
+            Ok(pointer) => pointers.push(pointer),
+        }
+    }
+    if wrong.is_empty() { Ok(pointers) } else { Err(wrong) }
+}
+
+/// Gives the field at `pointer` of `desired` the value that it has in `live`; what is not in `live` is taken out of
+/// `desired`. An entry of a list is found by its name: another order on the cluster must not exchange two disks. Where
+/// one of the two has no such place, nothing happens.
+pub(super) fn mask(desired: &mut Value, live: &Value, pointer: &Pointer) {
+    let Some((last, parents)) = pointer.0.split_last() else { return };
+    let (mut desired, mut live) = (desired, Some(live));
+    for segment in parents {
+        let Some((next, found)) = step(desired, live, segment) else { return };
+        (desired, live) = (next, found);
+    }
+    match desired {
+        Value::Object(fields) => match live.map(|live| live.get(last)) {
+            None => {}
+            Some(Some(value)) => drop(fields.insert(last.clone(), value.clone())),
+            Some(None) => drop(fields.remove(last)),
+        },
+        Value::Array(_) => {
+            if let Some((place, Some(value))) = step(desired, live, last) {
+                place.clone_from(value);
+            }
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
+/// One segment further into both.
+fn step<'d, 'l>(
+    desired: &'d mut Value,
+    live: Option<&'l Value>,
+    segment: &str,
+) -> Option<(&'d mut Value, Option<&'l Value>)> {
+    match desired {
+        Value::Object(fields) => Some((fields.get_mut(segment)?, live.and_then(|live| live.get(segment)))),
+        Value::Array(list) => {
+            let index: usize = segment.parse().ok()?;
+            let entry = list.get_mut(index)?;
+            let others = live.and_then(Value::as_array);
+            let found = match entry.get("name") {
+                Some(name) => others.and_then(|all| all.iter().find(|other| other.get("name") == Some(name))),
+                None => others.and_then(|all| all.get(index)),
+            };
+            Some((entry, found))
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => None,
+    }
+}
