@@ -10,7 +10,7 @@ use kube::api::DynamicObject;
 use kube::{Resource, ResourceExt};
 use model::machine::vm::DESIRED;
 use model::machine::{Claim, Identity, Nic, Vm, Vmi};
-use model::names::{MACHINE, MACHINE_UID, MachineKey, VmKey};
+use model::names::{ADOPTED, MACHINE, MACHINE_UID, MachineKey, VmKey};
 use serde_json::Value;
 
 use crate::offer::Offer;
@@ -225,6 +225,7 @@ pub fn vm(object: &DynamicObject) -> Vm {
         resource_version: object.resource_version().unwrap_or_default(),
         deleting: object.metadata.deletion_timestamp.is_some(),
         hash: object.annotations().get(DESIRED).cloned(),
+        adopted: object.annotations().get(ADOPTED).cloned(),
         printable: text(data, "/status/printableStatus").unwrap_or_default(),
         failure: condition(data, "Failure", "True").map(message),
         restart_required: condition(data, "RestartRequired", "True").map(message),

@@ -73,6 +73,7 @@ async fn work(
         vm_prefix: args.shared.vm_name_prefix.clone(),
         interval: args.reconcile_interval,
         retries: retries::Retries::default(),
+        instances: machine::Instances::default(),
         client: client.clone(),
         supervisor: supervisor.clone(),
         clusters: clusters.clone(),

@@ -1,5 +1,6 @@
 //! The driver of one Machine: reads, asks `model::machine`, writes, reports. `model/src/machine.rs` says what; this does it.
 
+mod adopt;
 mod execute;
 mod gather;
 mod remote;
@@ -23,6 +24,7 @@ use crate::awaited::Awaited;
 use crate::index::Index;
 use crate::metrics::Metrics;
 use crate::retries::Retries;
+pub use adopt::Instances;
 
 /// A Machine that may not decode.
 pub type Guarded = DeserializeGuard<Machine>;
@@ -49,6 +51,8 @@ pub struct Context {
     pub metrics: Metrics,
     /// Failures in a row.
     pub retries: Retries,
+    /// Instances of adopted VMs.
+    pub instances: Instances,
 }
 
 /// Why a pass did not come to its end.

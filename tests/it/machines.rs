@@ -1,6 +1,7 @@
 //! Machines on a real fleet, as their users meet them: `kubectl apply` and its answer, the VM on its cluster, the status, and
 //! what is left after `kubectl delete`.
 
+mod adoption;
 mod bad_input;
 mod lifecycle;
 mod outages;

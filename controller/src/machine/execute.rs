@@ -12,7 +12,7 @@ use runtime::clusters::{Cluster, said};
 use serde_json::json;
 
 use super::remote::{self, At};
-use super::{Context, Fault};
+use super::{Context, Fault, report};
 use crate::index::Index;
 
 /// How a plan went.
@@ -37,9 +37,9 @@ pub(super) async fn execute(
     for write in writes {
         done.touched |= matches!(write, Write::Record { .. } | Write::Guard | Write::Release(_));
         let outcome = match (write, cluster) {
-            (Write::Record { cluster, id }, _) => {
+            (Write::Record { cluster, id, vm }, _) => {
                 let previous = machine.status.clone().unwrap_or_default();
-                let next = record(&previous, intent, cluster, id, Time(Timestamp::now()));
+                let next = record(&previous, intent, cluster, id, vm, Time(Timestamp::now()));
                 let status = json!({"metadata": {"resourceVersion": identity.resource_version}, "status": next});
                 let status = Patch::Merge(status);
                 machines(ctx, identity)
@@ -51,6 +51,14 @@ pub(super) async fn execute(
             (Write::AskAdmission, _) => ask(ctx, identity).await,
             (Write::Guard, _) => guard(machine, ctx, identity).await.map(Ok)?,
             (Write::Release(finalizers), _) => release(machine, finalizers, ctx, identity).await.map(Ok)?,
+            (Write::Refuse(why), _) => Err(why.clone()),
+            (Write::Adopt(vm, _), Some(cluster)) => {
+                let adopted = remote::write(&At { cluster, identity, awaited: &ctx.awaited }, write).await;
+                if adopted.is_ok() {
+                    report::adopted(machine, vm, &cluster.name, ctx).await;
+                }
+                adopted
+            }
             (_, Some(cluster)) => remote::write(&At { cluster, identity, awaited: &ctx.awaited }, write).await,
             (_, None) => Ok(()),
         };

@@ -1,4 +1,5 @@
-//! What one reconcile sees. I/O: none while the watches are fresh; three LISTs when a creation stayed unseen.
+//! What one reconcile sees. I/O: none while the watches are fresh; three LISTs when a creation stayed unseen; one GET of a VM
+//! that is to be adopted, and of the instance of one that was.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -8,11 +9,11 @@ use k8s_openapi::api::core::v1::PersistentVolumeClaim;
 use kube::api::{DynamicObject, ListParams};
 use kube::{Api, Client, ResourceExt};
 use model::api::KubevirtConfig;
-use model::machine::{Identity, Intent, Kind, Observed, Remote, Vmi};
+use model::machine::{Found, Identity, Intent, Kind, Observed, Remote, Vmi};
 use model::names::{ClusterName, MACHINE_UID};
 use runtime::clusters::{Cluster, DEADLINE, Entry, State, said};
 
-use super::{Context, Fault};
+use super::{Context, Fault, adopt};
 use crate::awaited::AWAITED_FOR;
 use crate::index::{self, Index, Objects, Record};
 use crate::retries::spread;
@@ -29,6 +30,7 @@ pub(super) async fn gather(intent: &Intent, ctx: &Context) -> Result<(Observed, 
         namespace_known: false,
         storage_classes: BTreeSet::new(),
         awaited: BTreeSet::new(),
+        found: Found::Unasked,
     };
     let (Some(name), Some(identity)) = (intent.cluster(), intent.identity()) else {
         return Ok((nothing(Remote::Missing), None));
@@ -50,11 +52,23 @@ pub(super) async fn gather(intent: &Intent, ctx: &Context) -> Result<(Observed, 
         objects = cluster.index.of(identity);
         objects.vmi = objects.vmi.or(vmi);
     }
+    let found = match intent {
+        Intent::Run(admitted) if is_its_own(&remote, identity) => {
+            adopt::look(admitted, &mut objects, &waiting.stored, &cluster, ctx).await?
+        }
+        Intent::Run(_) | Intent::Leave(_) | Intent::Undecided(..) | Intent::Foreign => Found::Unasked,
+    };
     let awaited = if leaving { waiting.all() } else { waiting.stored };
     let (namespace_known, storage_classes) = cluster.index.surroundings(&identity.vm.namespace);
     let Objects { vm, vmi, claims } = objects;
-    let seen = Observed { vm, vmi, claims, namespace_known, storage_classes, awaited, ..nothing(remote) };
+    let seen = Observed { vm, vmi, claims, namespace_known, storage_classes, awaited, found, ..nothing(remote) };
     Ok((seen, Some(cluster)))
+}
+
+/// It answers, and is the one that is recorded, if one is.
+fn is_its_own(remote: &Remote, identity: &Identity) -> bool {
+    let recorded = identity.cluster_id.as_ref();
+    matches!(remote, Remote::Connected { id } if recorded.is_none_or(|recorded| recorded == id))
 }
 
 fn remote(name: &ClusterName, entry: Option<&Entry<Index>>, identity: &Identity, ctx: &Context) -> Remote {

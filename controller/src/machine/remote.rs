@@ -34,7 +34,8 @@ pub(super) async fn write(at: &At<'_>, write: &Write) -> Result<(), Failure> {
             Write::Create(kind, name, object) => create(at, *kind, name, object).await,
             Write::Merge(kind, name, change) => merge(at, *kind, name, change).await,
             Write::Delete(kind, name, uid) => delete(at, *kind, name, uid).await,
-            Write::Record { .. } | Write::AskAdmission | Write::Guard | Write::Release(_) => Ok(()),
+            Write::Adopt(name, change) => adopt(at, name, change).await,
+            Write::Record { .. } | Write::AskAdmission | Write::Guard | Write::Release(_) | Write::Refuse(_) => Ok(()),
         }
     };
     tokio::time::timeout(DEADLINE, writing).await.unwrap_or_else(|_| {
@@ -121,6 +122,21 @@ async fn merge(at: &At<'_>, kind: Kind, name: &str, change: &Value) -> Result<()
         }
         Err(why) => Err(refused(kind, name, &why)),
     }
+}
+
+/// No watch tells of a VM before it is ours: until one does, its absence means nothing, and one that changed meanwhile is
+/// looked at again.
+async fn adopt(at: &At<'_>, name: &str, change: &Value) -> Result<(), Failure> {
+    let key = (at.identity.vm.namespace.clone(), name.to_owned());
+    at.awaited.sent(&at.cluster.name, Kind::Vm, &key, &at.identity.uid);
+    let Err(why) = api(at, Kind::Vm).patch(name, &params(), &Patch::Merge(change)).await else {
+        at.awaited.created(&at.cluster.name, Kind::Vm, &key);
+        return Ok(());
+    };
+    if matches!(&why, kube::Error::Api(answer) if (400..500).contains(&answer.code)) {
+        at.awaited.settled(&at.cluster.name, Kind::Vm, &key);
+    }
+    Err(refused(Kind::Vm, name, &why))
 }
 
 /// It is gone for certain, whatever a watch said last.

@@ -10,7 +10,7 @@ use kube::runtime::events::{Event, EventType};
 use kube::{Api, Resource, ResourceExt};
 use model::api::{Machine, MachineStatus};
 use model::machine::status::patience;
-use model::names::OPERATOR;
+use model::names::{ClusterName, OPERATOR};
 use runtime::clusters::said;
 use serde_json::{Map, Value, json};
 
@@ -59,6 +59,13 @@ fn changes(previous: &MachineStatus, next: &MachineStatus) -> Value {
     Value::Object(after)
 }
 
+/// Says that a VM which was there before became the Machine's.
+pub(super) async fn adopted(machine: &Machine, vm: &str, cluster: &ClusterName, ctx: &Context) {
+    let note = format!("VirtualMachine {vm} on {:?} was there before, and is this Machine's now", cluster.0);
+    tracing::info!(machine = machine.name_any(), namespace = machine.namespace(), kubevirtConfig = %cluster, vm, "adopted");
+    publish(machine, EventType::Normal, "Adopted".to_owned(), &note, ctx).await;
+}
+
 /// One Event when the reason of `Ready` changes. An Event that cannot be written is no reason to try the pass again.
 async fn announce(machine: &Machine, previous: &MachineStatus, next: &MachineStatus, ctx: &Context) {
     let ready = |status: &MachineStatus| status.conditions.iter().find(|condition| condition.type_ == "Ready").cloned();
@@ -76,10 +83,15 @@ async fn announce(machine: &Machine, previous: &MachineStatus, next: &MachineSta
     );
     let calm = now.status == "True"
         || matches!(now.reason.as_str(), "Creating" | "PVCPending" | "Stopped" | "Stopping" | "Terminating");
+    let kind = if calm { EventType::Normal } else { EventType::Warning };
+    publish(machine, kind, now.reason, &now.message, ctx).await;
+}
+
+async fn publish(machine: &Machine, kind: EventType, reason: String, note: &str, ctx: &Context) {
     let event = Event {
-        type_: if calm { EventType::Normal } else { EventType::Warning },
-        reason: now.reason,
-        note: Some(now.message.chars().take(1000).collect()),
+        type_: kind,
+        reason,
+        note: Some(note.chars().take(1000).collect()),
         action: "Reconcile".to_owned(),
         secondary: None,
     };

@@ -2,9 +2,11 @@
 //!
 //! [`Intent::of`] reads the Machine, [`plan`] compares it with what was [`Observed`], [`status()`] says what the Machine shows.
 
+pub mod adoption;
 pub mod cleanup;
 mod intent;
 mod observed;
+pub mod owner;
 pub mod status;
 pub mod storage;
 pub mod vm;
@@ -15,6 +17,7 @@ use serde_json::Value;
 use crate::api::MachineStatus;
 use crate::names::ClusterName;
 use crate::reason::Reason;
+pub use adoption::{Found, Stray};
 pub use intent::{Admitted, DELETION_POLICIES, DeletionPolicy, Identity, Intent, Leaving};
 pub use observed::{Claim, Nic, Observed, Remote, Vm, Vmi};
 pub use status::status;
@@ -39,6 +42,8 @@ pub enum Write {
         cluster: ClusterName,
         /// UID of its `kube-system` namespace.
         id: String,
+        /// Name of the Machine's VM there. It is never changed again.
+        vm: String,
     },
     /// Supervisor: put our finalizer on, before anything is made that it protects.
     Guard,
@@ -48,6 +53,10 @@ pub enum Write {
     Release(Vec<String>),
     /// Remote: create this object; one of ours by that name is as good.
     Create(Kind, String, Value),
+    /// Remote: merge this into the VM of this name, which is nobody's and becomes the Machine's, if it is still that version.
+    Adopt(String, Value),
+    /// Nothing more can be written: this is shown, and looked at again with backoff.
+    Refuse(Failure),
     /// Remote: merge this into the object, if it is still that version.
     Merge(Kind, String, Value),
     /// Remote: delete the object of this name, if it still has this UID.
@@ -86,10 +95,27 @@ fn run(admitted: &Admitted, seen: &Observed) -> Plan {
         return vec![Write::Guard];
     }
     let Remote::Connected { id } = &seen.remote else { return Vec::new() };
+    if let Some(refused) = adoption::unknown(seen) {
+        return refused;
+    }
     match &identity.cluster_id {
         Some(recorded) if recorded != id => return Vec::new(),
         Some(_) => {}
-        None => return vec![Write::Record { cluster: admitted.cluster.clone(), id: id.clone() }],
+        None => {
+            let vm = adoption::vm_name(admitted, seen);
+            return vec![Write::Record { cluster: admitted.cluster.clone(), id: id.clone(), vm }];
+        }
+    }
+    // The finalizer of the published operator guards a VM that is ours now.
+    if admitted.legacy && seen.vm.is_some() {
+        return vec![Write::Release(vec![crate::names::LEGACY_FINALIZER.to_owned()])];
+    }
+    if let Some(plan) = adoption::plan(admitted, seen) {
+        return plan;
+    }
+    // What was adopted is not seen yet, and needs none of what a new VM needs; a new one comes after all of that.
+    if seen.vm.is_none() && seen.awaited.contains(&(Kind::Vm, identity.vm.name.clone())) {
+        return Vec::new();
     }
     let mut plan = Vec::new();
     if !seen.namespace_known {
@@ -101,9 +127,17 @@ fn run(admitted: &Admitted, seen: &Observed) -> Plan {
     plan
 }
 
-/// The status that goes with [`Write::Record`]: the one shown so far, and the cluster.
-pub fn record(previous: &MachineStatus, intent: &Intent, cluster: &ClusterName, id: &str, now: Time) -> MachineStatus {
+/// The status that goes with [`Write::Record`]: the one shown so far, the cluster and the name of the VM.
+pub fn record(
+    previous: &MachineStatus,
+    intent: &Intent,
+    cluster: &ClusterName,
+    id: &str,
+    vm: &str,
+    now: Time,
+) -> MachineStatus {
     let mut next = status::begun(previous, intent, now);
+    next.vm_name = Some(vm.to_owned());
     next.phase = Some("Creating".to_owned());
     next.kubevirt_config_ref =
         Some(crate::api::AssignedConfig { name: Some(cluster.0.clone()), cluster_id: Some(id.to_owned()) });

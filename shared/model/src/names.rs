@@ -31,6 +31,8 @@ pub const IGNORE_FIELDS: &str = "ignore-fields";
 pub const MODE: &str = "mode";
 /// Between one of these three and the name of a disk: that disk's claim is meant, and not the VM (X47).
 pub const OF_DISK: &str = ".disk.";
+/// Annotation on an adopted VM: what its Machine asked for when the VM was last written, as JSON.
+pub const ADOPTED: &str = "vitistack.io/adopted";
 /// Finalizer of a Machine: there may be something of it on a cluster.
 pub const CLEANUP: &str = "machine.vitistack.io/cleanup";
 /// Finalizer of the published Go operator, taken off together with [`CLEANUP`] (X12).

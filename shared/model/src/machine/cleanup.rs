@@ -5,7 +5,7 @@
 
 use serde_json::{Value, json};
 
-use super::{DELETION_POLICIES, DeletionPolicy, Identity, Kind, Leaving, Observed, Plan, Remote, Write};
+use super::{DELETION_POLICIES, DeletionPolicy, Identity, Kind, Leaving, Observed, Plan, Remote, Vm, Write};
 use crate::names;
 
 /// The next step of the deletion; empty while something has to be waited for.
@@ -53,7 +53,7 @@ fn orphan(leaving: &Leaving, seen: &Observed) -> Option<Plan> {
         .vm
         .iter()
         .filter(|vm| !vm.deleting)
-        .map(|vm| Write::Merge(Kind::Vm, vm.name.clone(), disown_vm(&leaving.identity, &vm.uid)));
+        .map(|vm| Write::Merge(Kind::Vm, vm.name.clone(), disown_vm(&leaving.identity, vm)));
     let claims = seen
         .claims
         .iter()
@@ -74,8 +74,13 @@ fn disown(identity: &Identity, uid: &str) -> Value {
 }
 
 /// A VM also hands our labels to its instances, and on the supervisor's own cluster it has an owner that is about to go.
-fn disown_vm(identity: &Identity, uid: &str) -> Value {
-    let mut change = disown(identity, uid);
+/// An adopted one has neither: we wrote nothing but labels and annotations.
+fn disown_vm(identity: &Identity, vm: &Vm) -> Value {
+    let mut change = disown(identity, &vm.uid);
+    if vm.adopted.is_some() {
+        change["metadata"]["annotations"][names::ADOPTED] = Value::Null;
+        return change;
+    }
     change["metadata"]["ownerReferences"] = Value::Null;
     change["spec"] = json!({"template": {"metadata": {"labels": nobodys_labels()}}});
     change

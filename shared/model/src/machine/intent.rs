@@ -2,6 +2,7 @@
 
 use kube::ResourceExt;
 
+use super::adoption;
 use crate::admission::sizing::Sizing;
 use crate::api::Machine;
 use crate::names::{self, ClusterName, MachineKey, VmKey};
@@ -20,6 +21,10 @@ pub struct Admitted {
     pub run_strategy: String,
     /// It carries our finalizer. Admission sets it, but a PUT without it may have passed by.
     pub guarded: bool,
+    /// It carries the finalizer of the published operator (X12).
+    pub legacy: bool,
+    /// The VM that admission found under one of its names, and that may be adopted if it is what it was taken for.
+    pub adopt: Option<String>,
 }
 
 /// A Machine that is being deleted.
@@ -139,6 +144,7 @@ impl Intent {
             );
             return Intent::Undecided(identity, Reason::InvalidAssignment, why);
         }
+        let cluster = ClusterName(cluster.to_owned());
         match serde_json::from_str(resolved) {
             Err(why) => Intent::Undecided(
                 identity,
@@ -146,9 +152,14 @@ impl Intent {
                 format!("the annotation {} cannot be read: {why}", names::RESOLVED),
             ),
             Ok(sizing) => Intent::Run(Box::new(Admitted {
-                identity,
                 guarded,
-                cluster: ClusterName(cluster.to_owned()),
+                legacy: machine.finalizers().iter().any(|name| name == names::LEGACY_FINALIZER),
+                adopt: annotation(names::PLACEMENT)
+                    .and_then(|why| adoption::named(why, &cluster))
+                    .filter(|vm| adoption::vm_names(&identity.key.name, vm_prefix).contains(vm))
+                    .filter(|vm| identity.cluster_id.is_none() || *vm == identity.vm.name),
+                identity,
+                cluster,
                 sizing,
                 run_strategy: machine
                     .spec

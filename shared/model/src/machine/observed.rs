@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::Kind;
+use super::{Found, Kind};
 
 /// What one reconcile saw of one Machine's cluster.
 #[derive(Clone, Debug, PartialEq)]
@@ -23,6 +23,8 @@ pub struct Observed {
     pub storage_classes: BTreeSet<String>,
     /// Names that we have created and whose watch event has not come yet.
     pub awaited: BTreeSet<(Kind, String)>,
+    /// The VM that admission found, when there is none of the Machine's yet.
+    pub found: Found,
 }
 
 /// Whether a cluster can be worked on. Unknown is never absent: only `Connected` says anything about its objects.
@@ -54,6 +56,8 @@ pub struct Vm {
     pub deleting: bool,
     /// Hash of the desired state it was last written from.
     pub hash: Option<String>,
+    /// `vitistack.io/adopted`: it was there before the Machine. The text is what the Machine asked for when it was written.
+    pub adopted: Option<String>,
     /// `status.printableStatus`.
     pub printable: String,
     /// Message of KubeVirt's condition `Failure`.

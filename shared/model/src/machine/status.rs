@@ -8,7 +8,7 @@ use std::time::Duration;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use self::mirror::{mirror, resolved};
-use super::{Admitted, Failure, Intent, Leaving, Observed, Remote, cleanup, storage};
+use super::{Admitted, Failure, Intent, Leaving, Observed, Remote, adoption, cleanup, storage};
 use crate::api;
 use crate::api::MachineStatus;
 use crate::reason::{Condition, Reason};
@@ -176,11 +176,25 @@ fn machine_ready(seen: &Observed, failure: Option<&Failure>) -> Said {
     };
     match broken {
         Some(why) => said(False, Reason::VmFailed, why),
+        None if vm.adopted.is_some() => {
+            said(True, Reason::VmCreated, format!("VirtualMachine {} was adopted", vm.name))
+        }
         None => said(True, Reason::VmCreated, format!("VirtualMachine {} exists", vm.name)),
     }
 }
 
 fn storage_ready(admitted: &Admitted, seen: &Observed) -> Said {
+    if adoption::keeps_its_disks(seen) {
+        // Its claims are not watched: what they keep from starting says so itself.
+        let printable = seen.vm.as_ref().map(|vm| vm.printable.as_str()).unwrap_or_default();
+        return match printable {
+            "WaitingForVolumeBinding" | "Provisioning" | "ErrorPvcNotFound" | "DataVolumeError" => {
+                let why = format!("KubeVirt reports {printable} for the disks that the VM came with");
+                Said(Condition::StorageReady, False, Reason::PvcPending, why)
+            }
+            _ => Said(Condition::StorageReady, True, Reason::PvcBound, "the VM has the disks it came with".to_owned()),
+        };
+    }
     let names = admitted.sizing.disks.iter().map(|disk| storage::claim_name(&admitted.identity, &disk.name));
     let open: Vec<String> =
         names.filter(|name| seen.claims.get(name).is_none_or(|claim| claim.phase != "Bound")).collect();

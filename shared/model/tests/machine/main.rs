@@ -5,11 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use k8s_openapi::jiff::Timestamp;
 use model::api::{Machine, MachineStatus};
-use model::machine::{Claim, Failure, Intent, Kind, Nic, Observed, Remote, Vm, Vmi, Write, plan, record, status};
+use model::machine::{
+    Claim, Failure, Found, Intent, Kind, Nic, Observed, Remote, Vm, Vmi, Write, plan, record, status,
+};
 use model::names::ClusterName;
 use model::reason::Reason;
 use serde_json::{Value, json};
 
+mod adoption;
 mod shown;
 
 const RESOLVED: &str = r#"{"template":"small","source":"built-in","cores":1,"threads":1,"sockets":1,"memory":"2Gi","disks":[
@@ -45,6 +48,7 @@ fn seen() -> Observed {
         namespace_known: true,
         storage_classes: BTreeSet::new(),
         awaited: BTreeSet::new(),
+        found: Found::Unasked,
     }
 }
 
@@ -89,11 +93,13 @@ fn running() -> Observed {
 /// A plan in short: one word and one name for each write.
 fn brief(writes: &[Write]) -> Vec<String> {
     let say = |write: &Write| match write {
-        Write::Record { cluster, id } => format!("record {cluster}={id}"),
+        Write::Record { cluster, id, vm } => format!("record {cluster}={id} {vm}"),
         Write::Guard => "guard".to_owned(),
         Write::AskAdmission => "ask admission".to_owned(),
         Write::Release(_) => "release".to_owned(),
         Write::Create(kind, name, _) => format!("create {kind:?} {name}"),
+        Write::Adopt(name, _) => format!("adopt {name}"),
+        Write::Refuse(failure) => format!("refuse {}", failure.reason.code()),
         Write::Merge(kind, name, _) => format!("merge {kind:?} {name}"),
         Write::Delete(kind, name, uid) => format!("delete {kind:?} {name} {uid}"),
     };
@@ -138,7 +144,7 @@ fn a_machine_is_made_true_in_the_order_of_effects() {
     let cases: Vec<(&str, Intent, Observed, Vec<&str>)> = vec![
         ("B14: the finalizer comes before anything", intent(|m| m["metadata"]["finalizers"] = json!([])), seen(), vec!["guard"]),
         ("B14: also while the cluster is away", intent(|m| m["metadata"]["finalizers"] = json!([])), away(Remote::Unreachable("down".to_owned())), vec!["guard"]),
-        ("X58: the identity comes first, alone", intent(unrecorded), seen(), vec!["record east=c-east"]),
+        ("X58: the identity comes first, alone", intent(unrecorded), seen(), vec!["record east=c-east vm-web"]),
         ("X17: namespace, disks, VM last", intent(nothing), Observed { namespace_known: false, ..seen() },
             vec!["create Namespace shop", "create Claim web-root", "create Claim web-data", "create Vm vm-web"]),
         ("only what is missing", intent(nothing), Observed { claims: claims("Pending"), ..seen() }, vec!["create Vm vm-web"]),

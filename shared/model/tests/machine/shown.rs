@@ -97,6 +97,7 @@ fn a_burst_of_small_changes_costs_one_write_and_a_transition_never_waits() {
         &intent(|machine| machine["status"] = json!({})),
         &ClusterName("east".to_owned()),
         "c-east",
+        "vm-web",
         now(100),
     );
     let shown = |previous: &MachineStatus, seen: &Observed, at| status(previous, &intent(|_| ()), seen, None, now(at));
@@ -136,7 +137,8 @@ fn a_cluster_that_was_not_asked_yet_changes_nothing_that_is_shown() {
 #[test]
 fn recording_the_identity_is_the_first_status() {
     let unrecorded = intent(|machine| machine["status"] = json!({}));
-    let shown = record(&MachineStatus::default(), &unrecorded, &ClusterName("east".to_owned()), "c-east", now(1));
+    let shown =
+        record(&MachineStatus::default(), &unrecorded, &ClusterName("east".to_owned()), "c-east", "vm-web", now(1));
     assert_eq!(shown.phase.as_deref(), Some("Creating"));
     assert_eq!(shown.kubevirt_config_ref.and_then(|it| it.cluster_id).as_deref(), Some("c-east"));
 }

@@ -3,8 +3,9 @@
 use std::borrow::Cow;
 
 use super::super::review::{Object, Request};
-use super::super::world::{Adoption, Config, Labels, Owner, Vm, World};
+use super::super::world::{Adoption, Config, Labels, Vm, World};
 use crate::api::Selector;
+use crate::machine::owner;
 use crate::names::{ClusterName, VmKey};
 
 /// The Machine that is to be placed.
@@ -156,19 +157,16 @@ pub(super) fn locate(subject: &Subject<'_, '_>, config: &Config, world: &World) 
 fn stranger(subject: &Subject<'_, '_>, vm: &Vm, world: &World) -> Option<String> {
     let uid = subject.object.metadata.uid.as_deref().unwrap_or_default();
     let own = format!("{}/{}", &*subject.request.namespace, subject.name());
-    match (&vm.owner, &vm.adopt_by) {
-        (Some(Owner::Machine { supervisor, uid: owner }), _) if *supervisor == world.policy.supervisor => {
-            (uid.is_empty() || owner != uid).then(|| "belongs to another Machine of this fleet".to_owned())
-        }
-        (Some(Owner::Machine { .. }), _) => Some("belongs to another supervisor".to_owned()),
-        (Some(Owner::Controller(name)), _) => Some(format!("belongs to {name}")),
-        (None, Some(offered)) if *offered != own => Some(format!("is offered to Machine {offered}")),
-        (None, Some(_)) if world.policy.adoption != Adoption::Never => None,
-        (None, _) if world.policy.adoption == Adoption::Unowned => None,
-        (None, _) => Some(format!(
+    let stranger = owner::stranger(vm, &own, uid, &world.policy.supervisor);
+    if stranger.is_some() || vm.owner.is_some() {
+        return stranger;
+    }
+    match (world.policy.adoption, &vm.adopt_by) {
+        (Adoption::Unowned, _) | (Adoption::Labelled, Some(_)) => None,
+        (adoption, _) => Some(format!(
             "is nobody's, and is adopted only with the annotation {}: {own}{}",
             crate::names::ADOPT_BY,
-            if world.policy.adoption == Adoption::Never { " and another setting of ADOPTION" } else { "" }
+            if adoption == Adoption::Never { " and another setting of ADOPTION" } else { "" }
         )),
     }
 }

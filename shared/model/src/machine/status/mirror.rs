@@ -2,7 +2,7 @@
 
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 
-use super::super::{Admitted, Observed, storage};
+use super::super::{Admitted, Observed, adoption, storage};
 use crate::admission::sizing::{Sizing, Source};
 use crate::api::machine::status::{DiskStatus, InterfaceStatus, Resolved, ResolvedDisk};
 use crate::api::{AssignedConfig, MachineStatus};
@@ -45,6 +45,11 @@ pub(super) fn mirror(next: &mut MachineStatus, admitted: &Admitted, seen: &Obser
         .as_ref()
         .map(|id| AssignedConfig { name: Some(admitted.cluster.0.clone()), cluster_id: Some(id.clone()) });
     let sizing = &admitted.sizing;
+    if adoption::keeps_its_disks(seen) {
+        // What it has is its own, and was not read.
+        (next.cpus, next.disks) = (None, Vec::new());
+        return;
+    }
     next.cpus = Some(sizing.cores * sizing.threads * sizing.sockets);
     next.disks = (sizing.disks.iter())
         .map(|disk| DiskStatus {

@@ -1,0 +1,202 @@
+//! Adoption: a VirtualMachine that was there before its Machine becomes the Machine's. Pure. A4, X2, X12, X28, X54, R14;
+//! regressions KVO6, KVO7.
+//!
+//! Admission says by an annotation where to look; a tenant can write that, too, so the VM itself decides. To adopt writes
+//! metadata only. What the Machine asked for at that time is kept on the VM, and from then on only what is edited is
+//! carried over: its disks, networks and firmware stay as they are.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+
+use super::vm::{DESIRED, owner_labels};
+use super::{Admitted, Failure, Identity, Kind, Observed, Plan, Vm, Write, owner};
+use crate::names::{self, ClusterName};
+use crate::reason::Reason;
+
+/// What was found when a VM to adopt was looked for.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Found {
+    /// Nothing was looked for: there is nothing to adopt, or the VM is known or on its way.
+    Unasked,
+    /// It was asked for and there was no answer; the sentence says why. Unknown is never absent.
+    Unknown(String),
+    /// There is no VM of that name.
+    Absent,
+    /// The Machine's own: it was adopted, and no watch has shown that yet.
+    Ours,
+    /// Nobody's, or offered to this Machine.
+    Free(Stray),
+    /// Somebody else's; whose, in words that follow "it".
+    Taken(String),
+}
+
+/// A VM without an owner.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Stray {
+    /// Its name.
+    pub name: String,
+    /// `metadata.uid`.
+    pub uid: String,
+    /// `metadata.resourceVersion`.
+    pub resource_version: String,
+    /// Its ownerReferences, without those to Machines: on this cluster they lead nowhere, and its garbage collector would
+    /// delete the VM for that (R14).
+    pub owners: Vec<OwnerReference>,
+}
+
+/// What a Machine asks of an adopted VM: all that is ever written to its spec. Kept on the VM as it was asked last.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Asked {
+    run_strategy: String,
+    cores: i64,
+    threads: i64,
+    sockets: i64,
+    memory: String,
+}
+
+/// The two names that a Machine's VM may have: the one that we give, and the one that the published operator gave (X2).
+pub fn vm_names(machine: &str, prefix: &str) -> [String; 2] {
+    [format!("{prefix}{machine}"), machine.to_owned()]
+}
+
+/// The VM that admission found on the assigned cluster, by its explanation (`vitistack.io/placement`).
+pub fn named(explanation: &str, cluster: &ClusterName) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Why {
+        cluster: String,
+        vm: Option<String>,
+    }
+    let why: Why = serde_json::from_str(explanation).ok()?;
+    why.vm.filter(|_| why.cluster == cluster.0)
+}
+
+/// Whether a VM may be adopted by this Machine. A reference to the Machine as its controller is no foreign owner: the
+/// published operator may have set it.
+pub fn found(vm: &ObjectMeta, identity: &Identity, supervisor: &str) -> Found {
+    let mut bare = vm.clone();
+    let references = bare.owner_references.take().unwrap_or_default();
+    let to_machine = |owner: &OwnerReference| {
+        owner.kind == "Machine" && owner.api_version.split('/').next().is_some_and(|group| group == names::GROUP)
+    };
+    let foreign = |owner: &&OwnerReference| !(to_machine(owner) && owner.uid == identity.uid);
+    bare.owner_references = Some(references.iter().filter(foreign).cloned().collect());
+    let read = owner::read(&bare);
+    match owner::stranger(&read, &identity.key.to_string(), &identity.uid, supervisor) {
+        Some(whose) => Found::Taken(whose),
+        None if read.owner.is_some() => Found::Ours,
+        None if read.deleting => Found::Taken("is being deleted".to_owned()),
+        None => Found::Free(Stray {
+            name: vm.name.clone().unwrap_or_default(),
+            uid: vm.uid.clone().unwrap_or_default(),
+            resource_version: vm.resource_version.clone().unwrap_or_default(),
+            owners: references.into_iter().filter(|owner| !to_machine(owner)).collect(),
+        }),
+    }
+}
+
+/// The name to record for the Machine's VM: that of the one to adopt, where it may be adopted.
+pub fn vm_name(admitted: &Admitted, seen: &Observed) -> String {
+    match (&seen.vm, &seen.found) {
+        (Some(vm), _) => vm.name.clone(),
+        (None, Found::Free(stray)) => stray.name.clone(),
+        (None, _) => admitted.identity.vm.name.clone(),
+    }
+}
+
+/// The VM keeps the disks that it came with: no claims are made for the Machine.
+pub fn keeps_its_disks(seen: &Observed) -> bool {
+    seen.vm.as_ref().map_or(matches!(seen.found, Found::Free(_)), |vm| vm.adopted.is_some())
+}
+
+/// What is to be done about a VM that was adopted, is to be or must not be; nothing is said about any other.
+pub fn plan(admitted: &Admitted, seen: &Observed) -> Option<Plan> {
+    if let Some(vm) = &seen.vm {
+        return vm.adopted.as_ref().map(|before| follow(admitted, vm, before));
+    }
+    match &seen.found {
+        Found::Free(stray) => Some(vec![Write::Adopt(stray.name.clone(), take(admitted, stray, &seen.supervisor))]),
+        Found::Taken(whose) => {
+            let (vm, cluster) = (&admitted.identity.vm, &admitted.cluster.0);
+            let message = format!(
+                "VirtualMachine {vm} on {cluster:?} exists and is not this Machine's: it {whose}; rename the Machine, or remove that object"
+            );
+            Some(vec![Write::Refuse(Failure { reason: Reason::Conflict, message })])
+        }
+        Found::Unasked | Found::Unknown(_) | Found::Absent | Found::Ours => None,
+    }
+}
+
+/// Why nothing can be said about the VM to adopt: not even its name is recorded then.
+pub fn unknown(seen: &Observed) -> Option<Plan> {
+    let Found::Unknown(why) = &seen.found else { return None };
+    let message = format!("whether the VM can be adopted is not known: {why}");
+    Some(vec![Write::Refuse(Failure { reason: Reason::KubeVirtApiError, message })])
+}
+
+/// Makes the VM the Machine's, if it is still the one that was judged.
+fn take(admitted: &Admitted, stray: &Stray, supervisor: &str) -> Value {
+    let mut labels = owner_labels(&admitted.identity, supervisor);
+    labels[names::RETAINED] = Value::Null;
+    json!({"metadata": {
+        "uid": stray.uid,
+        "resourceVersion": stray.resource_version,
+        "labels": labels,
+        "annotations": {names::ADOPTED: asked(admitted).text(), names::RETAINED_FROM: null, DESIRED: null},
+        "ownerReferences": stray.owners,
+    }})
+}
+
+/// Carries over what was edited since. A record that cannot be read says nothing about that, so it is only made anew.
+fn follow(admitted: &Admitted, vm: &Vm, before: &str) -> Plan {
+    let now = asked(admitted);
+    let mut change = json!({"metadata": {
+        "uid": vm.uid, "resourceVersion": vm.resource_version, "annotations": {names::ADOPTED: now.text()},
+    }});
+    match serde_json::from_str::<Asked>(before) {
+        _ if vm.deleting => return Vec::new(),
+        Ok(before) if before == now => return Vec::new(),
+        Ok(before) => change["spec"] = edited(&before, &now),
+        Err(_) => {}
+    }
+    vec![Write::Merge(Kind::Vm, vm.name.clone(), change)]
+}
+
+/// KubeVirt takes `running` or `runStrategy`, so the first one goes when the second is asked for (X28). CPU is one thing:
+/// the sockets of one topology mean nothing beside the cores of another.
+fn edited(before: &Asked, now: &Asked) -> Value {
+    let mut spec = Map::new();
+    if before.run_strategy != now.run_strategy {
+        spec.insert("running".to_owned(), Value::Null);
+        spec.insert("runStrategy".to_owned(), json!(now.run_strategy));
+    }
+    let mut domain = Map::new();
+    if (before.cores, before.threads, before.sockets) != (now.cores, now.threads, now.sockets) {
+        domain.insert("cpu".to_owned(), json!({"cores": now.cores, "threads": now.threads, "sockets": now.sockets}));
+    }
+    if before.memory != now.memory {
+        domain.insert("memory".to_owned(), json!({"guest": now.memory}));
+    }
+    if !domain.is_empty() {
+        spec.insert("template".to_owned(), json!({"spec": {"domain": domain}}));
+    }
+    Value::Object(spec)
+}
+
+fn asked(admitted: &Admitted) -> Asked {
+    let sizing = &admitted.sizing;
+    Asked {
+        run_strategy: admitted.run_strategy.clone(),
+        cores: sizing.cores,
+        threads: sizing.threads,
+        sockets: sizing.sockets,
+        memory: sizing.memory.clone(),
+    }
+}
+
+impl Asked {
+    fn text(&self) -> String {
+        serde_json::to_string(self).expect("invariant: numbers and strings are plain data")
+    }
+}

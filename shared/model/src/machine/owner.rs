@@ -1,0 +1,64 @@
+//! Whose a VirtualMachine on a remote cluster is, from its metadata alone. Pure. X54, R12.
+//!
+//! Admission asks it of every VM of a name when it searches, the controller of the one that it is to adopt: both must read
+//! the same.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+
+use crate::names;
+
+/// A VirtualMachine, as far as its owner goes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Ownership {
+    /// Whose it is; nobody's when absent.
+    pub owner: Option<Owner>,
+    /// `vitistack.io/adopt-by`: the Machine that it is offered to, as `<namespace>/<name>`.
+    pub adopt_by: Option<String>,
+    /// It is being deleted.
+    pub deleting: bool,
+}
+
+/// Who a VirtualMachine belongs to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Owner {
+    /// A Machine, by its UID and that of its supervisor's `kube-system`; either may be empty.
+    Machine {
+        /// UID of the supervisor's `kube-system`.
+        supervisor: String,
+        /// UID of the Machine.
+        uid: String,
+    },
+    /// A controller on that cluster, as `Kind/name`.
+    Controller(String),
+}
+
+/// Reads the owner of a VirtualMachine.
+pub fn read(metadata: &ObjectMeta) -> Ownership {
+    let label = |key: &str| metadata.labels.as_ref().and_then(|labels| labels.get(key)).cloned();
+    let (supervisor, uid) = (label(names::SUPERVISOR), label(names::MACHINE_UID));
+    let controller = metadata.owner_references.iter().flatten().find(|owner| owner.controller == Some(true));
+    let owner = if supervisor.is_some() || uid.is_some() {
+        Some(Owner::Machine { supervisor: supervisor.unwrap_or_default(), uid: uid.unwrap_or_default() })
+    } else {
+        controller.map(|owner| Owner::Controller(format!("{}/{}", owner.kind, owner.name)))
+    };
+    Ownership {
+        owner,
+        adopt_by: metadata.annotations.as_ref().and_then(|all| all.get(names::ADOPT_BY)).cloned(),
+        deleting: metadata.deletion_timestamp.is_some(),
+    }
+}
+
+/// Whose a VM is, in words that follow "VirtualMachine X", unless it is the Machine's or free for it. `machine` is
+/// `<namespace>/<name>`; an empty `uid` is that of a Machine that does not exist yet.
+pub fn stranger(vm: &Ownership, machine: &str, uid: &str, supervisor: &str) -> Option<String> {
+    match (&vm.owner, &vm.adopt_by) {
+        (Some(Owner::Machine { supervisor: theirs, uid: owner }), _) if theirs == supervisor => {
+            (uid.is_empty() || owner != uid).then(|| "belongs to another Machine of this fleet".to_owned())
+        }
+        (Some(Owner::Machine { .. }), _) => Some("belongs to another supervisor".to_owned()),
+        (Some(Owner::Controller(name)), _) => Some(format!("belongs to {name}")),
+        (None, Some(offered)) if offered != machine => Some(format!("is offered to Machine {offered}")),
+        (None, _) => None,
+    }
+}
