@@ -102,7 +102,10 @@ async fn pass(machine: Arc<Guarded>, ctx: Arc<Context>) -> Result<Action, Fault>
             return Ok(Action::await_change());
         }
     };
-    let intent = Intent::of(machine, &ctx.vm_prefix);
+    let assigned = machine.metadata.annotations.as_ref().and_then(|all| all.get(model::names::KUBEVIRT_CONFIG));
+    let config = assigned.and_then(|name| ctx.configs.find(|config| config.metadata.name.as_ref() == Some(name)));
+    let mapped = config.as_ref().and_then(|config| config.spec.namespace.as_deref());
+    let intent = Intent::of(machine, &ctx.vm_prefix, mapped);
     let Some(identity) = intent.identity() else { return Ok(Action::await_change()) };
     let (seen, cluster) = gather::gather(&intent, &ctx).await?; // I/O in: a snapshot of the indexes, and a lookup only on doubt
     let writes = plan(&intent, &seen); // pure

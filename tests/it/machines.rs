@@ -4,6 +4,7 @@
 mod adoption;
 mod bad_input;
 mod lifecycle;
+mod mapping;
 mod outages;
 mod ownership;
 mod placement;

@@ -139,7 +139,10 @@ pub fn record(
     let mut next = status::begun(previous, intent, now);
     next.vm_name = Some(vm.to_owned());
     next.phase = Some("Creating".to_owned());
-    next.kubevirt_config_ref =
-        Some(crate::api::AssignedConfig { name: Some(cluster.0.clone()), cluster_id: Some(id.to_owned()) });
+    next.kubevirt_config_ref = Some(crate::api::AssignedConfig {
+        name: Some(cluster.0.clone()),
+        cluster_id: Some(id.to_owned()),
+        namespace: intent.identity().and_then(intent::Identity::mapped),
+    });
     next
 }

@@ -15,11 +15,18 @@ use serde_json::json;
 use super::{CelRule, Condition, Selector, schema};
 
 /// The static rules that schema keywords cannot say.
-pub const RULES: &[CelRule] = &[CelRule {
-    path: "spec.allowedNamespaces.matchExpressions[]",
-    cel: super::selector::VALUES_FIT,
-    message: super::selector::VALUES_FIT_MESSAGE,
-}];
+pub const RULES: &[CelRule] = &[
+    CelRule {
+        path: "spec.allowedNamespaces.matchExpressions[]",
+        cel: super::selector::VALUES_FIT,
+        message: super::selector::VALUES_FIT_MESSAGE,
+    },
+    CelRule {
+        path: "spec.namespace",
+        cel: "!self.startsWith('kube-') && !self.startsWith('openshift-') && !(self in ['kubevirt', 'cdi'])",
+        message: "spec.namespace belongs to the cluster itself: choose a namespace for the virtual machines",
+    },
+];
 
 /// How to reach the cluster and what it may be used for. The labels of the KubevirtConfig are what a Machine's
 /// `clusterSelector` matches.
@@ -69,7 +76,8 @@ pub struct KubevirtConfigSpec {
     #[schemars(length(max = 16), extend("x-kubernetes-list-type" = "set"))]
     #[schemars(extend("items" = json!({"type": "string", "enum": ["virtualmachines", "clusters"]})))]
     pub capabilities: Vec<String>,
-    /// Namespace on the remote cluster for everything that is made there. Default: the Machine's own namespace.
+    /// Namespace on the remote cluster for everything that is made there. Default: the Machine's own namespace. A change
+    /// concerns new Machines only: where a VM is, is recorded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 63), regex(pattern = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"))]
     pub namespace: Option<String>,

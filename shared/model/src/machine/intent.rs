@@ -57,6 +57,13 @@ pub struct Identity {
     pub cluster_id: Option<String>,
 }
 
+impl Identity {
+    /// The namespace on the cluster, where it is not the Machine's own.
+    pub fn mapped(&self) -> Option<String> {
+        (self.vm.namespace != self.key.namespace).then(|| self.vm.namespace.clone())
+    }
+}
+
 /// What becomes of a VM and its disks when the Machine is deleted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DeletionPolicy {
@@ -85,8 +92,9 @@ pub enum Intent {
 pub const DELETION_POLICIES: [&str; 3] = ["Delete", "Retain", "Orphan"];
 
 impl Intent {
-    /// Reads a Machine. `vm_prefix` names VMs that have no name yet.
-    pub fn of(machine: &Machine, vm_prefix: &str) -> Intent {
+    /// Reads a Machine. `vm_prefix` names VMs that have no name yet; `mapped` is the namespace that its KubevirtConfig asks
+    /// for, which counts until one is recorded: an edit there moves no VM (X38).
+    pub fn of(machine: &Machine, vm_prefix: &str, mapped: Option<&str>) -> Intent {
         // A provider that was changed while the webhook was away must not keep what we guard from being taken away.
         let guarded = machine.finalizers().iter().any(|name| name == names::CLEANUP);
         let leaving = machine.metadata.deletion_timestamp.is_some();
@@ -99,9 +107,11 @@ impl Intent {
         let cluster_id = recorded.cluster_id.filter(|id| !id.is_empty());
         let namespace = machine.namespace().unwrap_or_default();
         let name = machine.name_any();
+        let remote = if cluster_id.is_some() { recorded.namespace } else { mapped.map(str::to_owned) };
+        let remote = remote.filter(|remote| !remote.is_empty());
         let identity = Identity {
             vm: VmKey {
-                namespace: namespace.clone(),
+                namespace: remote.unwrap_or_else(|| namespace.clone()),
                 name: status.vm_name.unwrap_or_else(|| format!("{vm_prefix}{name}")),
             },
             key: MachineKey { namespace, name },

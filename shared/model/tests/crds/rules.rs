@@ -105,6 +105,17 @@ fn x56_a_new_machine_is_named_by_a_dns_label() {
 }
 
 #[test]
+fn x67_a_config_maps_to_no_namespace_of_the_cluster_itself() {
+    let spec = |namespace: &str| json!({"name": "east", "kubeconfigSecretRef": "east", "namespace": namespace});
+    for taken in ["kube-system", "kube-node-lease", "openshift-cnv", "kubevirt", "cdi"] {
+        assert_eq!(refusals("KubevirtConfig", "east", &spec(taken)).len(), 1, "{taken}");
+    }
+    for free in ["default", "tenants", "kubernetes"] {
+        assert_eq!(refusals("KubevirtConfig", "east", &spec(free)), Vec::<String>::new(), "{free}");
+    }
+}
+
+#[test]
 fn a_selector_of_namespaces_follows_the_same_rule() {
     let spec = |operator: &str| json!({"name": "east", "kubeconfigSecretRef": "east", "allowedNamespaces": {"matchExpressions": [{"key": "a", "operator": operator}]}});
     assert_eq!(refusals("KubevirtConfig", "east", &spec("Exists")), Vec::<String>::new());

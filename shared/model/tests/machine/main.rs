@@ -35,7 +35,7 @@ fn machine(change: impl Fn(&mut Value)) -> Machine {
 }
 
 fn intent(change: impl Fn(&mut Value)) -> Intent {
-    Intent::of(&machine(change), "vm-")
+    Intent::of(&machine(change), "vm-", None)
 }
 
 fn seen() -> Observed {
@@ -282,7 +282,7 @@ fn an_edit_is_a_merge_bound_to_the_version_that_was_seen() {
 #[test]
 fn x2_the_name_of_a_vm_is_prefixed_once_and_then_kept() {
     let name = |change: fn(&mut Value), prefix: &str| {
-        Intent::of(&machine(change), prefix).identity().map(|it| it.vm.name.clone())
+        Intent::of(&machine(change), prefix, None).identity().map(|it| it.vm.name.clone())
     };
     assert_eq!(name(|_| (), "vm-").as_deref(), Some("vm-web"));
     assert_eq!(name(|_| (), "").as_deref(), Some("web"), "a drop-in upgrade");
@@ -303,4 +303,19 @@ fn an_assignment_that_was_spoilt_is_said_and_nothing_is_written() {
         assert_eq!(shown.phase.as_deref(), Some("Failed"));
         assert!(shown.message.as_deref().unwrap_or_default().contains(says), "{:?}", shown.message);
     }
+}
+
+#[test]
+fn x38_a_mapped_namespace_counts_until_one_is_recorded() {
+    let namespace = |reference: Value, mapped| {
+        let machine = machine(|it| it["status"]["kubevirtConfigRef"] = reference.clone());
+        let intent = Intent::of(&machine, "vm-", mapped);
+        intent.identity().map(|it| (it.vm.namespace.clone(), it.key.namespace.clone())).expect("a Machine of ours")
+    };
+    let recorded = |namespace: Value| json!({"name": "east", "clusterId": "c-east", "namespace": namespace});
+    let (_, own) = namespace(json!(null), None);
+    assert_eq!(namespace(json!(null), Some("tenants")).0, "tenants");
+    assert_eq!(namespace(json!(null), None).0, own);
+    assert_eq!(namespace(recorded(json!("tenants")), Some("others")).0, "tenants", "an edit moves no VM");
+    assert_eq!(namespace(recorded(json!(null)), Some("others")).0, own, "nor does a mapping that comes later");
 }

@@ -40,8 +40,9 @@ fn written(machine: &Machine) -> BTreeMap<(Kind, String), Value> {
         namespace_known: true,
         storage_classes: Default::default(),
         awaited: Default::default(),
+        found: model::machine::Found::Unasked,
     };
-    let writes = plan(&Intent::of(&machine, "vm-"), &seen).into_iter().map(|write| match write {
+    let writes = plan(&Intent::of(&machine, "vm-", None), &seen).into_iter().map(|write| match write {
         Write::Create(kind, name, object) => ((kind, name), object),
         other => panic!("{other:?}"),
     });

@@ -92,6 +92,8 @@ optional! {
         pub name: Option<String>,
         /// UID of the cluster's `kube-system` namespace, recorded before the first write there. Deletion relies on it.
         pub cluster_id: Option<String>,
+        /// Namespace of the VM on the cluster, recorded with it; absent where it is the Machine's own.
+        pub namespace: Option<String>,
     }
 
     /// Size of the machine after template and overrides.

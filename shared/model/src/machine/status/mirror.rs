@@ -39,11 +39,11 @@ pub(super) fn mirror(next: &mut MachineStatus, admitted: &Admitted, seen: &Obser
     let vm = &admitted.identity.vm;
     next.provider_id =
         seen.vm.as_ref().map(|_| format!("kubevirt://{}/{}/{}", admitted.cluster, vm.namespace, vm.name));
-    next.kubevirt_config_ref = admitted
-        .identity
-        .cluster_id
-        .as_ref()
-        .map(|id| AssignedConfig { name: Some(admitted.cluster.0.clone()), cluster_id: Some(id.clone()) });
+    next.kubevirt_config_ref = admitted.identity.cluster_id.as_ref().map(|id| AssignedConfig {
+        name: Some(admitted.cluster.0.clone()),
+        cluster_id: Some(id.clone()),
+        namespace: admitted.identity.mapped(),
+    });
     let sizing = &admitted.sizing;
     if adoption::keeps_its_disks(seen) {
         // What it has is its own, and was not read.
