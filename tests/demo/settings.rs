@@ -9,11 +9,14 @@ pub(crate) type Settings = BTreeMap<String, String>;
 
 /// Those that reach both processes. Addresses, identities and namespaces are the fleet's own.
 const GIVEN: &[&str] = &[
+    "ADOPTION",
+    "ADOPT_BEFORE_DEFAULT",
     "DEFAULT_KUBEVIRT_CONFIG",
     "LOG_FORMAT",
     "LOG_LEVEL",
     "MAX_CONCURRENT_RECONCILES",
     "PLACEMENT_STRATEGY",
+    "PLACEMENT_WHEN_UNREACHABLE",
     "PVC_ACCESS_MODE",
     "PVC_VOLUME_MODE",
     "RECONCILE_INTERVAL",

@@ -8,3 +8,4 @@ mod hygiene;
 mod machines;
 mod planes;
 mod simulator;
+mod webhook;

@@ -1,6 +1,7 @@
 //! The webhook's settings.
 
 use model::admission::Policy;
+use model::admission::world::{Adoption, Strategy, WhenUnreachable};
 use model::names::ClusterName;
 use runtime::args::Settings;
 use runtime::bind::Bind;
@@ -16,6 +17,23 @@ pub struct Args {
     /// KubevirtConfig of every Machine that names none
     #[arg(long, env = "DEFAULT_KUBEVIRT_CONFIG", value_name = "NAME")]
     pub default_kubevirt_config: Option<String>,
+
+    /// What becomes of a Machine that several clusters could take
+    #[arg(long, env = "PLACEMENT_STRATEGY", default_value = "strict", value_parser = ["strict", "balanced"])]
+    pub placement_strategy: String,
+
+    /// What becomes of a Machine that may be on a cluster that does not answer [default: refuse under strict, skip the
+    /// cluster under balanced]
+    #[arg(long, env = "PLACEMENT_WHEN_UNREACHABLE", value_parser = ["refuse", "skip"])]
+    pub placement_when_unreachable: Option<String>,
+
+    /// Which VMs without an owner are taken for the Machine of their name
+    #[arg(long, env = "ADOPTION", default_value = "unowned", value_parser = ["unowned", "labelled", "never"])]
+    pub adoption: String,
+
+    /// A VM that exists decides before DEFAULT_KUBEVIRT_CONFIG
+    #[arg(long, env = "ADOPT_BEFORE_DEFAULT")]
+    pub adopt_before_default: bool,
 
     /// Where admission is served over TLS: [HOST]:PORT
     #[arg(long, env = "WEBHOOK_BIND_ADDRESS", default_value = ":8443", value_name = "ADDRESS")]
@@ -52,8 +70,58 @@ impl Args {
             vm_prefix: self.shared.vm_name_prefix.clone(),
             access_mode: self.pvc_access_mode.clone(),
             volume_mode: self.pvc_volume_mode.clone(),
+            strategy: match self.placement_strategy.as_str() {
+                "balanced" => Strategy::Balanced,
+                _ => Strategy::Strict,
+            },
+            when_unreachable: self.placement_when_unreachable.as_deref().map(|word| match word {
+                "skip" => WhenUnreachable::Skip,
+                _ => WhenUnreachable::Refuse,
+            }),
+            adoption: match self.adoption.as_str() {
+                "labelled" => Adoption::Labelled,
+                "never" => Adoption::Never,
+                _ => Adoption::Unowned,
+            },
+            adopt_before_default: self.adopt_before_default,
             own_namespace: self.shared.namespace.clone(),
-            ..Policy::default()
+            // Known once the namespaces of the supervisor are.
+            supervisor: String::new(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    fn policy(args: &[&str]) -> Result<Policy, String> {
+        let args = ["kubevirt-operator-webhook"].iter().chain(args);
+        Args::try_parse_from(args).map(|args| args.policy()).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn x10_the_policy_without_any_setting() {
+        let wanted = Policy { own_namespace: "kubevirt-operator-system".to_owned(), ..Policy::default() };
+        assert_eq!(policy(&[]), Ok(wanted), "X10: KubevirtConfigs are in `default`; placement is strict");
+    }
+
+    #[test]
+    fn x48_x54_settings_become_the_policy() {
+        let args = [
+            "--placement-strategy=balanced",
+            "--placement-when-unreachable=refuse",
+            "--adoption=labelled",
+            "--adopt-before-default",
+            "--namespace=ops",
+        ];
+        let policy = policy(&args).expect("settings");
+        assert_eq!((policy.strategy, policy.when_unreachable()), (Strategy::Balanced, WhenUnreachable::Refuse));
+        assert_eq!((policy.adoption, policy.adopt_before_default), (Adoption::Labelled, true));
+        assert_eq!(policy.own_namespace, "ops");
+        let refused = self::policy(&["--adoption=always"]).expect_err("no such word");
+        assert!(refused.contains("unowned, labelled, never"), "{refused}");
     }
 }

@@ -2,6 +2,11 @@
 
 pub mod answer;
 pub mod args;
+pub mod ask;
+pub mod body;
+#[cfg(test)]
+mod canned;
+pub mod link;
 pub mod metrics;
 pub mod routes;
 pub mod server;
@@ -10,11 +15,15 @@ pub mod world;
 use std::io;
 use std::sync::Arc;
 
+use model::names::ClusterName;
 use prometheus_client::registry::Registry;
 use runtime::ready::Ready;
 use runtime::shutdown::Shutdown;
 
 use crate::args::Args;
+use crate::ask::Asking;
+use crate::world::Current;
+use crate::world::configs::Clusters;
 
 /// Why the process cannot go on.
 pub type Fatal = Box<dyn std::error::Error + Send + Sync>;
@@ -23,7 +32,9 @@ pub type Fatal = Box<dyn std::error::Error + Send + Sync>;
 pub async fn run(args: Args) -> Result<(), Fatal> {
     let shutdown = Shutdown::on_signals()?;
     let ready = Ready::new();
-    let (synced, trusted) = (ready.latch("watches on the supervisor"), ready.latch("serving certificate and caBundle"));
+    let latches = world::watches::Latches::take(&ready);
+    let configured = ready.latch("lists of KubevirtConfigs and their Secrets");
+    let trusted = ready.latch("serving certificate and caBundle");
     let mut registry = Registry::default();
     let metrics = metrics::Metrics::register(&mut registry);
     runtime::admin::metrics(args.shared.metrics_bind_address, Arc::new(registry)).await?;
@@ -42,14 +53,17 @@ pub async fn run(args: Args) -> Result<(), Fatal> {
             names: args.webhook_dns_names.clone(),
         },
     )?;
-    let world = world::empty(args.policy());
-    let follow = world::follow(client, &args.shared.kubevirt_configs_namespace, world.clone(), synced);
-    let serve = server::serve(
-        listener,
-        identity.tls.clone(),
-        routes::routes(routes::Shared { world: world.clone(), metrics }),
-        shutdown.clone(),
-    );
+    let (world, clusters) = (Current::new(args.policy()), Clusters::default());
+    let watching = tokio::spawn(world::watches::follow(client.clone(), world.clone(), latches));
+    let namespace = args.shared.kubevirt_configs_namespace.clone();
+    let connecting = tokio::spawn({
+        let (client, clusters, world) = (client.clone(), clusters.clone(), world.clone());
+        async move { world::configs::follow(client, &namespace, clusters, world, configured).await }
+    });
+    let find = move |name: &ClusterName| clusters.load().get(name)?.cluster.clone();
+    let asking = Arc::new(Asking::new(client, find));
+    let shared = routes::Shared { world, asking, metrics, memory: body::budget() };
+    let serve = server::serve(listener, identity.tls.clone(), routes::routes(shared), shutdown.clone());
     let mut bundle = identity.ready.clone();
     // A latch that is dropped closes again, so this one lives as long as the process.
     let open_when_trusted = async {
@@ -60,7 +74,8 @@ pub async fn run(args: Args) -> Result<(), Fatal> {
     };
     tokio::select! {
         served = serve => Ok(served?),
-        () = follow => Err("the watches on the supervisor ended".into()),
+        ended = watching => Err(format!("the watches on the supervisor ended: {ended:?}").into()),
+        ended = connecting => Err(format!("the cluster registry ended: {ended:?}").into()),
         ended = identity.task => Err(format!("the serving identity is not kept any more: {ended:?}").into()),
         () = open_when_trusted => Ok(()),
     }

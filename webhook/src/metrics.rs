@@ -13,11 +13,19 @@ pub struct Outcome {
     outcome: &'static str,
 }
 
+/// Which rule placed a Machine.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct Placed {
+    source: &'static str,
+}
+
 /// The metrics of this process.
 #[derive(Clone)]
 pub struct Metrics {
     reviews: Family<Outcome, Counter>,
     durations: Histogram,
+    placements: Family<Placed, Counter>,
+    selections: Histogram,
 }
 
 impl Metrics {
@@ -31,7 +39,26 @@ impl Metrics {
             "Time from a review's body to its answer",
             durations.clone(),
         );
-        Self { reviews, durations }
+        let placements = Family::default();
+        let selections = Histogram::new(exponential_buckets(0.000_01, 4.0, 9));
+        registry.register("kubevirt_operator_placements", "Machines that got their cluster", placements.clone());
+        registry.register(
+            "kubevirt_operator_placement_duration_seconds",
+            "Time from the review of a Machine without a cluster to its cluster, live questions included",
+            selections.clone(),
+        );
+        Self { reviews, durations, placements, selections }
+    }
+
+    /// A body could not be read; the status says why.
+    pub fn unread(&self, route: &'static str, outcome: &'static str) {
+        self.reviews.get_or_create(&Outcome { route, outcome }).inc();
+    }
+
+    /// A Machine got its cluster.
+    pub fn placed(&self, source: &'static str, seconds: f64) {
+        self.placements.get_or_create(&Placed { source }).inc();
+        self.selections.observe(seconds);
     }
 
     /// A review was answered.

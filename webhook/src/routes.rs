@@ -1,64 +1,103 @@
-//! HTTP around `answer`: two routes, a limit for the body, and an answer even to a panic. I/O: none of its own.
+//! HTTP around `answer`: two routes, bounds for bodies, and an answer even to a panic. I/O: live questions, through `ask`.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use axum::Router;
-use axum::body::Bytes;
-use axum::extract::{DefaultBodyLimit, State};
+use axum::extract::{Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
+use tokio::sync::Semaphore;
 use tower_http::catch_panic::CatchPanicLayer;
-use tower_http::timeout::TimeoutLayer;
 
-use crate::answer::{Answer, Route, answer};
+use crate::answer::{Answer, Route, answer, answer_or_ask};
+use crate::ask::{Asking, BUDGET, Questions};
+use crate::body;
 use crate::metrics::Metrics;
 use crate::world::Current;
-
-/// Object and old object at the API server's limit, and some (DESIGN §5).
-pub const BODY_LIMIT: usize = 7 << 20;
-/// From the head of a request to its answer; the API server waits for 5 s.
-const BUDGET: Duration = Duration::from_secs(3);
 
 /// What the routes share.
 #[derive(Clone)]
 pub struct Shared {
     /// The newest World.
     pub world: Current,
+    /// Whom to ask what no watch knows.
+    pub asking: Arc<Asking>,
     /// What is counted.
     pub metrics: Metrics,
+    /// Memory for bodies.
+    pub memory: Arc<Semaphore>,
 }
 
 /// The two routes.
 pub fn routes(shared: Shared) -> Router {
-    Router::new()
-        .route("/mutate/machines", post(async |state, body: Bytes| review(Route::Mutate, state, &body)))
-        .route("/validate/machines", post(async |state, body: Bytes| review(Route::Validate, state, &body)))
-        .layer(DefaultBodyLimit::max(BODY_LIMIT))
-        .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, BUDGET))
-        .layer(CatchPanicLayer::new())
-        .with_state(Arc::new(shared))
+    let routes = Router::new()
+        .route("/mutate/machines", post(async |state, request| review(Route::Mutate, state, request).await))
+        .route("/validate/machines", post(async |state, request| review(Route::Validate, state, request).await));
+    caught(routes.with_state(Arc::new(shared)))
 }
 
-fn review(route: Route, State(shared): State<Arc<Shared>>, body: &Bytes) -> Response {
-    let started = Instant::now();
-    let Answer { status, body, outcome, assigned } = answer(route, body, &shared.world.load());
-    if let Some(it) = assigned {
-        tracing::info!(
-            machine = it.machine,
-            namespace = it.namespace,
-            kubevirtConfig = it.cluster,
-            source = it.source,
-            "Automatically assigned KubevirtConfig to machine"
-        );
-    }
-    let name = match route {
-        Route::Mutate => "mutate",
-        Route::Validate => "validate",
+/// A panic is the end of its request, answered with 500, and of nothing else.
+pub(crate) fn caught(routes: Router) -> Router {
+    routes.layer(CatchPanicLayer::new())
+}
+
+async fn review(route: Route, State(shared): State<Arc<Shared>>, request: Request) -> Response {
+    let (head, body) = request.into_parts();
+    let held = match body::read(&head.headers, body, &shared.memory).await {
+        Ok(held) => held,
+        Err(status) => return unread(route, status, &shared.metrics),
     };
-    shared.metrics.answered(name, outcome, started.elapsed().as_secs_f64());
+    let started = Instant::now();
+    let first = answer_or_ask(route, &held.bytes, &shared.world.load());
+    let answer = match first {
+        Ok(answer) => answer,
+        Err(questions) => informed(route, &held.bytes, questions, &shared).await,
+    };
+    respond(route, answer, started, &shared)
+}
+
+/// Answers after asking. Whatever was not said in time stays unknown.
+async fn informed(route: Route, body: &[u8], questions: Questions, shared: &Shared) -> Answer {
+    let answers = tokio::time::timeout(BUDGET, shared.asking.ask(questions)).await.unwrap_or_default();
+    let world = shared.world.load().knowing(answers);
+    answer(route, body, &world)
+}
+
+fn respond(route: Route, answer: Answer, started: Instant, shared: &Shared) -> Response {
+    let Answer { status, body, outcome, assigned, holds } = answer;
+    if let Some((key, held)) = holds {
+        shared.world.note(&key, held);
+    }
+    let seconds = started.elapsed().as_secs_f64();
+    if let Some(it) = assigned {
+        let source = it.source.name();
+        shared.metrics.placed(source, seconds);
+        if it.source.automatic() {
+            tracing::info!(
+                machine = it.machine,
+                namespace = it.namespace,
+                kubevirtConfig = it.cluster,
+                source,
+                "Automatically assigned KubevirtConfig to machine"
+            );
+            let vm_id = format!("{}/{}", it.namespace, it.machine);
+            tracing::info!(hub_id = it.cluster, vm_id, "Selected hub for VM request");
+        }
+    }
+    shared.metrics.answered(route.name(), outcome, seconds);
     let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let kind = if status == StatusCode::OK { "application/json" } else { "text/plain" };
     (status, [(header::CONTENT_TYPE, HeaderValue::from_static(kind))], body).into_response()
+}
+
+/// The answer to a body that could not be read. The connection ends with it: what is left of the body is not waited for.
+fn unread(route: Route, status: StatusCode, metrics: &Metrics) -> Response {
+    metrics.unread(route.name(), if status == StatusCode::TOO_MANY_REQUESTS { "shed" } else { "unread" });
+    let mut response = (status, [(header::CONNECTION, HeaderValue::from_static("close"))]).into_response();
+    if status == StatusCode::TOO_MANY_REQUESTS {
+        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+    }
+    response
 }

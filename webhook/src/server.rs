@@ -1,27 +1,34 @@
 //! The TLS listener: one task a connection, every wait bounded, drained at the end. I/O: the network.
 
+mod patience;
+mod places;
+
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use hyper::Request;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::GracefulShutdown;
+use hyper::service::{Service, service_fn};
+use hyper_util::rt::TokioIo;
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use hyper_util::service::TowerToHyperService;
 use runtime::shutdown::Shutdown;
 use rustls::ServerConfig;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
 use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
 
-/// More connections than any number of API servers keeps; the rest waits in the listen queue (T17).
-const CONNECTIONS: usize = 1024;
+use self::patience::{Patience, Watched};
+use self::places::Places;
+
 const HANDSHAKE: Duration = Duration::from_secs(3);
-/// Also how long a kept-alive connection may be idle between two requests; the API server keeps its own for 90 s.
-const HEADERS_IDLE: Duration = Duration::from_secs(100);
 /// How long open requests may still take once the process is asked to stop.
 const DRAIN: Duration = Duration::from_secs(10);
+/// The longest head, and how much of a body is read ahead; hyper's own limit is six times that for each connection.
+const READ_AHEAD: usize = 64 * 1024;
 
 /// Serves until the process is asked to stop, then lets open requests end.
 pub async fn serve(
@@ -32,32 +39,31 @@ pub async fn serve(
 ) -> io::Result<()> {
     let acceptor = TlsAcceptor::from(tls);
     let open = GracefulShutdown::new();
-    let places = Arc::new(Semaphore::new(CONNECTIONS));
+    let places = Places::new();
     loop {
-        let place = places.clone().acquire_owned().await.map_err(io::Error::other)?;
-        let stream = tokio::select! {
+        let accepted = async { (places.any().await, listener.accept().await) };
+        let (any, accepted) = tokio::select! {
             () = shutdown.asked() => break,
-            accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => stream,
-                // Out of file descriptors, or a connection that was reset before it was accepted: the next may do.
-                Err(why) => {
-                    tracing::warn!(error = %why, "cannot accept a connection");
-                    tokio::time::sleep(Duration::from_millis(100)).await;
-                    continue;
-                }
-            },
+            accepted = accepted => accepted,
+        };
+        let (stream, peer) = match accepted {
+            Ok(accepted) => accepted,
+            // Out of file descriptors, or a connection that was reset before it was accepted: the next may do.
+            Err(why) => {
+                tracing::warn!(error = %why, "cannot accept a connection");
+                tokio::time::sleep(Duration::from_millis(100)).await;
+                continue;
+            }
+        };
+        let Some(place) = places.give(any, peer.ip()) else {
+            tracing::debug!(%peer, "this address has too many connections");
+            continue;
         };
         let (acceptor, routes, watcher) = (acceptor.clone(), routes.clone(), open.watcher());
         tokio::spawn(async move {
             let _place = place;
-            let Some(tls) = handshake(&acceptor, stream).await else { return };
-            let service = TowerToHyperService::new(routes);
-            let connection = http1::Builder::new()
-                .timer(TokioTimer::new())
-                .header_read_timeout(HEADERS_IDLE)
-                .serve_connection(TokioIo::new(tls), service);
-            if let Err(why) = watcher.watch(connection).await {
-                tracing::debug!(error = %why, "a connection ended early");
+            if let Some(tls) = handshake(&acceptor, stream).await {
+                converse(tls, routes, watcher).await;
             }
         });
     }
@@ -68,7 +74,7 @@ pub async fn serve(
     Ok(())
 }
 
-async fn handshake(acceptor: &TlsAcceptor, stream: TcpStream) -> Option<tokio_rustls::server::TlsStream<TcpStream>> {
+async fn handshake(acceptor: &TlsAcceptor, stream: TcpStream) -> Option<TlsStream<TcpStream>> {
     stream.set_nodelay(true).ok()?;
     match tokio::time::timeout(HANDSHAKE, acceptor.accept(stream)).await {
         Ok(Ok(tls)) => Some(tls),
@@ -79,3 +85,34 @@ async fn handshake(acceptor: &TlsAcceptor, stream: TcpStream) -> Option<tokio_ru
         Err(_) => None,
     }
 }
+
+/// Answers the requests of one connection until either side ends it.
+async fn converse(tls: TlsStream<TcpStream>, routes: Router, watcher: Watcher) {
+    let patience = Patience::new();
+    let stream = Watched { stream: tls, patience: patience.clone() };
+    let inner = TowerToHyperService::new(routes);
+    let waits = patience.clone();
+    let service = service_fn(move |request: Request<Incoming>| {
+        let (answer, waits) = (inner.call(request), waits.clone());
+        async move {
+            waits.answering();
+            let answer = answer.await;
+            waits.answered();
+            answer
+        }
+    });
+    let connection = http1::Builder::new()
+        .header_read_timeout(None)
+        .max_buf_size(READ_AHEAD)
+        .serve_connection(TokioIo::new(stream), service);
+    tokio::select! {
+        ended = watcher.watch(connection) => if let Err(why) = ended {
+            tracing::debug!(error = %why, "a connection ended early");
+        },
+        () = patience.ends() => tracing::debug!("a connection was given up"),
+    }
+}
+
+#[cfg(test)]
+#[path = "server/tests.rs"]
+mod tests;

@@ -1,91 +1,126 @@
-//! The World that decisions are made on, rebuilt whenever something in it changes. I/O: watches on the supervisor.
+//! The World that decisions are made on: one immutable snapshot, replaced whenever something in it changes.
+//!
+//! Writers are few and take turns; readers are many and never wait. A change costs what it changes, because the large parts
+//! are persistent maps, and a reference count for each cluster. I/O: none here; `configs` and `watches` feed it.
 
-use std::sync::Arc;
+pub mod configs;
+pub mod convert;
+mod notes;
+pub mod watches;
 
-use arc_swap::ArcSwap;
-use futures::StreamExt;
-use kube::runtime::reflector::{self, Store};
-use kube::runtime::{WatchStreamExt, watcher};
-use kube::{Api, Client, Resource, ResourceExt};
-use model::admission::sizing::Class;
-use model::admission::{Config, Policy, World, quantity};
-use model::api::{KubevirtConfig, MachineClass};
-use model::names::ClusterName;
-use runtime::clusters::said;
-use runtime::ready::Latch;
-use serde::de::DeserializeOwned;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
-/// The newest World, for any number of readers.
-pub type Current = Arc<ArcSwap<World>>;
+use arc_swap::{ArcSwap, Guard};
+use model::admission::world::{Held, Machines};
+use model::admission::{Policy, World};
+use model::names::{ClusterName, MachineKey};
 
-/// A World without anything in it: no request is served with it, because readiness waits for the first real one.
-pub fn empty(policy: Policy) -> Current {
-    Arc::new(ArcSwap::from_pointee(World { policy: Arc::new(policy), ..World::default() }))
+pub use self::notes::NOTED_FOR;
+use self::notes::Notes;
+
+/// The newest World. Clones are the same one.
+#[derive(Clone)]
+pub struct Current(Arc<Inner>);
+
+struct Inner {
+    world: ArcSwap<World>,
+    /// Held while a successor of the World is made, so that no change is lost.
+    notes: Mutex<Notes>,
 }
 
-/// Keeps the World true until the process ends; opens the latch once both kinds were listed.
-pub async fn follow(client: Client, namespace: &str, current: Current, synced: Latch) {
-    let (configs, config_events) = watched(Api::<KubevirtConfig>::namespaced(client.clone(), namespace));
-    let (classes, class_events) = watched(Api::<MachineClass>::all(client));
-    let mut events = futures::stream::select(config_events, class_events);
-    while let Some(()) = events.next().await {
-        if !is_synced(&configs) || !is_synced(&classes) {
-            continue;
+impl Current {
+    /// A World that holds nothing yet: no request is served with it, because readiness waits for the first real one.
+    pub fn new(policy: Policy) -> Self {
+        let world = World { policy: Arc::new(policy), ..World::default() };
+        Self(Arc::new(Inner { world: ArcSwap::from_pointee(world), notes: Mutex::default() }))
+    }
+
+    /// The World of this moment, for one decision. Not to be kept across an `await`.
+    pub fn load(&self) -> Guard<Arc<World>> {
+        self.0.world.load()
+    }
+
+    /// Replaces the World by one that was changed.
+    pub fn change(&self, change: impl FnOnce(&mut World)) {
+        self.with_notes(|world, _| change(world));
+    }
+
+    /// Notes a decision of this webhook at once, for as long as the watch may need to show it ([`NOTED_FOR`]).
+    pub fn note(&self, key: &MachineKey, held: Held) {
+        self.with_notes(|world, notes| notes.decided(&mut world.machines, key, held, Instant::now()));
+    }
+
+    /// The watch showed a Machine; `None`: there is none of that name.
+    pub fn seen(&self, machines: Vec<(MachineKey, Option<Seen>)>) {
+        self.with_notes(|world, notes| {
+            let mut held = std::mem::take(&mut world.machines);
+            for (key, seen) in machines {
+                notes.seen(&mut held, &key, seen.map(|seen| seen.held(&key, world)));
+            }
+            world.machines = held;
+        });
+    }
+
+    /// The watch listed all Machines anew.
+    pub fn listed(&self, machines: Vec<(MachineKey, Seen)>) {
+        self.with_notes(|world, notes| {
+            let mut held = Machines::default();
+            for (key, seen) in machines {
+                held.put(&key, seen.held(&key, world));
+            }
+            notes.listed(&mut held);
+            world.machines = held;
+        });
+    }
+
+    /// Takes back what was noted and never seen. Costs nothing while nothing is due.
+    pub fn expire(&self, now: Instant) {
+        if self.0.notes.lock().unwrap_or_else(PoisonError::into_inner).is_due(now) {
+            self.with_notes(|world, notes| notes.expire(&mut world.machines, now));
         }
-        let policy = current.load().policy.clone();
-        let world = World {
-            configs: configs.state().iter().map(|one| (ClusterName(one.name_any()), Arc::new(config(one)))).collect(),
-            classes: Arc::new(classes.state().iter().filter_map(|one| Some((one.name_any(), class(one)?))).collect()),
-            policy,
-            ..World::default()
+    }
+
+    /// The names of Machines on a cluster follow its namespace (X38).
+    pub(crate) fn moved(&self, clusters: &[ClusterName]) {
+        self.change(|world| {
+            let mut held = std::mem::take(&mut world.machines);
+            for cluster in clusters {
+                held.moved(cluster, world);
+            }
+            world.machines = held;
+        });
+    }
+
+    fn with_notes(&self, change: impl FnOnce(&mut World, &mut Notes)) {
+        let mut notes = self.0.notes.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut world = World::clone(&self.load());
+        change(&mut world, &mut notes);
+        self.0.world.store(Arc::new(world));
+    }
+}
+
+/// What is kept of a Machine between its event and the World: nothing but what says what it holds.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Seen {
+    /// The annotation with its cluster, or where its status records one.
+    pub cluster: Option<String>,
+    /// The annotation with its sizing.
+    pub resolved: Option<String>,
+    /// `status.vmName`.
+    pub vm_name: Option<String>,
+    /// `spec.networks[].macAddress`.
+    pub macs: Vec<String>,
+}
+
+impl Seen {
+    fn held(&self, key: &MachineKey, world: &World) -> Held {
+        let said = model::admission::world::Said {
+            cluster: self.cluster.as_deref(),
+            resolved: self.resolved.as_deref(),
+            vm_name: self.vm_name.as_deref(),
+            macs: &self.macs,
         };
-        current.store(Arc::new(world));
-        synced.open();
+        Held::of(key, said, world)
     }
-}
-
-fn watched<K>(api: Api<K>) -> (Store<K>, impl futures::Stream<Item = ()> + Unpin)
-where
-    K: Resource<DynamicType = ()> + Clone + std::fmt::Debug + DeserializeOwned + Send + Sync + 'static,
-{
-    let (store, writer) = reflector::store();
-    let events = watcher(api, watcher::Config::default()).default_backoff().reflect(writer).map(|event| {
-        if let Err(why) = event {
-            tracing::warn!(kind = %K::kind(&()), error = said(&why), "a watch on the supervisor failed; it is tried again");
-        }
-    });
-    (store, events.boxed())
-}
-
-fn is_synced<K: Resource<DynamicType = ()> + Clone + 'static>(store: &Store<K>) -> bool {
-    futures::FutureExt::now_or_never(store.wait_until_ready()).is_some_and(|ready| ready.is_ok())
-}
-
-fn config(config: &KubevirtConfig) -> Config {
-    let status = config.status.as_ref();
-    let failed = status.filter(|status| status.phase.as_deref() == Some("Failed"));
-    Config {
-        schedulable: config.spec.schedulable,
-        unhealthy: failed.map(|status| status.message.clone().unwrap_or_default()),
-        ..Config::default()
-    }
-}
-
-/// A class whose memory is no quantity is left out, which makes its name unknown; the schema lets none through.
-fn class(class: &MachineClass) -> Option<Class> {
-    let spec = &class.spec;
-    let bound = |quantity: &Option<k8s_openapi::apimachinery::pkg::api::resource::Quantity>| {
-        quantity.as_ref().and_then(|it| quantity::parse(&it.0).ok())
-    };
-    let count = |count: Option<i64>| count.filter(|count| *count > 0).unwrap_or(1);
-    Some(Class {
-        generation: class.metadata.generation.unwrap_or_default(),
-        cores: spec.cpu.cores,
-        threads: count(spec.cpu.threads),
-        sockets: count(spec.cpu.sockets),
-        memory: quantity::canonical(quantity::parse(&spec.memory.quantity.0).ok()?),
-        memory_bounds: (bound(&spec.memory.min_quantity), bound(&spec.memory.max_quantity)),
-        enabled: spec.enabled,
-        default: spec.default,
-    })
 }

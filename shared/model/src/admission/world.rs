@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use rpds::HashTrieMapSync;
 
-pub use self::machines::{Held, Machines, Name};
+pub use self::machines::{Held, Machines, Name, Said};
 pub use self::vms::{Owner, Vm};
 use super::sizing::Class;
 use crate::api::Selector;

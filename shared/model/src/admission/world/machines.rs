@@ -3,8 +3,15 @@
 use std::sync::Arc;
 
 use rpds::{HashTrieMapSync, HashTrieSetSync};
+use serde::Deserialize;
 
+use super::World;
 use crate::names::{ClusterName, MachineKey};
+
+/// The kind of a VM's [`Name`].
+pub const VM: &str = "VirtualMachine";
+/// The kind of a disk's [`Name`].
+pub const CLAIM: &str = "PersistentVolumeClaim";
 
 /// A name on a cluster that one object only can have.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -13,7 +20,7 @@ pub struct Name {
     pub cluster: ClusterName,
     /// Namespace on the cluster.
     pub namespace: String,
-    /// `VirtualMachine` or `PersistentVolumeClaim`.
+    /// [`VM`] or [`CLAIM`].
     pub kind: &'static str,
     /// The name.
     pub name: String,
@@ -28,6 +35,53 @@ pub struct Held {
     pub names: Vec<Name>,
     /// MAC addresses of its interfaces, in lower case with colons.
     pub macs: Vec<String>,
+}
+
+/// The words of a Machine that say what it holds; empty ones say nothing.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Said<'a> {
+    /// The annotation [`crate::names::KUBEVIRT_CONFIG`].
+    pub cluster: Option<&'a str>,
+    /// The annotation [`crate::names::RESOLVED`].
+    pub resolved: Option<&'a str>,
+    /// `status.vmName`, which outlives a change of `VM_NAME_PREFIX`.
+    pub vm_name: Option<&'a str>,
+    /// `spec.networks[].macAddress`, as written.
+    pub macs: &'a [String],
+}
+
+impl Held {
+    /// What a Machine holds. Without an assignment that is its MAC addresses; without a readable sizing, no disks.
+    pub fn of(key: &MachineKey, said: Said<'_>, world: &World) -> Held {
+        let macs = said.macs.iter().filter(|mac| !mac.is_empty()).map(|mac| mac.to_ascii_lowercase().replace('-', ":"));
+        let macs = macs.collect();
+        let Some(cluster) = said.cluster.filter(|name| !name.is_empty()).map(|name| ClusterName(name.to_owned()))
+        else {
+            return Held { cluster: None, names: Vec::new(), macs };
+        };
+        let namespace = world.configs.get(&cluster).map_or(&*key.namespace, |it| it.remote_namespace(&key.namespace));
+        let name = |kind, name| Name { cluster: cluster.clone(), namespace: namespace.to_owned(), kind, name };
+        let vm = said.vm_name.filter(|name| !name.is_empty()).map(str::to_owned);
+        let vm = vm.unwrap_or_else(|| format!("{}{}", world.policy.vm_prefix, key.name));
+        let claims = said.resolved.map(disks).unwrap_or_default();
+        let claims = claims.iter().map(|disk| name(CLAIM, format!("{}-{disk}", key.name)));
+        let names = [name(VM, vm)].into_iter().chain(claims).collect();
+        Held { cluster: Some(cluster), names, macs }
+    }
+}
+
+/// The names of the disks in the text of [`crate::names::RESOLVED`].
+fn disks(resolved: &str) -> Vec<String> {
+    #[derive(Deserialize)]
+    struct Sizing {
+        disks: Vec<Disk>,
+    }
+    #[derive(Deserialize)]
+    struct Disk {
+        name: String,
+    }
+    let sizing = serde_json::from_str::<Sizing>(resolved);
+    sizing.map(|sizing| sizing.disks.into_iter().map(|disk| disk.name).collect()).unwrap_or_default()
 }
 
 /// What all Machines hold; a persistent map, cheap to clone.
@@ -71,6 +125,21 @@ impl Machines {
             self.load.insert_mut(cluster.clone(), self.load(cluster).saturating_sub(1));
         }
         self.held.remove_mut(key);
+    }
+
+    /// Follows a KubevirtConfig whose `spec.namespace` changed: the names of the Machines on it are elsewhere now. A step
+    /// for every Machine of the fleet.
+    pub fn moved(&mut self, cluster: &ClusterName, world: &World) {
+        let config = world.configs.get(cluster);
+        let there = |held: &Held| held.cluster.as_ref() == Some(cluster);
+        let moved: Vec<_> =
+            self.held.iter().filter(|(_, held)| there(held)).map(|(key, held)| (key.clone(), held.clone())).collect();
+        for (key, held) in moved {
+            let namespace = config.map_or(&*key.namespace, |it| it.remote_namespace(&key.namespace));
+            let mut held = Held::clone(&held);
+            held.names.iter_mut().for_each(|name| namespace.clone_into(&mut name.namespace));
+            self.put(&key, held);
+        }
     }
 
     /// What a Machine holds.
@@ -129,6 +198,57 @@ fn take<K: Clone + Eq + std::hash::Hash>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::admission::Config;
+
+    #[test]
+    fn a24_x16_x38_what_a_machine_holds_is_read_from_what_it_says() {
+        let key = MachineKey { namespace: "shop".to_owned(), name: "web".to_owned() };
+        let mapped = Config { namespace: Some("vms".to_owned()), ..Config::default() };
+        let configs = [("east", Config::default()), ("west", mapped)];
+        let configs = configs.map(|(name, config)| (ClusterName(name.to_owned()), Arc::new(config)));
+        let world = World { configs: configs.into(), ..World::default() };
+        let resolved = r#"{"cores":1,"disks":[{"name":"root","size":"20Gi"},{"name":"data","size":"1Gi"}]}"#;
+        let macs = ["52-54-00-AB-00-01".to_owned(), String::new()];
+        let said = |cluster, resolved, vm_name| Said { cluster, resolved, vm_name, macs: &macs };
+        #[rustfmt::skip]
+        let cases = [
+            ("assigned",          said(Some("east"), Some(resolved), None),        vec!["east/shop VirtualMachine vm-web", "east/shop PersistentVolumeClaim web-root", "east/shop PersistentVolumeClaim web-data"]),
+            ("a mapped namespace", said(Some("west"), Some(resolved), None),       vec!["west/vms VirtualMachine vm-web", "west/vms PersistentVolumeClaim web-root", "west/vms PersistentVolumeClaim web-data"]),
+            ("an unknown cluster", said(Some("nord"), None, None),                 vec!["nord/shop VirtualMachine vm-web"]),
+            ("a recorded VM name", said(Some("east"), None, Some("old-web")),      vec!["east/shop VirtualMachine old-web"]),
+            ("spoilt sizing",     said(Some("east"), Some("{\"disks\":7}"), Some("")), vec!["east/shop VirtualMachine vm-web"]),
+            ("not assigned",      said(Some(""), Some(resolved), Some("vm-web")),  vec![]),
+        ];
+        for (case, said, wanted) in cases {
+            let held = Held::of(&key, said, &world);
+            let names = held.names.iter().map(|it| format!("{}/{} {} {}", it.cluster, it.namespace, it.kind, it.name));
+            assert_eq!(names.collect::<Vec<_>>(), wanted, "{case}");
+            assert_eq!(held.cluster.is_some(), !wanted.is_empty(), "{case}");
+            assert_eq!(held.macs, ["52:54:00:ab:00:01"], "{case}");
+        }
+    }
+
+    #[test]
+    fn x38_names_follow_the_namespace_of_their_cluster() {
+        let key = MachineKey { namespace: "shop".to_owned(), name: "web".to_owned() };
+        let east = ClusterName("east".to_owned());
+        let world = |namespace: Option<&str>| {
+            let config = Config { namespace: namespace.map(str::to_owned), ..Config::default() };
+            World { configs: [(east.clone(), Arc::new(config))].into(), ..World::default() }
+        };
+        let name = |namespace: &str| {
+            let namespace = namespace.to_owned();
+            Name { cluster: east.clone(), namespace, kind: VM, name: "vm-web".to_owned() }
+        };
+        let other = MachineKey { namespace: "shop".to_owned(), name: "other".to_owned() };
+        let mut machines = Machines::default();
+        machines.put(&key, Held::of(&key, Said { cluster: Some("east"), ..Said::default() }, &world(None)));
+        machines.moved(&east, &world(Some("vms")));
+        assert_eq!(machines.holder(&name("vms"), &other), Some(&key));
+        assert_eq!((machines.holder(&name("shop"), &other), machines.load(&east)), (None, 1));
+        machines.moved(&east, &World::default());
+        assert_eq!(machines.holder(&name("shop"), &other), Some(&key), "its KubevirtConfig is gone");
+    }
 
     #[test]
     fn x16_what_a_machine_holds_is_found_and_forgotten_again() {

@@ -1,0 +1,4 @@
+//! The webhook beside its decisions: what it sees of the fleet, what it asks, and what that costs.
+
+mod links;
+mod secrets;

@@ -1,0 +1,143 @@
+use std::sync::Arc;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use model::admission::Config;
+use model::names::ClusterName;
+use serde_json::{Value, json};
+
+use super::*;
+
+fn world() -> World {
+    let east = (ClusterName("east".to_owned()), Arc::new(Config::default()));
+    World { configs: [east].into(), ..World::default() }
+}
+
+fn ask(route: Route, object: &Value) -> (Answer, Value) {
+    let review = json!({"request": {"uid": "u-1", "operation": "CREATE", "name": "web", "namespace": "shop", "object": object,
+        "kind": {"group": "vitistack.io", "version": "v1alpha1", "kind": "Machine"}}});
+    let answer = answer(route, review.to_string().as_bytes(), &world());
+    let body = serde_json::from_slice(&answer.body).expect("JSON");
+    (answer, body)
+}
+
+#[test]
+fn a7_the_patch_is_base64_and_makes_what_the_validating_route_demands() {
+    let object = json!({"metadata": {"name": "web"}, "spec": {"instanceType": "small"}});
+    let (answer, body) = ask(Route::Mutate, &object);
+    assert_eq!((&body["response"]["uid"], &body["response"]["allowed"]), (&json!("u-1"), &json!(true)));
+    assert_eq!(body["response"]["patchType"], "JSONPatch");
+    let why = r#"{"rule":"only-cluster","cluster":"east","candidates":1,"among":["east"]}"#;
+    assert_eq!(body["response"]["auditAnnotations"]["placement"], why);
+    assert_eq!(body["response"]["warnings"], json!(["spec.instanceType is an alias: use spec.template: small"]));
+    let assigned = answer.assigned.expect("a line for the log");
+    assert_eq!((assigned.machine.as_str(), assigned.cluster.as_str()), ("web", "east"));
+
+    let patch = BASE64.decode(body["response"]["patch"].as_str().expect("a patch")).expect("base64");
+    let operations: Vec<Value> = serde_json::from_slice(&patch).expect("a JSON patch");
+    let paths: Vec<_> = operations.iter().map(|operation| operation["path"].as_str().expect("a path")).collect();
+    assert_eq!(
+        paths,
+        [
+            "/metadata/annotations",
+            "/metadata/annotations/vitistack.io~1kubevirt-config",
+            "/metadata/annotations/vitistack.io~1placement",
+            "/metadata/annotations/vitistack.io~1resolved",
+            "/metadata/finalizers",
+        ]
+    );
+    let value = |index: usize| &operations[index]["value"];
+    let annotations = json!({names::KUBEVIRT_CONFIG: value(1), names::PLACEMENT: value(2), names::RESOLVED: value(3)});
+    let stored = json!({"metadata": {"name": "web", "annotations": annotations, "finalizers": value(4)}, "spec": object["spec"]});
+    let (_, body) = ask(Route::Validate, &stored);
+    assert_eq!((&body["response"]["allowed"], body["response"].get("patch")), (&json!(true), None));
+    let (_, body) = ask(Route::Validate, &object);
+    assert_eq!(body["response"]["status"]["details"]["causes"][0]["reason"], "NotStable");
+}
+
+#[test]
+fn g4_a_refusal_is_422_invalid_with_a_cause_for_each_field() {
+    let object = json!({"metadata": {"name": "web"}, "spec": {"template": "huge", "runStrategy": "Now"}});
+    for route in [Route::Mutate, Route::Validate] {
+        let (answer, body) = ask(route, &object);
+        assert_eq!((answer.status, answer.outcome), (200, "refused"));
+        let status = &body["response"]["status"];
+        assert_eq!((&status["code"], &status["reason"]), (&json!(422), &json!("Invalid")));
+        let fields: Vec<_> =
+            status["details"]["causes"].as_array().expect("causes").iter().map(|cause| &cause["field"]).collect();
+        assert_eq!(fields, ["spec.runStrategy", "spec.template"]);
+        assert_eq!(status["details"]["causes"][1]["reason"], "TemplateNotFound");
+    }
+}
+
+/// An admitted Machine as the validating route sees it.
+fn stored(name: &str) -> Value {
+    let object = json!({"metadata": {"name": "web"}, "spec": {"template": "small"}});
+    let (_, body) = ask(Route::Mutate, &object);
+    let patch = BASE64.decode(body["response"]["patch"].as_str().expect("a patch")).expect("base64");
+    let operations: Vec<Value> = serde_json::from_slice(&patch).expect("a JSON patch");
+    let value = |path: &str| {
+        operations.iter().find(|it| it["path"].as_str().is_some_and(|at| at.contains(path))).expect(path)["value"]
+            .clone()
+    };
+    let annotations = json!({names::KUBEVIRT_CONFIG: "east", names::PLACEMENT: value("placement"), names::RESOLVED: value("resolved")});
+    json!({"metadata": {"name": name, "annotations": annotations, "finalizers": value("finalizers")}, "spec": object["spec"]})
+}
+
+#[test]
+fn a24_x77_what_a_new_machine_holds_is_noted_by_the_last_route_unless_nothing_is_stored() {
+    let undecided = json!({"metadata": {"name": "web"}, "spec": {"template": "small"}});
+    let review = |operation: &str, name: &str, old: Option<Value>, dry: bool| {
+        json!({"request": {"uid": "u-1", "operation": operation, "name": "", "namespace": "shop", "dryRun": dry,
+            "object": stored(name), "oldObject": old, "kind": {"group": "vitistack.io", "version": "v1alpha1", "kind": "Machine"}}})
+        .to_string()
+    };
+    #[rustfmt::skip]
+    let cases = [
+        ("A24: created",              Route::Validate, review("CREATE", "web", None, false),                   true),
+        ("X77: under generateName",   Route::Validate, review("CREATE", "web-x7k2p", None, false),             true),
+        ("A24: assigned later",       Route::Validate, review("UPDATE", "web", Some(undecided), false),        true),
+        ("A24: it was assigned",      Route::Validate, review("UPDATE", "web", Some(stored("web")), false),    false),
+        ("A24: a dry run",            Route::Validate, review("CREATE", "web", None, true),                    false),
+        ("A24: not the last to ask",  Route::Mutate,   review("CREATE", "web", None, false),                   false),
+    ];
+    for (case, route, body, noted) in cases {
+        let answer = super::answer(route, body.as_bytes(), &world());
+        assert_eq!(
+            (answer.status, answer.outcome),
+            (200, "admitted"),
+            "{case}: {}",
+            String::from_utf8_lossy(&answer.body)
+        );
+        assert_eq!(answer.holds.is_some(), noted, "{case}");
+        let Some((key, held)) = answer.holds else { continue };
+        assert_eq!(key.namespace, "shop", "{case}");
+        assert_eq!(held.cluster, Some(ClusterName("east".to_owned())), "{case}");
+        let names: Vec<_> = held.names.iter().map(|name| name.name.clone()).collect();
+        assert_eq!(names, [format!("vm-{}", key.name), format!("{}-root", key.name)], "{case}");
+    }
+}
+
+#[test]
+fn e8_e9_an_assignment_is_told_once_and_never_on_a_dry_run() {
+    let object = json!({"metadata": {"name": "web"}, "spec": {"template": "small"}});
+    let named = stored("web");
+    let review = |object: &Value, operation: &str, dry: bool| {
+        json!({"request": {"uid": "u-1", "operation": operation, "name": "web", "namespace": "shop", "dryRun": dry, "object": object,
+            "oldObject": (operation == "UPDATE").then_some(object), "kind": {"group": "vitistack.io", "version": "v1alpha1", "kind": "Machine"}}})
+        .to_string()
+    };
+    #[rustfmt::skip]
+    let cases = [
+        ("E9: chosen",         Route::Mutate,   review(&object, "CREATE", false), Some(Source::OnlyCluster)),
+        ("E9: named",          Route::Mutate,   review(&named, "CREATE", false),  Some(Source::Named)),
+        ("E9: a dry run",      Route::Mutate,   review(&object, "CREATE", true),  None),
+        ("E9: kept",           Route::Mutate,   review(&named, "UPDATE", false),  None),
+        ("E9: only validated", Route::Validate, review(&named, "CREATE", false),  None),
+    ];
+    for (case, route, body, wanted) in cases {
+        let answer = super::answer(route, body.as_bytes(), &world());
+        assert_eq!(answer.outcome, "admitted", "{case}: {}", String::from_utf8_lossy(&answer.body));
+        assert_eq!(answer.assigned.map(|it| it.source), wanted, "{case}");
+    }
+}

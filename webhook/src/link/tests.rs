@@ -1,0 +1,173 @@
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use axum::Router;
+use axum::http::{StatusCode, Uri};
+use axum::routing::{MethodRouter, get};
+use runtime::clusters::{DEADLINE, State};
+use serde_json::{Value, json};
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, timeout};
+
+use super::watch::QUIET;
+use super::*;
+use crate::canned;
+
+const VMS: &str = "/apis/kubevirt.io/v1/virtualmachines";
+const CLASSES: &str = "/apis/storage.k8s.io/v1/storageclasses";
+
+fn vm(name: &str, uid: Option<&str>, version: &str) -> Value {
+    let labels = uid.map(|uid| json!({"vitistack.io/machine-uid": uid, "vitistack.io/supervisor": "s"}));
+    json!({"apiVersion": "meta.k8s.io/v1", "kind": "PartialObjectMetadata",
+        "metadata": {"namespace": "shop", "name": name, "resourceVersion": version, "labels": labels}})
+}
+
+fn class(name: &str) -> Value {
+    json!({"apiVersion": "meta.k8s.io/v1", "kind": "PartialObjectMetadata", "metadata": {"name": name, "resourceVersion": "1"}})
+}
+
+fn event(kind: &str, object: &Value) -> Value {
+    json!({"type": kind, "object": object})
+}
+
+fn key(name: &str) -> VmKey {
+    VmKey { namespace: "shop".to_owned(), name: name.to_owned() }
+}
+
+struct Run {
+    cluster: Arc<Cluster<Index>>,
+    /// Says so when the session is synced.
+    synced: oneshot::Receiver<()>,
+    touched: mpsc::UnboundedReceiver<ClusterName>,
+    ended: JoinHandle<String>,
+}
+
+fn run(vms: MethodRouter, classes: MethodRouter) -> Run {
+    let client = canned::answering(Router::new().route(VMS, vms).route(CLASSES, classes));
+    let cluster = canned::cluster(client, State::Connecting);
+    let (tell, synced) = oneshot::channel();
+    let (touch, touched) = mpsc::unbounded_channel();
+    let session = Watches { touched: touch }.run(
+        cluster.clone(),
+        Box::new(move || {
+            let _ = tell.send(());
+        }),
+    );
+    Run { cluster, synced, touched, ended: tokio::spawn(session) }
+}
+
+#[tokio::test]
+async fn x43_x69_the_index_follows_list_and_watch_and_keeps_owners_only() {
+    let changes = vec![
+        event("ADDED", &vm("vm-new", None, "8")),
+        event("MODIFIED", &vm("vm-web", Some("u-1"), "9")),
+        event("MODIFIED", &vm("vm-web", Some("u-2"), "10")),
+        event("DELETED", &vm("vm-old", None, "11")),
+        event(
+            "BOOKMARK",
+            &json!({"apiVersion": "meta.k8s.io/v1", "kind": "PartialObjectMetadata", "metadata": {"resourceVersion": "12"}}),
+        ),
+    ];
+    let vms = canned::kind(vec![vm("vm-web", Some("u-1"), "5"), vm("vm-old", None, "6")], changes);
+    let classes = canned::kind(
+        vec![class("fast"), class("slow")],
+        vec![event("DELETED", &class("slow")), event("ADDED", &class("default"))],
+    );
+    let Run { cluster, synced, mut touched, ended } = run(vms, classes);
+    timeout(DEADLINE, synced).await.expect("in time").expect("synced");
+    let complete = || {
+        let view = cluster.index.view();
+        let names = |name: &str| view.storage_classes.contains_key(name);
+        let owner = view.vms.get(&key("vm-web")).and_then(|vm| vm.owner.clone());
+        let owned = matches!(owner, Some(model::admission::world::Owner::Machine { uid, .. }) if uid == "u-2");
+        let vms = view.vms.size() == 2 && view.vms.contains_key(&key("vm-new"));
+        owned && vms && names("fast") && names("default") && !names("slow") && view.silent.is_none()
+    };
+    // Each change of the index is told; the one that changes nothing (u-1 again) is not.
+    while !complete() {
+        let name = timeout(DEADLINE, touched.recv()).await.expect("told of every change").expect("the session runs");
+        assert_eq!(name.0, "east");
+    }
+    assert!(!ended.is_finished());
+}
+
+#[tokio::test]
+async fn x43_x48_a_cluster_that_cannot_be_watched_ends_the_session_with_the_reason() {
+    let absent = || get(async || (StatusCode::NOT_FOUND, "404 page not found"));
+    let forbidden = || {
+        get(async || {
+            canned::failure(
+                403,
+                "Forbidden",
+                "virtualmachines.kubevirt.io is forbidden: User \"w\" cannot list",
+                &json!({}),
+            )
+        })
+    };
+    let classes = || canned::kind(vec![class("fast")], Vec::new());
+    for (case, vms, says) in [
+        ("X43: KubeVirt is not installed", absent(), "404 page not found"),
+        ("X43: no right to list", forbidden(), "virtualmachines.kubevirt.io is forbidden"),
+    ] {
+        let Run { cluster, mut synced, ended, .. } = run(vms, classes());
+        let why = timeout(DEADLINE, ended).await.expect("in time").expect("no panic");
+        assert!(why.contains(says), "{case}: {why}");
+        assert!(synced.try_recv().is_err(), "{case}: it was never complete");
+        assert!(cluster.index.view().vms.is_empty(), "{case}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn x43_a_watch_that_says_nothing_is_not_believed_for_longer_than_the_bound() {
+    let opened = Arc::new(AtomicUsize::new(0));
+    let count = opened.clone();
+    let vms = get(async move |uri: Uri| {
+        if !uri.query().is_some_and(|query| query.contains("watch=true")) {
+            return canned::json(
+                200,
+                &json!({"metadata": {"resourceVersion": "7"}, "items": [vm("vm-web", None, "5")]}),
+            );
+        }
+        // The third time, the API server takes the request and answers no more.
+        if count.fetch_add(1, Ordering::Relaxed) == 2 {
+            std::future::pending::<()>().await;
+        }
+        axum::response::IntoResponse::into_response(axum::body::Body::from_stream(stream::pending::<
+            std::io::Result<String>,
+        >()))
+    });
+    let Run { synced, ended, .. } = run(vms, canned::kind(Vec::new(), Vec::new()));
+    synced.await.expect("synced");
+    let began = Instant::now();
+    let why = ended.await.expect("no panic");
+    assert_eq!(why, "no answer within 10 s");
+    assert_eq!(opened.load(Ordering::Relaxed), 3, "opened again after each time without a word");
+    let waited = began.elapsed();
+    let bound = QUIET * 2 + DEADLINE;
+    assert!(waited >= bound && waited < bound + Duration::from_secs(5), "{waited:?}");
+}
+
+#[tokio::test]
+async fn x43_a_history_that_is_too_old_is_listed_anew() {
+    let lists = Arc::new(AtomicUsize::new(0));
+    let count = lists.clone();
+    let vms = get(async move |uri: Uri| {
+        if uri.query().is_some_and(|query| query.contains("watch=true")) {
+            let gone = json!({"type": "ERROR", "object": {"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": 410, "reason": "Expired", "message": "too old"}});
+            let first = count.load(Ordering::Relaxed) == 1;
+            let lines = first.then(|| Ok::<_, std::io::Error>(format!("{gone}\n")));
+            return axum::response::IntoResponse::into_response(axum::body::Body::from_stream(
+                stream::iter(lines).chain(stream::pending()),
+            ));
+        }
+        let name = if count.fetch_add(1, Ordering::Relaxed) == 0 { "vm-first" } else { "vm-second" };
+        canned::json(200, &json!({"metadata": {"resourceVersion": "7"}, "items": [vm(name, None, "5")]}))
+    });
+    let Run { cluster, mut touched, ended, .. } = run(vms, canned::kind(Vec::new(), Vec::new()));
+    while !cluster.index.view().vms.contains_key(&key("vm-second")) {
+        timeout(DEADLINE, touched.recv()).await.expect("told").expect("the session runs");
+    }
+    assert_eq!(cluster.index.view().vms.size(), 1, "the list replaces what was known");
+    assert!(!ended.is_finished());
+}

@@ -1,0 +1,117 @@
+//! From objects of the API to what admission keeps of them. No I/O.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
+use kube::ResourceExt;
+use kube::api::DynamicObject;
+use model::admission::sizing::Class;
+use model::admission::world::{Capacity, Link, Room};
+use model::admission::{Config, quantity};
+use model::api::config::Amounts;
+use model::api::{KubevirtConfig, MachineClass, config};
+use model::clusters::capability::capabilities;
+use model::clusters::capacity::thousandths;
+use model::names::{KUBEVIRT_CONFIG, MachineKey, RESOLVED};
+use runtime::clusters::{Entry, State};
+use serde_json::Value;
+
+use super::Seen;
+
+/// What admission keeps of a KubevirtConfig.
+pub fn config(config: &KubevirtConfig, link: Link) -> Config {
+    let (spec, status) = (&config.spec, config.status.as_ref());
+    let failed = status.filter(|status| status.phase.as_deref() == Some("Failed"));
+    let machines = status.and_then(|status| status.facts.as_ref()).map(|facts| facts.emulated_machines.clone());
+    Config {
+        schedulable: spec.schedulable,
+        virtual_machines: capabilities(spec).virtualmachines,
+        labels: config.labels().clone(),
+        allowed_namespaces: spec.allowed_namespaces.clone(),
+        namespace: spec.namespace.clone().filter(|namespace| !namespace.is_empty()),
+        weight: spec.weight.and_then(|weight| u32::try_from(weight).ok()).filter(|weight| *weight > 0).unwrap_or(1),
+        allow_scheduling_patches: spec.allow_scheduling_patches.unwrap_or(false),
+        unhealthy: failed.map(|status| status.message.clone().unwrap_or_default()),
+        emulated_machines: machines.filter(|machines| !machines.is_empty()),
+        capacity: status.and_then(|status| status.capacity.as_ref()).map(capacity),
+        link,
+    }
+}
+
+fn capacity(capacity: &config::Capacity) -> Capacity {
+    let of = |amounts: &BTreeMap<String, Quantity>, resource: &str, read: Read| read(&amounts.get(resource)?.0);
+    let free = |resource, read: Read| {
+        let requested = of(&capacity.requested, resource, read)?;
+        Some(of(&capacity.allocatable, resource, read)?.saturating_sub(requested))
+    };
+    let room = |amounts: &Amounts| Room {
+        cpu: amounts.cpu.as_ref().and_then(|it| thousandths(&it.0)),
+        memory: amounts.memory.as_ref().and_then(|it| memory(&it.0)),
+    };
+    Capacity {
+        largest: capacity.largest_node.as_ref().map(room).unwrap_or_default(),
+        free: Room { cpu: free("cpu", thousandths), memory: free("memory", memory) },
+    }
+}
+
+type Read = fn(&str) -> Option<u64>;
+
+fn memory(text: &str) -> Option<u64> {
+    quantity::parse(text).ok()
+}
+
+/// Why a cluster counts as not answering; `None` while its watches are known to be alive.
+pub fn silence<I>(entry: Option<&Entry<I>>) -> Option<String> {
+    let Some(entry) = entry else { return Some("it is not connected yet".to_owned()) };
+    match (&entry.cluster, &entry.rejected) {
+        (None, Some(why)) => Some(format!("its kubeconfig cannot be used: {why}")),
+        (None, None) => Some("it is not connected".to_owned()),
+        (Some(cluster), rejected) => match (&*cluster.state.borrow(), rejected) {
+            (State::Connected { .. }, _) => None,
+            (_, Some(why)) => Some(format!("its kubeconfig cannot be used: {why}")),
+            (State::Connecting, None) => Some("it is not connected yet".to_owned()),
+            (State::Unreachable(why), None) => Some(why.clone()),
+        },
+    }
+}
+
+/// A class whose memory is no quantity is left out, which makes its name unknown; the schema lets none through.
+pub fn class(class: &MachineClass) -> Option<Class> {
+    let spec = &class.spec;
+    let bound = |quantity: &Option<Quantity>| quantity.as_ref().and_then(|it| quantity::parse(&it.0).ok());
+    let count = |count: Option<i64>| count.filter(|count| *count > 0).unwrap_or(1);
+    Some(Class {
+        generation: class.metadata.generation.unwrap_or_default(),
+        cores: spec.cpu.cores,
+        threads: count(spec.cpu.threads),
+        sockets: count(spec.cpu.sockets),
+        memory: quantity::canonical(quantity::parse(&spec.memory.quantity.0).ok()?),
+        memory_bounds: (bound(&spec.memory.min_quantity), bound(&spec.memory.max_quantity)),
+        enabled: spec.enabled,
+        default: spec.default,
+    })
+}
+
+/// What a Machine says about what it holds; `None` for another provider's. Whatever does not read is skipped: an object of
+/// an older schema must not hide the others.
+pub fn machine(object: &DynamicObject) -> (MachineKey, Option<Seen>) {
+    let text = |path: &str| object.data.pointer(path).and_then(Value::as_str).map(str::to_owned);
+    let key = MachineKey { namespace: object.namespace().unwrap_or_default(), name: object.name_any() };
+    if !matches!(text("/spec/provider").as_deref(), None | Some("" | "kubevirt")) {
+        return (key, None);
+    }
+    let annotation = |name: &str| object.annotations().get(name).filter(|value| !value.is_empty()).cloned();
+    let networks = object.data.pointer("/spec/networks").and_then(Value::as_array);
+    let mac = |network: &Value| network["macAddress"].as_str().map(str::to_owned);
+    let seen = Seen {
+        cluster: annotation(KUBEVIRT_CONFIG).or_else(|| text("/status/kubevirtConfigRef/name")),
+        resolved: annotation(RESOLVED),
+        vm_name: text("/status/vmName"),
+        macs: networks.into_iter().flatten().filter_map(mac).collect(),
+    };
+    (key, Some(seen))
+}
+
+#[cfg(test)]
+#[path = "convert_tests.rs"]
+mod tests;

@@ -1,0 +1,116 @@
+use serde_json::json;
+
+use super::*;
+
+fn read(object: Value) -> Config {
+    let config: KubevirtConfig = serde_json::from_value(object).expect("a KubevirtConfig");
+    super::config(&config, Link::default())
+}
+
+#[test]
+fn a_kubevirt_config_that_says_little_gets_the_defaults() {
+    let config = read(json!({"metadata": {"name": "east"}, "spec": {"name": "east", "kubeconfigSecretRef": "s"}}));
+    assert!(config.schedulable && config.virtual_machines && !config.allow_scheduling_patches);
+    assert_eq!((config.weight, config.namespace, config.unhealthy, config.capacity), (1, None, None, None));
+    assert_eq!((config.emulated_machines, config.allowed_namespaces.is_some()), (None, false));
+}
+
+#[test]
+fn x68_all_that_a_kubevirt_config_says_is_kept() {
+    let config = read(json!({
+        "metadata": {"name": "east", "labels": {"region": "eu"}},
+        "spec": {"name": "east", "kubeconfigSecretRef": "s", "schedulable": false, "weight": 3, "namespace": "vms",
+            "allowSchedulingPatches": true, "allowedNamespaces": {"matchLabels": {"team": "shop"}}},
+        "status": {"phase": "Failed", "message": "no answer",
+            "facts": {"emulatedMachines": ["q35*"]},
+            "capacity": {"largestNode": {"cpu": "63500m", "memory": "256Gi"},
+                "allocatable": {"cpu": "100", "memory": "8Gi"}, "requested": {"cpu": "99.5", "memory": "9Gi"}}},
+    }));
+    assert!(!config.schedulable && config.allow_scheduling_patches);
+    assert_eq!((config.weight, config.namespace.as_deref(), config.labels["region"].as_str()), (3, Some("vms"), "eu"));
+    assert_eq!(config.allowed_namespaces.expect("a selector").match_labels["team"], "shop");
+    assert_eq!(
+        (config.unhealthy.as_deref(), config.emulated_machines),
+        (Some("no answer"), Some(vec!["q35*".to_owned()]))
+    );
+    let largest = Room { cpu: Some(63_500), memory: Some(274_877_906_944) };
+    let free = Room { cpu: Some(500), memory: Some(0) };
+    assert_eq!(config.capacity, Some(Capacity { largest, free }), "overcommitted is nothing free");
+}
+
+#[test]
+fn x68_what_is_not_published_is_unknown_and_not_nothing() {
+    let config = read(json!({"metadata": {"name": "east"}, "spec": {"name": "east", "kubeconfigSecretRef": "s"},
+        "status": {"capacity": {"allocatable": {"cpu": "8", "memory": "lots"}, "requested": {"memory": "1Gi"}}}}));
+    assert_eq!(config.capacity, Some(Capacity::default()));
+}
+
+#[test]
+fn x53_whether_machines_may_be_placed_there() {
+    #[rustfmt::skip]
+    let cases = [
+        ("X53: neither",       json!({}),                                                       true),
+        ("X53: cluster",       json!({"hubType": "cluster"}),                                   false),
+        ("X53: vmaas",         json!({"hubType": "vmaas"}),                                     true),
+        ("X53: hybrid",        json!({"hubType": "hybrid"}),                                    true),
+        ("X53: listed",        json!({"hubType": "cluster", "capabilities": ["virtualmachines"]}), true),
+        ("X53: listed others", json!({"hubType": "vmaas", "capabilities": ["clusters"]}),       false),
+    ];
+    for (case, more, wanted) in cases {
+        let mut spec = json!({"name": "east", "kubeconfigSecretRef": "s"});
+        spec.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
+        assert_eq!(read(json!({"metadata": {"name": "east"}, "spec": spec})).virtual_machines, wanted, "{case}");
+    }
+}
+
+#[test]
+fn x16_a_machine_is_read_leniently() {
+    let object = |value: Value| serde_json::from_value::<DynamicObject>(value).expect("an object");
+    let (key, seen) = machine(&object(json!({
+        "metadata": {"name": "web", "namespace": "shop", "annotations": {"vitistack.io/kubevirt-config": "east", "vitistack.io/resolved": "{}"}},
+        "spec": {"networks": [{"macAddress": "52:54:00:00:00:01"}, {"name": "b"}, 7]}, "status": {"vmName": "vm-web"},
+    })));
+    assert_eq!(key, MachineKey { namespace: "shop".to_owned(), name: "web".to_owned() });
+    let text = |text: &str| Some(text.to_owned());
+    let wanted = Seen {
+        cluster: text("east"),
+        resolved: text("{}"),
+        vm_name: text("vm-web"),
+        macs: vec!["52:54:00:00:00:01".to_owned()],
+    };
+    assert_eq!(seen, Some(wanted));
+    let spoilt = machine(&object(
+        json!({"metadata": {"name": "web", "namespace": "shop"}, "spec": "?", "status": {"kubevirtConfigRef": {"name": "west"}}}),
+    ));
+    assert_eq!(spoilt.1.expect("ours").cluster, text("west"), "its status knows where it is");
+    let foreign = json!({"metadata": {"name": "web", "namespace": "shop"}, "spec": {"provider": "proxmox"}});
+    assert_eq!(machine(&object(foreign)).1, None);
+}
+
+#[tokio::test]
+async fn x43_x48_a_link_that_is_not_connected_is_silent_and_says_why() {
+    let client = crate::canned::silent().await;
+    let entry = |state: Option<State>, rejected: Option<&str>| Entry {
+        cluster: state.map(|state| crate::canned::cluster(client.clone(), state)),
+        rejected: rejected.map(str::to_owned),
+        failing: None,
+    };
+    let up = || State::Connected { id: "c-1".to_owned() };
+    #[rustfmt::skip]
+    let cases = [
+        ("X43: connected",                     entry(Some(up()), None),                                    None),
+        ("X43: not tried to the end yet",      entry(Some(State::Connecting), None),                       Some("it is not connected yet")),
+        ("X43: away",                          entry(Some(State::Unreachable("no route".into())), None),   Some("no route")),
+        ("X48: refused, never connected",      entry(None, Some("no key")),                                Some("its kubeconfig cannot be used: no key")),
+        ("X48: refused, the old one is away",  entry(Some(State::Unreachable("401".into())), Some("no key")), Some("its kubeconfig cannot be used: no key")),
+        ("X48: refused, the old one works on", entry(Some(up()), Some("no key")),                          None),
+    ];
+    for (case, entry, wanted) in cases {
+        assert_eq!(silence(Some(&entry)).as_deref(), wanted, "{case}");
+    }
+    assert_eq!(
+        silence::<crate::link::Index>(None).as_deref(),
+        Some("it is not connected yet"),
+        "before the registry knows it"
+    );
+}

@@ -1,0 +1,142 @@
+//! Decisions of this webhook that the watch of Machines has not shown yet (DESIGN §5.4f): without them a burst of requests
+//! would all see the fleet as it was before the first. No I/O.
+//!
+//! A note may be wrong, because somebody after us may still refuse the request. So it ends by itself, and what the watch
+//! says meanwhile is kept beside it.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use model::admission::world::{Held, Machines};
+use model::names::MachineKey;
+
+/// How long a decision counts without having been seen.
+pub const NOTED_FOR: Duration = Duration::from_secs(30);
+
+#[derive(Default)]
+pub(super) struct Notes {
+    notes: BTreeMap<MachineKey, Note>,
+}
+
+struct Note {
+    until: Instant,
+    decided: Held,
+    /// What the watch last said.
+    seen: Option<Held>,
+}
+
+impl Notes {
+    pub(super) fn decided(&mut self, machines: &mut Machines, key: &MachineKey, held: Held, now: Instant) {
+        let before = self.notes.remove(key).map_or_else(|| machines.get(key).cloned(), |note| note.seen);
+        if before.as_ref() != Some(&held) {
+            machines.put(key, held.clone());
+            self.notes.insert(key.clone(), Note { until: now + NOTED_FOR, decided: held, seen: before });
+        }
+    }
+
+    /// An older event, or that of a predecessor of the same name, does not end the note: only the decision itself does.
+    pub(super) fn seen(&mut self, machines: &mut Machines, key: &MachineKey, held: Option<Held>) {
+        match self.notes.get_mut(key) {
+            Some(note) if held.as_ref().is_none_or(|held| held.cluster != note.decided.cluster) => note.seen = held,
+            _ => {
+                self.notes.remove(key);
+                restore(machines, key, held);
+            }
+        }
+    }
+
+    /// All Machines were listed anew: what is noted still counts.
+    pub(super) fn listed(&mut self, machines: &mut Machines) {
+        self.notes.retain(|key, note| {
+            note.seen = machines.get(key).cloned();
+            let open = note.seen.as_ref().is_none_or(|seen| seen.cluster != note.decided.cluster);
+            if open {
+                machines.put(key, note.decided.clone());
+            }
+            open
+        });
+    }
+
+    pub(super) fn is_due(&self, now: Instant) -> bool {
+        self.notes.values().any(|note| note.until <= now)
+    }
+
+    pub(super) fn expire(&mut self, machines: &mut Machines, now: Instant) {
+        self.notes.retain(|key, note| {
+            if note.until <= now {
+                restore(machines, key, note.seen.take());
+            }
+            note.until > now
+        });
+    }
+}
+
+fn restore(machines: &mut Machines, key: &MachineKey, held: Option<Held>) {
+    match held {
+        Some(held) => machines.put(key, held),
+        None => machines.remove(key),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use model::names::ClusterName;
+
+    use super::*;
+
+    fn on(cluster: &str) -> Held {
+        Held { cluster: Some(ClusterName(cluster.to_owned())), ..Held::default() }
+    }
+
+    fn key() -> MachineKey {
+        MachineKey { namespace: "shop".to_owned(), name: "web".to_owned() }
+    }
+
+    /// Where a Machine is after each of these: decided, seen (an empty name: deleted), listed, expired.
+    enum Step {
+        Decided(&'static str),
+        Seen(&'static str),
+        Listed(&'static str),
+        Expired,
+    }
+    use Step::{Decided, Expired, Listed, Seen};
+
+    #[test]
+    fn a24_a_decision_counts_until_it_is_seen_or_was_never_stored() {
+        #[rustfmt::skip]
+        let cases: [(&str, &[(Step, &str)]); 8] = [
+            ("seen in time",              &[(Decided("east"), "east"), (Seen("east"), "east"), (Expired, "east")]),
+            ("never stored",              &[(Decided("east"), "east"), (Expired, "")]),
+            ("refused after us",          &[(Seen("west"), "west"), (Decided("east"), "east"), (Expired, "west")]),
+            ("an older event",            &[(Decided("east"), "east"), (Seen(""), "east"), (Seen("east"), "east"), (Expired, "east")]),
+            ("a predecessor's deletion",  &[(Seen("west"), "west"), (Decided("east"), "east"), (Seen(""), "east"), (Expired, "")]),
+            ("deleted after it was seen", &[(Decided("east"), "east"), (Seen("east"), "east"), (Seen(""), "")]),
+            ("a list without it",         &[(Decided("east"), "east"), (Listed(""), "east"), (Expired, "")]),
+            ("a list with it",            &[(Decided("east"), "east"), (Listed("east"), "east"), (Expired, "east")]),
+        ];
+        for (case, steps) in cases {
+            let (mut notes, mut machines, now) = (Notes::default(), Machines::default(), Instant::now());
+            for (at, (step, wanted)) in steps.iter().enumerate() {
+                let shown = |cluster: &str| (!cluster.is_empty()).then(|| on(cluster));
+                match step {
+                    Decided(cluster) => notes.decided(&mut machines, &key(), on(cluster), now),
+                    Seen(cluster) => notes.seen(&mut machines, &key(), shown(cluster)),
+                    Listed(cluster) => {
+                        machines = Machines::default();
+                        restore(&mut machines, &key(), shown(cluster));
+                        notes.listed(&mut machines);
+                    }
+                    Expired => {
+                        notes.expire(&mut machines, now + NOTED_FOR);
+                        assert!(!notes.is_due(now + NOTED_FOR * 2), "{case}: nothing is noted any more");
+                    }
+                }
+                let cluster = machines.get(&key()).and_then(|held| held.cluster.as_ref());
+                assert_eq!(cluster.map(|it| it.0.as_str()).unwrap_or_default(), *wanted, "{case}: step {at}");
+            }
+        }
+        let (mut notes, mut machines, now) = (Notes::default(), Machines::default(), Instant::now());
+        notes.decided(&mut machines, &key(), on("east"), now);
+        assert!(!notes.is_due(now + NOTED_FOR / 2) && notes.is_due(now + NOTED_FOR));
+    }
+}

@@ -1,0 +1,258 @@
+//! The parts of the World that live on the supervisor: classes, namespaces, networks, Machines. I/O: one watch each.
+//!
+//! Only metadata travels where that is enough, and everything is pruned on arrival. A list is collected beside what is known
+//! and takes over as a whole.
+
+use std::collections::BTreeMap;
+use std::fmt::Debug;
+use std::hash::Hash;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::StreamExt;
+use k8s_openapi::api::core::v1::Namespace;
+use kube::api::{ApiResource, DynamicObject};
+use kube::core::{DeserializeGuard, GroupVersionKind, PartialObjectMeta};
+use kube::runtime::watcher::{self, Event};
+use kube::runtime::{WatchStreamExt, watcher as watch};
+use kube::{Api, Client, Resource, ResourceExt};
+use model::admission::World;
+use model::api::{MachineClass, NetworkConfiguration};
+use model::names::{GROUP, MANAGED_BY, MachineKey, OPERATOR, VERSION};
+use rpds::HashTrieMapSync;
+use runtime::clusters::said;
+use runtime::ready::{Latch, Ready};
+use serde::de::DeserializeOwned;
+
+use super::{Current, convert};
+
+/// How many events are taken in together: the World is replaced once for all of them.
+const TOGETHER: usize = 512;
+/// A kind that must be there is looked for this often while it is not.
+const MISSING: Duration = Duration::from_secs(5);
+/// So is one that need not be.
+const OPTIONAL: Duration = Duration::from_secs(60);
+
+/// One latch for each part without which nothing can be decided.
+pub struct Latches {
+    classes: Latch,
+    namespaces: Latch,
+    networks: Latch,
+    machines: Latch,
+}
+
+impl Latches {
+    /// Takes them, closed.
+    pub fn take(ready: &Ready) -> Self {
+        Self {
+            classes: ready.latch("list of MachineClasses"),
+            namespaces: ready.latch("list of namespaces, kube-system among them"),
+            networks: ready.latch("list of NetworkConfigurations"),
+            machines: ready.latch("list of Machines"),
+        }
+    }
+}
+
+/// Keeps these parts true until the process ends.
+pub async fn follow(client: Client, current: Current, latches: Latches) {
+    let Latches { classes, namespaces, networks, machines } = latches;
+    let uid = current.clone();
+    let namespace = move |namespace: PartialObjectMeta<Namespace>| {
+        if namespace.name_any() == "kube-system" {
+            // This supervisor's identity.
+            uid.change(|world| Arc::make_mut(&mut world.policy).supervisor = namespace.uid().unwrap_or_default());
+        }
+        (namespace.name_any(), Some(Arc::new(namespace.metadata.labels.unwrap_or_default())))
+    };
+    // One that does not decode is as if it were not there: it must not hide the others.
+    let class = |class: DeserializeGuard<MachineClass>| {
+        (class.name_any(), class.0.ok().and_then(|class| convert::class(&class)))
+    };
+    let network = |network: PartialObjectMeta<NetworkConfiguration>| {
+        (key(&network), Some(network.labels().get(MANAGED_BY).is_some_and(|by| by == OPERATOR)))
+    };
+    let network_namespace = |network: PartialObjectMeta<DynamicObject>| (key(&network), Some(()));
+    let all = &client;
+    tokio::join!(
+        part(Api::all(all.clone()), &current, MISSING, class, |world| &mut world.classes, |_| classes.open()),
+        part(
+            Api::all(all.clone()),
+            &current,
+            MISSING,
+            namespace,
+            |world| &mut world.namespaces,
+            |world| {
+                if !world.policy.supervisor.is_empty() {
+                    namespaces.open();
+                }
+            }
+        ),
+        part(
+            Api::all(all.clone()),
+            &current,
+            MISSING,
+            network,
+            |world| &mut world.networks.configurations,
+            |_| networks.open()
+        ),
+        part(
+            Api::all_with(all.clone(), &ours("NetworkNamespace")),
+            &current,
+            OPTIONAL,
+            network_namespace,
+            |world| &mut world.networks.namespaces,
+            |_| {},
+        ),
+        machines_of(Api::all_with(all.clone(), &ours("Machine")), &current, &machines),
+    );
+}
+
+fn ours(kind: &str) -> ApiResource {
+    ApiResource::from_gvk(&GroupVersionKind::gvk(GROUP, VERSION, kind))
+}
+
+fn key(object: &impl ResourceExt) -> MachineKey {
+    MachineKey { namespace: object.namespace().unwrap_or_default(), name: object.name_any() }
+}
+
+/// A map of the World that one watch keeps true.
+trait Part<N, V>: Default {
+    fn set(&mut self, name: N, value: V);
+    fn unset(&mut self, name: &N);
+}
+
+impl<N: Eq + Hash, V> Part<N, V> for HashTrieMapSync<N, V> {
+    fn set(&mut self, name: N, value: V) {
+        self.insert_mut(name, value);
+    }
+    fn unset(&mut self, name: &N) {
+        self.remove_mut(name);
+    }
+}
+
+impl<N: Ord + Clone, V: Clone> Part<N, V> for Arc<BTreeMap<N, V>> {
+    fn set(&mut self, name: N, value: V) {
+        Arc::make_mut(self).insert(name, value);
+    }
+    fn unset(&mut self, name: &N) {
+        Arc::make_mut(self).remove(name);
+    }
+}
+
+/// Keeps one map true. `read` says name and value, or that the object counts as absent; `listed` hears of each list.
+async fn part<K, N, V, M>(
+    api: Api<K>,
+    current: &Current,
+    absent: Duration,
+    mut read: impl FnMut(K) -> (N, Option<V>),
+    of: fn(&mut World) -> &mut M,
+    listed: impl Fn(&World),
+) where
+    K: Resource + Clone + DeserializeOwned + Debug + Send + 'static,
+    M: Part<N, V>,
+{
+    let put = |map: &mut M, (name, value): (N, Option<V>)| match value {
+        Some(value) => map.set(name, value),
+        None => map.unset(&name),
+    };
+    let take = |steps: Vec<Step<(N, Option<V>)>>| {
+        let complete = steps.iter().any(|step| matches!(step, Step::Listed(_)));
+        current.change(|world| {
+            for step in steps {
+                match step {
+                    Step::Listed(all) => {
+                        let mut map = M::default();
+                        for one in all {
+                            put(&mut map, one);
+                        }
+                        *of(world) = map;
+                    }
+                    Step::Seen(one) => put(of(world), one),
+                    Step::Deleted((name, _)) => of(world).unset(&name),
+                }
+            }
+        });
+        if complete {
+            listed(&current.load());
+        }
+    };
+    each(api, absent, &mut read, take).await;
+}
+
+async fn machines_of(api: Api<DynamicObject>, current: &Current, latch: &Latch) {
+    let take = |steps: Vec<Step<_>>| {
+        let mut changed = Vec::new();
+        for step in steps {
+            match step {
+                Step::Seen(one) => changed.push(one),
+                Step::Deleted((key, _)) => changed.push((key, None)),
+                Step::Listed(all) => {
+                    changed.clear();
+                    current.listed(all.into_iter().filter_map(|(key, seen)| Some((key, seen?))).collect());
+                    latch.open();
+                }
+            }
+        }
+        if !changed.is_empty() {
+            current.seen(changed);
+        }
+    };
+    each(api, MISSING, &mut |machine| convert::machine(&machine), take).await;
+}
+
+/// One step of a watch, of what is kept of its objects.
+enum Step<T> {
+    /// These, and no others.
+    Listed(Vec<T>),
+    Seen(T),
+    Deleted(T),
+}
+
+/// Follows a kind for ever. While it does not exist it is looked for every so often.
+async fn each<K, T>(api: Api<K>, absent: Duration, read: &mut impl FnMut(K) -> T, take: impl Fn(Vec<Step<T>>))
+where
+    K: Resource + Clone + DeserializeOwned + Debug + Send + 'static,
+{
+    loop {
+        let mut list = Vec::new();
+        let mut events =
+            watch(api.clone(), watcher::Config::default()).default_backoff().ready_chunks(TOGETHER).boxed();
+        while let Some(chunk) = events.next().await {
+            let mut is_absent = false;
+            let mut steps = Vec::new();
+            for event in chunk {
+                match event {
+                    Ok(Event::Init) => list.clear(),
+                    Ok(Event::InitApply(object)) => list.push(read(object)),
+                    Ok(Event::InitDone) => steps.push(Step::Listed(std::mem::take(&mut list))),
+                    Ok(Event::Apply(object)) => steps.push(Step::Seen(read(object))),
+                    Ok(Event::Delete(object)) => steps.push(Step::Deleted(read(object))),
+                    Err(why) => {
+                        is_absent = no_such_kind(&why);
+                        let (path, error) = (api.resource_url(), said(&why));
+                        if is_absent && absent == OPTIONAL {
+                            tracing::debug!(path, "this kind is not installed");
+                        } else {
+                            tracing::warn!(path, error, "a watch on the supervisor failed; it is tried again");
+                        }
+                    }
+                }
+            }
+            if !steps.is_empty() {
+                take(steps);
+            }
+            if is_absent {
+                break;
+            }
+        }
+        tokio::time::sleep(absent).await;
+    }
+}
+
+fn no_such_kind(why: &watcher::Error) -> bool {
+    matches!(why, watcher::Error::InitialListFailed(kube::Error::Api(status)) if status.code == 404)
+}
+
+#[cfg(test)]
+#[path = "watches_tests.rs"]
+mod tests;
