@@ -6,6 +6,7 @@ mod configs;
 mod fleet;
 mod hygiene;
 mod machines;
+mod parity;
 mod planes;
 mod simulator;
 mod webhook;

@@ -27,6 +27,11 @@ async fn planes() -> &'static Planes {
     up.as_ref().unwrap_or_else(|error| panic!("{error}"))
 }
 
+/// A plane without KubeVirt, webhook or controller.
+pub(crate) async fn bare() -> &'static Plane {
+    &planes().await.east
+}
+
 async fn up() -> tests::Result<Planes> {
     let processes = Arc::new(Processes::kept()?);
     let etcd = Etcd::new(&processes)?;

@@ -7,7 +7,7 @@ use std::process::{Command, ExitCode};
 use std::sync::Arc;
 
 use model::admission::{Config, Policy, World};
-use model::names::ClusterName;
+use model::names::{ClusterName, MachineKey};
 use webhook::answer::{Route, answer};
 
 /// File, how often it is answered in the shorter and in the longer run, and the most instructions it may take.
@@ -25,7 +25,10 @@ const MANY: u64 = 250;
 fn world() -> World {
     let configs = ["east", "north", "west"].map(|name| (ClusterName(name.to_owned()), Arc::new(Config::default())));
     let policy = Policy { default_cluster: Some(ClusterName("east".to_owned())), ..Policy::default() };
-    World { configs: configs.into(), policy: Arc::new(policy), ..World::default() }
+    let mut world = World { configs: configs.into(), policy: Arc::new(policy), ..World::default() };
+    let network = MachineKey { namespace: "team-platform-prod".to_owned(), name: "prod-net".to_owned() };
+    world.networks.namespaces.insert_mut(network, ());
+    world
 }
 
 fn main() -> ExitCode {

@@ -16,6 +16,8 @@ use self::changes::Change;
 pub use self::needs::{Answers, Needs, needs};
 use self::placement::Placement;
 use self::review::{Annotations, Object, Request, Text};
+use self::rules::Ask;
+use self::rules::surroundings::{self, Decided};
 use self::sizing::Sizing;
 pub use self::world::{Config, Policy, World};
 use crate::names;
@@ -75,9 +77,10 @@ fn judge(request: &Request<'_>, object: &Object<'_>, old: Option<&Object<'_>>, w
     // A request may claim any deletionTimestamp; what is stored says whether the Machine is being deleted.
     let leaving = old.filter(|old| old.metadata.deletion_timestamp.is_some());
     let mut resolved = None;
+    let ask = Ask { request, object, old, policy: &world.policy };
     if leaving.is_none() {
-        rules::check(object, old, &world.policy, &mut wrong);
-        rules::warn(object, &mut admission.warnings);
+        rules::check(&ask, &mut wrong);
+        rules::warn(&ask, &mut admission.warnings);
         resolved = resolve(object, old, world, &mut wrong, &mut admission.warnings);
     }
     // Nothing is decided about a Machine that goes: what it was assigned to stays, and if nothing, then nothing.
@@ -87,25 +90,35 @@ fn judge(request: &Request<'_>, object: &Object<'_>, old: Option<&Object<'_>>, w
             Ok(placement) => admission.placement = Some(placement),
         }
     }
+    if leaving.is_none() {
+        let cluster = admission.placement.as_ref().map(|placement| &placement.cluster);
+        let decided = Decided { cluster, sizing: resolved.as_ref().map(|(_, sizing)| sizing) };
+        surroundings::check(&ask, decided, world, &mut wrong, &mut admission.warnings);
+    }
     if !wrong.is_empty() {
         wrong.sort_by(|a, b| a.path.cmp(&b.path));
         return Verdict::Refuse(wrong);
     }
-    admission.changes = changes::wanted(object, admission.placement.as_ref(), resolved.as_deref(), leaving.is_some());
+    admission.changes = changes::wanted(
+        object,
+        admission.placement.as_ref(),
+        resolved.as_ref().map(|(text, _)| text.as_str()),
+        leaving.is_some(),
+    );
     Verdict::Admit(admission)
 }
 
-/// The text of `vitistack.io/resolved`: the one that was decided before while nothing asks for another (X60).
+/// The size, and the text of `vitistack.io/resolved`: the one that was decided before while nothing asks for another (X60).
 fn resolve(
     object: &Object<'_>,
     old: Option<&Object<'_>>,
     world: &World,
     wrong: &mut Vec<Violation>,
     warnings: &mut Vec<String>,
-) -> Option<String> {
+) -> Option<(String, Sizing)> {
     let held = old.and_then(|old| Some((old, annotation(old, |all| &all.resolved)?)));
     let held = held.and_then(|(old, text)| Some((old, serde_json::from_str::<Sizing>(text).ok()?, text)));
-    if let Some((old, _, before)) = held
+    if let Some((old, ref sizing, before)) = held
         && sizing::same_size(object, old)
         && annotation(object, |all| &all.refresh_class) == annotation(old, |all| &all.refresh_class)
     {
@@ -114,14 +127,14 @@ fn resolve(
                 "Forbidden: admission writes this annotation; change the spec, or set vitistack.io/refresh-class to a new value to read the MachineClass again",
             ));
         }
-        return Some(before.to_owned());
+        return Some((before.to_owned(), sizing.clone()));
     }
     let class = held.as_ref().and_then(|(_, sizing, _)| sizing.template.as_deref());
     let sizing = sizing::resolve(object, class, world, wrong, warnings)?;
     if let Some((_, before, _)) = held.as_ref().filter(|(old, ..)| placement::recorded(old).is_some()) {
         sizing::disks::compare(before, &sizing, wrong, warnings);
     }
-    Some(serde_json::to_string(&sizing).expect("invariant: a sizing is plain data"))
+    Some((serde_json::to_string(&sizing).expect("invariant: a sizing is plain data"), sizing))
 }
 
 /// Whether a Machine is for this operator.

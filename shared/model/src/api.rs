@@ -11,6 +11,7 @@ mod optional;
 pub mod class;
 pub mod condition;
 pub mod config;
+mod forms;
 pub mod machine;
 pub mod network;
 mod schema;
@@ -34,7 +35,7 @@ pub use selector::Selector;
 /// The CRDs to install, complete: those of the derives lack the CEL rules.
 pub fn crds() -> Vec<CustomResourceDefinition> {
     vec![
-        schema::finish(&Machine::crd(), machine::rules::RULES),
+        schema::finish(&Machine::crd(), &machine::rules::cel()),
         schema::finish(&MachineClass::crd(), &[]),
         schema::finish(&KubevirtConfig::crd(), config::RULES),
         schema::finish(&NetworkConfiguration::crd(), &[]),

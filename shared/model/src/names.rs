@@ -55,6 +55,11 @@ pub const RETAINED: &str = "vitistack.io/retained";
 /// Annotation on what outlived its Machine: `<namespace>/<machine>` (X57).
 pub const RETAINED_FROM: &str = "vitistack.io/retained-from";
 
+/// Disk and volume of a VM that carry its cloud-init data; no disk of a Machine has this name (C24).
+pub const CLOUD_INIT_DISK: &str = "cloudinitdisk";
+/// Disk of a VM that carries the ISO image of `spec.os.isoUri`; its claim is `<machine>-iso`.
+pub const ISO_DISK: &str = "iso";
+
 /// Key of a kubeconfig Secret that the controller uses, and the webhook where [`KUBECONFIG_READONLY_KEY`] is absent.
 pub const KUBECONFIG_KEY: &str = "kubeconfig";
 /// Key of a kubeconfig Secret with read-only rights, for the webhook.

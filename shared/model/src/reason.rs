@@ -130,6 +130,12 @@ reasons! {
     ResolvedImmutable, "ResolvedImmutable", Admission, Author, "Leave `vitistack.io/resolved` alone; change the spec instead.";
     PatchInvalid, "PatchInvalid", Admission, Author, "Correct the annotation; the message names the operation, counted from 0, or the entry that is wrong.";
     PatchForbidden, "PatchForbidden", Admission, Author, "Take the operation out; the message says where the field is set instead, if anywhere.";
+    NetworkConfigurationNotFound, "NetworkConfigurationNotFound", Admission, Author, "Create the required NetworkConfiguration in the Machine's namespace, or use a name that `kubectl get networkconfigurations` lists.";
+    StorageClassNotFound, "StorageClassNotFound", Admission, Author, "Update storageClass to a class that the cluster has, or create the StorageClass there.";
+    InsufficientResources, "InsufficientResources", Admission, Author, "Scale the cluster, choose another one, or reduce the resource requests.";
+    NameTaken, "NameTaken", Admission, Author, "Choose another name: something that is not this Machine's has it already.";
+    NamespaceReserved, "NamespaceReserved", Admission, Author, "Use a namespace of your own: those of Kubernetes, KubeVirt and this operator hold no Machines.";
+    SecretNotReadable, "SecretNotReadable", Admission, Author, "Ask for the verb get on the Secret: a Machine brings its content to its author.";
     NotStable, "NotStable", Admission, Author, "Apply again; if it stays, another webhook edits what admission decided: `kubectl get mutatingwebhookconfigurations`.";
 
     NotAdmitted, "NotAdmitted", Machine(Ready), Backoff, "Check that the webhook runs: `kubectl -n kubevirt-operator-system get pods`, then `kubectl describe machine`.";

@@ -261,3 +261,11 @@ fn a_condition_of_the_published_operator_decodes() {
     let condition: Condition = serde_json::from_value(stored.clone()).expect("decodes without a transition time");
     assert_eq!(serde_json::to_value(condition).expect("JSON"), stored);
 }
+
+#[test]
+fn x65_a_network_configuration_has_vlan_and_bridge() {
+    let found = properties(&schema("NetworkConfiguration"));
+    let vlan = &found["spec.vlan"];
+    assert_eq!((leaf(vlan), vlan["minimum"].as_f64(), vlan["maximum"].as_f64()), ("integer", Some(0.0), Some(4094.0)));
+    assert_eq!(leaf(&found["spec.bridge"]), "string");
+}

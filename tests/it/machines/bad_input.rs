@@ -52,6 +52,8 @@ async fn x78_malformed_reviews_are_answered_with_the_field() {
     };
     let big =
         review(json!({"metadata": {"name": "big"}, "spec": {"template": "small", "userData": "x".repeat(3 << 20)}}));
+    let networks = vec![json!({"name": "a"}); 10_000];
+    let many = review(json!({"metadata": {"name": "many"}, "spec": {"template": "small", "networks": networks}}));
     #[rustfmt::skip]
     let cases: Vec<(&str, Vec<u8>, u16, &str)> = vec![
         ("nothing",          Vec::new(),                                          400, "this is no AdmissionReview"),
@@ -61,7 +63,10 @@ async fn x78_malformed_reviews_are_answered_with_the_field() {
         ("a list",           b"[]".to_vec(),                                      400, "this is no AdmissionReview"),
         ("a wrong type",     review(json!({"spec": {"template": 7}})).to_string().into_bytes(), 200, "\"field\":\"spec.template\""),
         ("an unknown kind",  other("Gadget").to_string().into_bytes(),            200, "\"field\":\"request.kind\""),
-        ("3 MiB",            big.to_string().into_bytes(),                        200, "AmbiguousPlacement"),
+        ("a wrong type deep in", review(json!({"spec": {"networks": [{"name": "a", "macAddress": 5}]}})).to_string().into_bytes(), 200, "\"field\":\"spec.networks[0].macAddress\""),
+        ("3 MiB",            big.to_string().into_bytes(),                        200, "\"field\":\"spec.userData\""),
+        ("3 MiB, its length", big.to_string().into_bytes(),                       200, "Too long: 3145728 bytes: must have at most 1048576"),
+        ("10 000 interfaces", many.to_string().into_bytes(),                      200, "Too many: 10000: must have at most 256 items"),
     ];
     for path in ["/mutate/machines", "/validate/machines"] {
         // Who sends more than is read meets either the answer or the end of the connection; others are answered as before.

@@ -30,7 +30,8 @@ pub fn parse(text: &str) -> Result<u64, &'static str> {
         return Err(SHAPE);
     }
     let (multiplier, divisor) = unit(suffix).ok_or(SHAPE)?;
-    let digits: u128 = format!("{whole}{fraction}").parse().map_err(|_| SHAPE)?;
+    // At most 32 digits, which fit.
+    let digits = whole.bytes().chain(fraction.bytes()).fold(0, |sum, digit| sum * 10 + u128::from(digit - b'0'));
     let scale = u32::try_from(fraction.len()).ok().and_then(|places| 10_u128.checked_pow(places)?.checked_mul(divisor));
     let bytes = digits.checked_mul(multiplier).zip(scale).map(|(scaled, scale)| scaled.div_ceil(scale));
     bytes.and_then(|bytes| u64::try_from(bytes).ok()).ok_or("is out of range")

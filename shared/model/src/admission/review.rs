@@ -4,164 +4,25 @@
 //! the wrong JSON type fails the decode, and [`decode`] then names its path (X78). Keys that are not judged are skipped
 //! without being stored, save in the parts of the spec where an unknown key deserves a warning.
 
-use std::fmt;
-use std::marker::PhantomData;
-
 use serde::Deserialize;
-use serde::de::{Deserializer, Error as _, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
+#[macro_use]
+mod part;
 mod decode;
+mod hardware;
+mod long;
+mod spec;
 mod text;
 
-use crate::api::Selector;
-
 pub use decode::{Undecodable, decode};
+pub use hardware::{Bootloader, Domain, Features, Firmware, Machine, OperatingSystem};
+pub use long::Long;
+pub use spec::{
+    CloudInit, Cpu, Disk, DiskSource, KeyRef, Memory, NameRef, Network, PublishedCpu, PublishedNetwork, PvcSource,
+    Resources, Spec, UrlSource,
+};
 pub use text::{Amount, Text};
-
-/// Declares a part of the spec: the listed keys are judged, and the names of other keys that are set are kept in `rest`,
-/// because each of them deserves a warning.
-macro_rules! part {
-    ($(#[$doc:meta])* $name:ident { $($(#[$field_doc:meta])* $key:literal $field:ident: $type:ty,)* }) => {
-        $(#[$doc])*
-        #[derive(Clone, Debug, Default, PartialEq)]
-        pub struct $name<'a> {
-            $($(#[$field_doc])* pub $field: Option<$type>,)*
-            /// Keys that are set and not judged.
-            pub rest: Vec<Text<'a>>,
-        }
-
-        impl $name<'_> {
-            /// The keys that are judged, as they are written in JSON.
-            pub const KEYS: &'static [&'static str] = &[$($key),*];
-        }
-
-        impl<'de: 'a, 'a> Deserialize<'de> for $name<'a> {
-            fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-                struct Fields<'a>(PhantomData<&'a ()>);
-                impl<'de: 'a, 'a> Visitor<'de> for Fields<'a> {
-                    type Value = $name<'a>;
-                    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                        f.write_str("an object")
-                    }
-                    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                        let mut out = $name::default();
-                        while let Some(key) = map.next_key::<Text<'a>>()? {
-                            match &*key {
-                                $($key => match out.$field {
-                                    Some(_) => return Err(A::Error::duplicate_field($key)),
-                                    None => out.$field = map.next_value::<Option<$type>>()?,
-                                })*
-                                _ => if map.next_value::<Option<IgnoredAny>>()?.is_some() { out.rest.push(key) },
-                            }
-                        }
-                        Ok(out)
-                    }
-                }
-                from.deserialize_map(Fields(PhantomData))
-            }
-        }
-    };
-}
-
-part! {
-    /// `spec` of a Machine.
-    Spec {
-        /// Canonical name of the size.
-        "template" template: Text<'a>,
-        /// Alias of `template` (seeds 000 and 001).
-        "instanceType" instance_type: Text<'a>,
-        /// Alias of `template` (the published operator).
-        "machineClass" machine_class: Text<'a>,
-        /// Overrides of the size, field by field.
-        "resources" resources: Resources<'a>,
-        /// The published form of `resources.cpu`.
-        "cpu" cpu: PublishedCpu,
-        /// The published form of `resources.memory.size`, in bytes.
-        "memory" memory: i64,
-        /// Disks, merged with those of the size by name.
-        "disks" disks: Vec<Disk<'a>>,
-        /// Which KubevirtConfig the Machine shall be on.
-        "kubevirtConfigRef" kubevirt_config_ref: NameRef<'a>,
-        /// Which clusters may be chosen.
-        "clusterSelector" cluster_selector: Selector,
-        /// Empty or `kubevirt` is ours.
-        "provider" provider: Text<'a>,
-        /// When the VM runs.
-        "runStrategy" run_strategy: Text<'a>,
-        /// Name that the published operator's users repeat here; it has no effect of its own.
-        "name" name: IgnoredAny,
-    }
-}
-
-part! {
-    /// One entry of `spec.disks`.
-    Disk {
-        /// What the disk is merged and named by.
-        "name" name: Text<'a>,
-        /// Size as a quantity.
-        "size" size: Amount<'a>,
-        /// Size in GiB (X64).
-        "sizeGB" size_gb: i64,
-        /// StorageClass on the remote cluster.
-        "storageClass" storage_class: Text<'a>,
-        /// Access mode of the claim.
-        "accessMode" access_mode: Text<'a>,
-        /// Volume mode of the claim.
-        "volumeMode" volume_mode: Text<'a>,
-        /// Whether the machine boots from this disk.
-        "boot" boot: bool,
-    }
-}
-
-/// `spec.resources`.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
-pub struct Resources<'a> {
-    /// Overrides of the CPU topology.
-    pub cpu: Option<Cpu>,
-    /// Override of the memory.
-    #[serde(borrow)]
-    pub memory: Option<Memory<'a>>,
-}
-
-/// `spec.resources.cpu`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize)]
-pub struct Cpu {
-    /// Cores per socket.
-    pub cores: Option<i64>,
-    /// Threads per core.
-    pub threads: Option<i64>,
-    /// Sockets.
-    pub sockets: Option<i64>,
-}
-
-/// `spec.cpu`, the published form.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct PublishedCpu {
-    /// Cores per socket.
-    pub cores: Option<i64>,
-    /// Threads per core.
-    pub threads_per_core: Option<i64>,
-    /// Sockets.
-    pub sockets: Option<i64>,
-}
-
-/// `spec.resources.memory`.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
-pub struct Memory<'a> {
-    /// Guest memory as a quantity.
-    #[serde(borrow)]
-    pub size: Option<Amount<'a>>,
-}
-
-/// A reference by name.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
-pub struct NameRef<'a> {
-    /// The name.
-    #[serde(borrow)]
-    pub name: Option<Text<'a>>,
-}
 
 /// The annotations and labels that admission reads; all others are skipped.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]

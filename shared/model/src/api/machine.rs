@@ -26,7 +26,8 @@ use self::network::{Network, PublishedNetwork};
 use self::published::{Backup, OperatingSystem, ProviderConfig};
 use self::size::{PublishedCpu, Resources};
 pub use self::status::MachineStatus;
-use super::Selector;
+use super::{Selector, forms};
+use crate::admission::rules::spec::{BOOT_DEVICES, RUN_STRATEGIES};
 
 optional! {
     /// What the virtual machine should be. Everything is optional: without a size the default MachineClass is used.
@@ -81,7 +82,7 @@ optional! {
         /// Which kinds of device the firmware tries, in this order, each at most once: `disk`, `network`, `cdrom`.
         /// Default: disk.
         #[schemars(length(max = 3))]
-        #[schemars(extend("items" = json!({"type": "string", "enum": ["disk", "network", "cdrom"]})))]
+        #[schemars(extend("items" = json!({"type": "string", "enum": BOOT_DEVICES})))]
         pub boot_order: Vec<String>,
         /// Data that cloud-init reads in the guest at first boot.
         pub cloud_init: Option<CloudInit>,
@@ -89,7 +90,7 @@ optional! {
         pub domain: Option<Domain>,
         /// When the guest runs: `Always` keeps it running, `Halted` keeps it stopped, `Manual` leaves it to virtctl,
         /// `RerunOnFailure` restarts it after a failure only, `Once` runs it a single time. Default: `Always`.
-        #[schemars(extend("enum" = ["Always", "Halted", "Manual", "RerunOnFailure", "Once"]))]
+        #[schemars(extend("enum" = RUN_STRATEGIES))]
         pub run_strategy: Option<String>,
         /// The KubevirtConfig of the cluster to use, the same as the annotation `vitistack.io/kubevirt-config`.
         pub kubevirt_config_ref: Option<ConfigRef>,
@@ -102,12 +103,15 @@ optional! {
         #[schemars(length(min = 1))]
         pub name: Option<String>,
         /// Machine type, the published form of `domain.machine.type`. Where both are given they must agree.
+        #[schemars(length(max = 63))]
         pub machine_type: Option<String>,
         /// Operating system of the guest, and the image or ISO that it comes from.
         pub os: Option<OperatingSystem>,
         /// Public SSH keys, one per entry, that are added to the cloud-init user data.
+        #[schemars(length(max = 256), inner(length(max = 16384), regex(pattern = forms::LINE)))]
         pub ssh_keys: Vec<String>,
         /// User data for cloud-init, used where `cloudInit` has none.
+        #[schemars(length(max = 1_048_576))]
         pub user_data: Option<String>,
         /// The published network block. Only `networkNamespaceName` has an effect; see `networks` for interfaces.
         pub network: Option<PublishedNetwork>,

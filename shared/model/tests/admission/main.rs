@@ -14,11 +14,14 @@ use serde_json::{Value, json};
 mod filters;
 mod placement;
 mod properties;
+mod rules;
 mod search;
 mod sizing;
 
 fn world(clusters: &[&str]) -> World {
-    let configs = clusters.iter().map(|name| (ClusterName((*name).to_owned()), Arc::new(Config::default())));
+    let mut config = Config::default();
+    config.link.storage_classes.insert_mut("fast-ssd".to_owned(), ());
+    let configs = clusters.iter().map(|name| (ClusterName((*name).to_owned()), Arc::new(config.clone())));
     let policy = Policy { configs_namespace: Some("kubevirt-configs".to_owned()), ..Policy::default() };
     World { configs: configs.collect(), policy: Arc::new(policy), ..World::default() }
 }
@@ -172,7 +175,7 @@ fn g4_every_mistake_is_reported_at_once_sorted_by_path() {
 fn a_valid_field_without_effect_is_admitted_with_a_warning_that_names_it() {
     let spec = json!({"template": "small", "backup": {"enabled": true}, "networks": [], "disks": [{"name": "data", "size": "1Gi", "iops": 300}]});
     let warnings = admit(&machine(spec), &world(&["east"])).warnings;
-    assert_eq!(warnings, ["accepted, but without effect yet: spec.backup, spec.networks, spec.disks[0].iops"]);
+    assert_eq!(warnings, ["without effect on KubeVirt: spec.backup, spec.disks[].iops"]);
 }
 
 #[test]

@@ -17,8 +17,8 @@ const CASES: u32 = 1500;
 fn option<T: std::fmt::Debug + Clone + 'static>(good: &[T], bad: &[T]) -> impl Strategy<Value = Option<T>> + use<T> {
     let bad = if bad.is_empty() { good } else { bad };
     prop_oneof![
-        8 => Just(None),
-        8 => select(good.to_vec()).prop_map(Some),
+        30 => Just(None),
+        20 => select(good.to_vec()).prop_map(Some),
         1 => select(bad.to_vec()).prop_map(Some),
     ]
 }
@@ -30,7 +30,7 @@ fn texts<const N: usize>(texts: [&str; N]) -> [Value; N] {
 fn disk() -> impl Strategy<Value = Value> {
     (
         option(&texts(["root", "data", "logs", "scratch"]), &texts(["", "Data"])),
-        prop_oneof![9 => select(texts(["10Gi", "1.5Gi", "64Ti"]).to_vec()), 1 => select(texts(["2GB", ""]).to_vec())],
+        prop_oneof![40 => select(texts(["10Gi", "1.5Gi", "64Ti"]).to_vec()), 1 => select(texts(["2GB", ""]).to_vec())],
         option(&[json!(0)], &[json!(20), json!(-1)]),
         option(&texts(["ReadWriteOnce", "ReadWriteMany"]), &texts(["RWX"])),
         option(&texts(["default", "fast-ssd"]), &texts(["gone"])),
@@ -53,7 +53,7 @@ fn object<const N: usize>(fields: [(&str, Option<Value>); N]) -> Value {
 }
 
 fn spec() -> impl Strategy<Value = Value> {
-    let templates = prop_oneof![12 => select(texts(["small", "medium", "gold"]).to_vec()), 1 => select(texts(["off", "xxl", ""]).to_vec())];
+    let templates = prop_oneof![40 => select(texts(["small", "medium", "gold"]).to_vec()), 1 => select(texts(["off", "xxl", ""]).to_vec())];
     let cpus = [json!({"cores": 4}), json!({"cores": 2, "threads": 2, "sockets": 1}), json!({})];
     let memories = [json!({"size": "4Gi"}), json!({"size": 4_294_967_296_i64}), json!({})];
     let selectors = ["a", "b"].map(|zone| json!({"matchLabels": {"zone": zone}}));
@@ -123,11 +123,11 @@ struct Cluster {
 }
 
 fn worlds() -> impl Strategy<Value = World> {
-    let cluster = (prop::bool::weighted(0.8), prop::bool::weighted(0.8), prop::bool::weighted(0.2), 0..4_u8)
+    let cluster = (prop::bool::weighted(0.9), prop::bool::weighted(0.9), prop::bool::weighted(0.1), 0..4_u8)
         .prop_map(|(schedulable, capable, silent, vm)| Cluster { schedulable, capable, silent, vm });
     let policy =
         (option(&["east"], &["gone"]), any::<bool>(), option(&[WhenUnreachable::Refuse, WhenUnreachable::Skip], &[]));
-    (prop::collection::vec(cluster, 0..4), policy, any::<bool>()).prop_map(
+    (prop::collection::vec(cluster, 1..4), policy, any::<bool>()).prop_map(
         |(clusters, (default, balanced, unreachable), busy)| {
             let mut world = super::world(&[]);
             for (cluster, (name, zone)) in clusters.into_iter().zip([("east", "a"), ("west", "b"), ("north", "b")]) {

@@ -74,6 +74,13 @@ mod tests {
             (r#"{"spec":{"disks":[{},{"size":true}]}}"#,       "spec.disks[1].size",     "boolean `true`, expected a quantity"),
             (r#"{"spec":{"resources":{"cpu":{"cores":"4"}}}}"#, "spec.resources.cpu.cores", "string \"4\", expected an integer"),
             (r#"{"spec":{"cpu":{"threadsPerCore":1.5}}}"#,     "spec.cpu.threadsPerCore", "floating point `1.5`, expected an integer"),
+            (r#"{"spec":{"cloudInit":{"userData":7}}}"#,       "spec.cloudInit.userData", "integer `7`, expected a string"),
+            (r#"{"spec":{"userData":["a"]}}"#,                 "spec.userData",          "sequence, expected a string"),
+            (r#"{"spec":{"networks":[{"name":"a","macAddress":{}}]}}"#, "spec.networks[0].macAddress", "map, expected a string"),
+            (r#"{"spec":{"bootOrder":"disk"}}"#,               "spec.bootOrder",         "string \"disk\", expected a list"),
+            (r#"{"spec":{"domain":{"features":{"smm":"on"}}}}"#, "spec.domain.features.smm", "string \"on\", expected a boolean"),
+            (r#"{"spec":{"clusterSelector":{"matchLabels":{"a":1}}}}"#, "spec.clusterSelector.matchLabels.a", "integer `1`, expected a string"),
+            (r#"{"spec":{"clusterSelector":{"matchExpressions":[{"operator":"In"}]}}}"#, "spec.clusterSelector.matchExpressions[0]", "missing field `key`"),
             (r#"{"spec":[]}"#,                                 "spec",                   "sequence, expected an object"),
             (r#"{"metadata":{"annotations":{"vitistack.io/kubevirt-config":1}}}"#, "metadata.annotations.vitistack.io/kubevirt-config", "integer `1`, expected a string"),
         ];
@@ -95,13 +102,13 @@ mod tests {
     #[test]
     fn strings_are_borrowed_and_unknown_keys_are_remembered() {
         let body = body(
-            r#"{"spec":{"template":"small","backup":{"enabled":true},"vpc":null,"disks":[{"name":"a","iops":300}]}}"#,
+            r#"{"spec":{"template":"small","backup":{"enabled":true},"vpc":null,"tags":{},"monitoring":false,"disks":[{"name":"a","iops":300,"type":"ssd"}]}}"#,
         );
         let review = decode(body.as_bytes()).expect("a review");
         let spec = review.request.object.expect("an object").spec;
         assert!(matches!(spec.template, Some(Text(Cow::Borrowed("small")))));
-        assert_eq!(spec.rest, [Text("backup".into())], "null is unset");
-        assert_eq!(spec.disks.expect("disks")[0].rest, [Text("iops".into())]);
+        assert_eq!(spec.rest, [Text("backup".into())], "null and empty say nothing");
+        assert_eq!(spec.disks.expect("disks")[0].rest, [Text("type".into())]);
     }
 
     #[test]

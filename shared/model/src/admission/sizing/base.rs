@@ -52,15 +52,11 @@ fn built_in(name: &str) -> Option<Base> {
     })
 }
 
-/// The one name that template, its aliases and the label give (X1).
-pub fn template_name<'o>(
-    object: &'o Object<'_>,
-    wrong: &mut Vec<Violation>,
-    warnings: &mut Vec<String>,
-) -> Option<&'o str> {
+/// Where a template is named, and what as: the spec's three fields and the label (X1).
+pub fn named<'o>(object: &'o Object<'_>) -> impl Iterator<Item = (&'static str, &'o str)> {
     let spec = &object.spec;
     let label = object.metadata.labels.as_ref().and_then(|Labels { template }| template.as_ref());
-    let given: Vec<(&str, &str)> = [
+    [
         ("spec.template", spec.template.as_ref()),
         ("spec.instanceType", spec.instance_type.as_ref()),
         ("spec.machineClass", spec.machine_class.as_ref()),
@@ -68,17 +64,6 @@ pub fn template_name<'o>(
     ]
     .into_iter()
     .filter_map(|(path, name)| Some((path, &**name?)).filter(|(_, name)| !name.is_empty()))
-    .collect();
-    let (first, name) = *given.first()?;
-    if given.iter().any(|(_, other)| *other != name) {
-        let said = given.iter().map(|(path, name)| format!("{path} is {name:?}")).collect::<Vec<_>>().join(", ");
-        wrong.push(Reason::TemplateConflict.at(first).says(format!("two sizes are named: {said}; keep one of them")));
-        return None;
-    }
-    if first != "spec.template" {
-        warnings.push(format!("{first} is an alias: use spec.template: {name}"));
-    }
-    Some(name)
 }
 
 /// Finds the size that a Machine starts from: its class, a built-in template, the default class, or the spec alone (X63).
@@ -90,12 +75,15 @@ pub fn find(
     warnings: &mut Vec<String>,
 ) -> Option<Base> {
     let before = wrong.len();
-    let named = template_name(object, wrong, warnings);
-    if wrong.len() > before {
-        return None;
+    let first = named(object).next();
+    if named(object).any(|(_, name)| Some(name) != first.map(|(_, name)| name)) {
+        return None; // the rule about templates says so
+    }
+    if let Some((path, name)) = first.filter(|(path, _)| *path != "spec.template") {
+        warnings.push(format!("{path} is an alias: use spec.template: {name}"));
     }
     let spec = &object.spec;
-    let Some(name) = named.or_else(|| default_class(&world.classes, spec, wrong)) else {
+    let Some(name) = first.map(|(_, name)| name).or_else(|| default_class(&world.classes, spec, wrong)) else {
         return if wrong.len() > before { None } else { from_spec_alone(spec, wrong) };
     };
     let Some(class) = world.classes.get(name) else {

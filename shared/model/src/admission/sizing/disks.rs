@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use super::super::Policy;
 use super::super::quantity::{self, GIB};
 use super::super::review::{Disk, Spec, Text};
+use super::super::rules;
 use super::base::Base;
 use super::{SizedDisk, Sizing};
 use crate::reason::{Reason, Violation};
@@ -33,10 +34,10 @@ pub fn merge(spec: &Spec<'_>, base: &Base, policy: &Policy, wrong: &mut Vec<Viol
             out.len() - 1
         });
         let merged = &mut out[at];
-        let mistakes = wrong.len();
-        match disk_size(disk, index, wrong) {
+        let given = disk.size.is_some() || disk.size_gb.is_some_and(|size| size != 0);
+        match disk_size(disk) {
             Some(size) => merged.size = size,
-            None if merged.size.is_empty() && wrong.len() == mistakes => {
+            None if merged.size.is_empty() && !given => {
                 wrong.push(
                     Reason::FieldRequired
                         .at(format!("spec.disks[{index}].size"))
@@ -84,39 +85,12 @@ pub fn compare(before: &Sizing, after: &Sizing, wrong: &mut Vec<Violation>, warn
     }
 }
 
-fn disk_size(disk: &Disk<'_>, index: usize, wrong: &mut Vec<Violation>) -> Option<String> {
-    let gib = disk.size_gb.filter(|size| *size != 0);
-    let mut refuse = |reason: Reason, says: String| {
-        let field = if disk.size.is_some() { "size" } else { "sizeGB" };
-        wrong.push(reason.at(format!("spec.disks[{index}].{field}")).says(says));
-        None
+/// The size of a disk, unless the rules refuse it; one in GiB means unset where it is 0 (X79).
+fn disk_size(disk: &Disk<'_>) -> Option<String> {
+    let gib = || u64::try_from(disk.size_gb.filter(|size| *size != 0)?).ok()?.checked_mul(GIB);
+    let bytes = match &disk.size {
+        Some(size) => rules::size::bytes(size),
+        None => gib(),
     };
-    let whole = gib.map(|size| u64::try_from(size).ok().and_then(|size| size.checked_mul(GIB)));
-    let bytes = match (&disk.size, whole) {
-        (None, None) => return None,
-        (None, Some(None)) => {
-            return refuse(
-                Reason::FieldInvalid,
-                format!("Invalid value: {}: must be between 1 and 65536", gib.unwrap_or_default()),
-            );
-        }
-        (None, Some(Some(bytes))) => bytes,
-        (Some(size), whole) => match quantity::bytes(size) {
-            Err(why) => return refuse(Reason::FieldInvalid, format!("Invalid value: \"{size}\": {why}")),
-            Ok(bytes) if whole.is_some_and(|whole| whole != Some(bytes)) => {
-                return refuse(
-                    Reason::SizingConflict,
-                    format!("is {size}, but sizeGB is {} (GiB): keep one of them", gib.unwrap_or_default()),
-                );
-            }
-            Ok(bytes) => bytes,
-        },
-    };
-    if !((1 << 20)..=65536 * GIB).contains(&bytes) {
-        return refuse(
-            Reason::FieldInvalid,
-            format!("Invalid value: {}: must be between 1Mi and 64Ti", quantity::canonical(bytes)),
-        );
-    }
-    Some(quantity::canonical(bytes))
+    bytes.map(quantity::canonical)
 }

@@ -2,11 +2,9 @@
 
 use super::super::quantity;
 use super::super::review::{Amount, Spec};
+use super::super::rules::size::{self, Count, LEAST_MEMORY, MEMORY, MOST_MEMORY, counts};
 use super::base::Base;
 use crate::reason::{Reason, Violation};
-
-/// Guest memory below this does not boot anything (X79).
-const LEAST_MEMORY: u64 = 32 << 20;
 
 /// The cores that the spec gives itself.
 pub fn cores_given(spec: &Spec<'_>) -> Option<i64> {
@@ -14,63 +12,30 @@ pub fn cores_given(spec: &Spec<'_>) -> Option<i64> {
     new.or(spec.cpu.and_then(|cpu| cpu.cores)).filter(|cores| *cores != 0)
 }
 
-/// One number of the topology: both of its paths, both of its values, what the size gives, and the most it may be.
-struct Count {
-    paths: [&'static str; 2],
-    given: [Option<i64>; 2],
-    base: i64,
-    most: i64,
-}
-
-/// Cores, threads and sockets after the overrides, field by field (X24).
+/// Cores, threads and sockets after the overrides, field by field (X24). What the spec gives is judged by the rules.
 pub fn cpu(spec: &Spec<'_>, base: &Base, wrong: &mut Vec<Violation>, warnings: &mut Vec<String>) -> (i64, i64, i64) {
-    let new = spec.resources.as_ref().and_then(|resources| resources.cpu).unwrap_or_default();
-    let old = spec.cpu.unwrap_or_default();
     let class = base.class.as_ref();
-    #[rustfmt::skip]
-    let [cores, threads, sockets] = [
-        Count { paths: ["spec.resources.cpu.cores", "spec.cpu.cores"], given: [new.cores, old.cores], base: base.cores, most: 256 },
-        Count { paths: ["spec.resources.cpu.threads", "spec.cpu.threadsPerCore"], given: [new.threads, old.threads_per_core], base: class.map_or(1, |class| class.threads), most: 8 },
-        Count { paths: ["spec.resources.cpu.sockets", "spec.cpu.sockets"], given: [new.sockets, old.sockets], base: class.map_or(1, |class| class.sockets), most: 16 },
-    ];
-    if base.template.is_some() && cores.value() == Some(cores.base) {
-        let path = cores.paths[usize::from(cores.given[0].is_none())];
-        warnings.push(format!("{path}: {} is what the template gives anyway", cores.base));
+    let bases = [base.cores, class.map_or(1, |class| class.threads), class.map_or(1, |class| class.sockets)];
+    let counts = counts(spec);
+    if base.template.is_some() && counts[0].value() == Some(base.cores) {
+        let path = counts[0].paths[usize::from(counts[0].given[0].is_none())];
+        warnings.push(format!("{path}: {} is what the template gives anyway", base.cores));
     }
-    (cores.resolve(wrong), threads.resolve(wrong), sockets.resolve(wrong))
-}
-
-impl Count {
-    /// What is given; zero is unset in the published form (X79).
-    fn value(&self) -> Option<i64> {
-        self.given[0].or(self.given[1].filter(|value| *value != 0))
-    }
-
-    fn resolve(self, wrong: &mut Vec<Violation>) -> i64 {
-        let Self { paths: [path, published], given: [new, old], base, most } = self;
-        let Some(value) = self.value() else {
-            if !(1..=most).contains(&base) {
-                let field = path.trim_start_matches("spec.resources.");
-                let says = format!(
-                    "Invalid value: {base}: the MachineClass gives it, and it must be between 1 and {most}: correct the class"
-                );
-                wrong.push(Reason::FieldInvalid.at("spec.template").says(format!("{field}: {says}")));
-            }
-            return base;
-        };
-        if let (Some(a), Some(b)) = (new, old.filter(|old| *old != 0))
-            && a != b
-        {
-            wrong.push(
-                Reason::SizingConflict.at(path).says(format!("is {a}, but {published} is {b}: keep one of them")),
-            );
-        } else if !(1..=most).contains(&value) {
-            let path = if new.is_some() { path } else { published };
-            let says = format!("Invalid value: {value}: must be between 1 and {most}");
-            wrong.push(Reason::FieldInvalid.at(path).says(says));
+    let mut resolve = |at: usize| {
+        let Count { paths: [path, _], most, .. } = counts[at];
+        if let Some(value) = counts[at].value() {
+            return value;
         }
-        value
-    }
+        if !(1..=most).contains(&bases[at]) {
+            let field = path.trim_start_matches("spec.resources.");
+            wrong.push(Reason::FieldInvalid.at("spec.template").says(format!(
+                "{field}: Invalid value: {}: the MachineClass gives it, and it must be between 1 and {most}: correct the class",
+                bases[at]
+            )));
+        }
+        bases[at]
+    };
+    (resolve(0), resolve(1), resolve(2))
 }
 
 /// The memory that the spec gives itself.
@@ -79,12 +44,10 @@ pub fn memory_given<'s>(spec: &'s Spec<'_>) -> Option<Amount<'s>> {
     new.or(spec.memory.filter(|bytes| *bytes != 0).map(Amount::Number))
 }
 
-/// The guest memory after the override, within the bounds of its class.
+/// The guest memory after the override, within the bounds of its class; what the spec gives is judged by the rules.
 pub fn memory(spec: &Spec<'_>, base: &Base, wrong: &mut Vec<Violation>, warnings: &mut Vec<String>) -> Option<String> {
-    const NEW: &str = "spec.resources.memory.size";
     let size = spec.resources.as_ref().and_then(|resources| resources.memory.as_ref()?.size.as_ref());
-    let published = spec.memory.filter(|bytes| *bytes != 0);
-    let path = if size.is_some() { NEW } else { "spec.memory" };
+    let path = if size.is_some() { MEMORY } else { "spec.memory" };
     let Some(given) = memory_given(spec) else {
         if base
             .memory
@@ -99,33 +62,15 @@ pub fn memory(spec: &Spec<'_>, base: &Base, wrong: &mut Vec<Violation>, warnings
         }
         return base.memory.clone();
     };
-    let bytes = match quantity::bytes(&given) {
-        Ok(bytes) => bytes,
-        Err(why) => {
-            wrong.push(Reason::FieldInvalid.at(path).says(format!("Invalid value: \"{given}\": {why}")));
-            return None;
-        }
-    };
-    if let (Some(_), Some(published)) = (size, published)
-        && u64::try_from(published) != Ok(bytes)
-    {
-        let also = quantity::canonical(u64::try_from(published).unwrap_or_default());
-        wrong.push(
-            Reason::SizingConflict
-                .at(NEW)
-                .says(format!("is {given}, but spec.memory is {published} bytes ({also}): keep one of them")),
-        );
-        return None;
-    }
+    let bytes = size::bytes(&given).filter(|bytes| (LEAST_MEMORY..=MOST_MEMORY).contains(bytes))?;
     let (least, most) = base.class.as_ref().map_or((None, None), |class| class.memory_bounds);
     let least = least.unwrap_or(0).max(LEAST_MEMORY);
     if bytes < least || most.is_some_and(|most| bytes > most) {
         let upper = most.map(|most| format!(" and at most {}", quantity::canonical(most))).unwrap_or_default();
-        wrong.push(
-            Reason::FieldInvalid
-                .at(path)
-                .says(format!("Invalid value: \"{given}\": must be at least {}{upper}", quantity::canonical(least))),
-        );
+        wrong.push(Reason::FieldInvalid.at(path).says(format!(
+            "Invalid value: \"{given}\": the MachineClass wants at least {}{upper}",
+            quantity::canonical(least)
+        )));
         return None;
     }
     let text = quantity::canonical(bytes);

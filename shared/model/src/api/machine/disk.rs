@@ -4,21 +4,22 @@ use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::api::schema;
+use crate::admission::rules::disks::{ACCESS_MODES, VOLUME_MODES};
+use crate::api::{forms, schema};
 
 optional! {
     /// One disk. It becomes the PersistentVolumeClaim `<machine>-<name>` on the cluster of the virtual machine.
     pub struct Disk {
         /// Name of the disk, a DNS label, unique in the list. A disk named like one of the template (`root`) overrides
-        /// that one field by field; any other name adds a disk.
-        #[schemars(length(max = 63), regex(pattern = r"^([a-z0-9]([-a-z0-9]*[a-z0-9])?)?$"))]
+        /// that one field by field; any other name adds a disk. Default: `root` for the first, `diskN` at place N.
+        #[schemars(length(max = 63), regex(pattern = forms::LABEL_OR_NOTHING))]
         pub name: Option<String>,
         /// Size as a quantity, for example `20Gi`; a bare number is bytes. A disk can grow later, never shrink.
         #[schemars(schema_with = "schema::size")]
         pub size: Option<Quantity>,
-        /// Size in GiB, the published form of `size`. Where both are given they must agree.
+        /// Size in GiB, the published form of `size`. Where both are given they must agree; 0 means unset.
         #[serde(rename = "sizeGB")]
-        #[schemars(range(min = 1, max = 65536))]
+        #[schemars(range(min = 0, max = 65536))]
         pub size_gb: Option<i64>,
         /// StorageClass on the cluster of the virtual machine. `default`, or nothing, is that cluster's default class
         /// unless a class of that name exists.
@@ -26,11 +27,11 @@ optional! {
         pub storage_class: Option<String>,
         /// How many nodes may use the volume. Live migration needs `ReadWriteMany`. Default: `ReadWriteOnce`, or what
         /// the operator's setting PVC_ACCESS_MODE says.
-        #[schemars(extend("enum" = ["ReadWriteOnce", "ReadWriteMany", "ReadOnlyMany"]))]
+        #[schemars(extend("enum" = ACCESS_MODES))]
         pub access_mode: Option<String>,
         /// Whether the volume holds a file system or is a raw block device. Default: the storage class decides, or what
         /// the operator's setting PVC_VOLUME_MODE says.
-        #[schemars(extend("enum" = ["Filesystem", "Block"]))]
+        #[schemars(extend("enum" = VOLUME_MODES))]
         pub volume_mode: Option<String>,
         /// Whether the guest starts from this disk. At most one disk says so. Default: the disk `root`, else the first.
         pub boot: Option<bool>,
@@ -71,7 +72,7 @@ optional! {
 #[serde(rename_all = "camelCase")]
 pub struct HttpSource {
     /// `http://` or `https://` URL of a qcow2 or raw image, which may be compressed with gz or xz.
-    #[schemars(length(max = 2048), regex(pattern = r"^https?://"))]
+    #[schemars(length(max = 2048), regex(pattern = forms::HTTP_URL))]
     pub url: String,
 }
 
@@ -80,7 +81,7 @@ pub struct HttpSource {
 #[serde(rename_all = "camelCase")]
 pub struct RegistrySource {
     /// `docker://` URL of the image, for example `docker://quay.io/containerdisks/ubuntu:24.04`.
-    #[schemars(length(max = 2048), regex(pattern = r"^docker://"))]
+    #[schemars(length(max = 2048), regex(pattern = forms::REGISTRY_URL))]
     pub url: String,
 }
 
@@ -89,10 +90,10 @@ pub struct RegistrySource {
 #[serde(rename_all = "camelCase")]
 pub struct PvcSource {
     /// Name of the PersistentVolumeClaim.
-    #[schemars(length(min = 1, max = 253))]
+    #[schemars(length(min = 1, max = 253), regex(pattern = forms::SUBDOMAIN))]
     pub name: String,
-    /// Namespace of the PersistentVolumeClaim. Default: the namespace of the virtual machine.
+    /// Namespace of the PersistentVolumeClaim, which can only be that of the virtual machine, the default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 63))]
+    #[schemars(length(max = 63), regex(pattern = forms::LABEL_OR_NOTHING))]
     pub namespace: Option<String>,
 }

@@ -3,6 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::admission::rules::networks::MODELS;
+
 /// One network interface of the virtual machine.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -17,7 +19,7 @@ pub struct Network {
     pub network_name: Option<String>,
     /// Emulated network card. `virtio` is the fastest; the others are for guests without its driver. Default: `virtio`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(extend("enum" = ["virtio", "e1000", "rtl8139"]))]
+    #[schemars(extend("enum" = MODELS))]
     pub model: Option<String>,
     /// Unicast MAC address as six hex bytes with colons, for example `52:54:00:12:34:56`. Default: KubeVirt picks one.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -3,11 +3,14 @@
 
 use std::collections::BTreeMap;
 
+use crate::admission::rules::spec::ARCHITECTURES;
+use crate::api::forms;
+
 optional! {
     /// Operating system of the guest.
     pub struct OperatingSystem {
         /// Processor architecture. `x86_64` means `amd64`.
-        #[schemars(extend("enum" = ["amd64", "arm64", "x86_64"]))]
+        #[schemars(extend("enum" = ARCHITECTURES))]
         pub architecture: Option<String>,
         /// Distribution, for example `ubuntu` or `windows-server`.
         pub distribution: Option<String>,
@@ -18,7 +21,8 @@ optional! {
         /// Image that the boot disk is made from.
         #[serde(rename = "imageID")]
         pub image_id: Option<String>,
-        /// URL of an ISO image to install from. It is attached as a CD-ROM.
+        /// `http://` or `https://` URL of an ISO image to install from. It is attached as a CD-ROM.
+        #[schemars(length(max = 2048), regex(pattern = forms::HTTP_URL_OR_NOTHING))]
         pub iso_uri: Option<String>,
         /// Version of the distribution, for example `24.04`.
         pub version: Option<String>,

@@ -1,113 +1,106 @@
-//! The static rules of a Machine that schema keywords cannot say, in CEL (X55).
+//! The static rules of a Machine that schema keywords cannot say: each row has its CEL text and its check in Rust (X55).
 //!
-//! They cost no hop and hold while the webhook is away. Admission checks the same in Rust, to report every mistake in one
-//! answer. A zero of the published Go type (0, an empty string) means unset (X79). A number is subtracted from a quantity
-//! and not made one: the cost estimate of `string(number)` knows no bound.
+//! The CEL costs no hop and holds while the webhook is away; the check lets one answer carry every mistake, with its value.
+//! A zero of the published Go type (0, an empty string) means unset (X79). A number is subtracted from a quantity and not
+//! made one: the cost estimate of `string(number)` knows no bound.
 
+use crate::admission::rules::{Check, disks, firmware, name, networks, size, sources, spec};
 use crate::api::CelRule;
+
+/// One static rule.
+#[derive(Clone, Copy, Debug)]
+pub struct Rule {
+    /// What the API server checks.
+    pub cel: CelRule,
+    /// What admission checks; what it says holds the message of the CEL rule.
+    pub check: Check,
+}
+
+const fn rule(path: &'static str, check: Check, message: &'static str, cel: &'static str) -> Rule {
+    Rule { cel: CelRule { path, cel, message }, check }
+}
+
+const LOCAL: &str =
+    "must not lead to the machine that fetches it: localhost, 127.0.0.0/8, 169.254.0.0/16 and their like are refused";
 
 /// Every rule, in the order of the fields.
 #[rustfmt::skip]
-pub const RULES: &[CelRule] = &[
+pub const RULES: &[Rule] = &[
     // Only on CREATE: a name cannot change, and an old Machine with such a name must still be deletable.
-    CelRule {
-        path: "",
-        cel: "oldSelf.hasValue() || self.metadata.name.size() <= 63",
-        message: "metadata.name must have at most 63 characters: the virtual machine is named after it",
-    },
-    CelRule {
-        path: "",
-        cel: "oldSelf.hasValue() || !self.metadata.name.contains('.')",
-        message: "metadata.name must be a DNS label, without dots: the virtual machine is named after it",
-    },
-    CelRule {
-        path: "spec",
-        cel: "(!has(self.template) || !has(self.instanceType) || self.template == self.instanceType) \
-              && (!has(self.template) || !has(self.machineClass) || self.template == self.machineClass) \
-              && (!has(self.instanceType) || !has(self.machineClass) || self.instanceType == self.machineClass)",
-        message: "spec.template, spec.instanceType and spec.machineClass name different templates",
-    },
-    CelRule {
-        path: "spec",
-        cel: "!has(self.cpu) || !has(self.resources) || !has(self.resources.cpu) || (\
-              (!has(self.cpu.cores) || !has(self.resources.cpu.cores) || self.cpu.cores == self.resources.cpu.cores) \
-              && (!has(self.cpu.sockets) || !has(self.resources.cpu.sockets) || self.cpu.sockets == self.resources.cpu.sockets) \
-              && (!has(self.cpu.threadsPerCore) || !has(self.resources.cpu.threads) || self.cpu.threadsPerCore == self.resources.cpu.threads))",
-        message: "spec.cpu and spec.resources.cpu disagree",
-    },
-    CelRule {
-        path: "spec",
-        cel: "!has(self.memory) || self.memory == 0 || !has(self.resources) || !has(self.resources.memory) || !has(self.resources.memory.size) \
-              || quantity(string(self.resources.memory.size)).sub(self.memory).compareTo(quantity('0')) == 0",
-        message: "spec.memory and spec.resources.memory.size disagree",
-    },
-    CelRule {
-        path: "spec",
-        cel: "!has(self.machineType) || self.machineType == '' || !has(self.domain) || !has(self.domain.machine) || !has(self.domain.machine.type) \
-              || self.domain.machine.type == '' || self.machineType == self.domain.machine.type",
-        message: "spec.machineType and spec.domain.machine.type disagree",
-    },
-    CelRule {
-        path: "spec.memory",
-        cel: "self == 0 || self >= 33554432",
-        message: "spec.memory must be at least 33554432 bytes (32Mi), or 0 for unset",
-    },
-    CelRule {
-        path: "spec.resources.memory.size",
-        cel: "quantity(string(self)).compareTo(quantity('32Mi')) >= 0",
-        message: "spec.resources.memory.size must be at least 32Mi",
-    },
-    CelRule {
-        path: "spec.disks",
-        cel: "self.all(disk, !has(disk.name) || disk.name == '' || self.exists_one(other, has(other.name) && other.name == disk.name))",
-        message: "names of spec.disks must be unique",
-    },
-    CelRule {
-        path: "spec.disks",
-        cel: "self.filter(disk, has(disk.boot) && disk.boot).size() <= 1",
-        message: "at most one of spec.disks may have boot: true",
-    },
-    CelRule {
-        path: "spec.disks[]",
-        cel: "!has(self.size) || !has(self.sizeGB) \
-              || quantity(string(self.size)).sub(self.sizeGB * 1073741824).compareTo(quantity('0')) == 0",
-        message: "size and sizeGB of a disk disagree: sizeGB counts GiB",
-    },
-    CelRule {
-        path: "spec.disks[].size",
-        cel: "quantity(string(self)).isGreaterThan(quantity('0'))",
-        message: "the size of a disk must be more than 0",
-    },
-    CelRule {
-        path: "spec.networks",
-        cel: "self.all(network, self.exists_one(other, other.name == network.name))",
-        message: "names of spec.networks must be unique",
-    },
-    CelRule {
-        path: "spec.networks",
-        cel: "self.all(network, !has(network.macAddress) \
-              || self.exists_one(other, has(other.macAddress) && other.macAddress.lowerAscii() == network.macAddress.lowerAscii()))",
-        message: "values of macAddress in spec.networks must be unique",
-    },
-    CelRule {
-        path: "spec.bootOrder",
-        cel: "self.all(device, self.exists_one(other, other == device))",
-        message: "entries of spec.bootOrder must be unique",
-    },
-    CelRule {
-        path: "spec.clusterSelector.matchExpressions[]",
-        cel: crate::api::selector::VALUES_FIT,
-        message: crate::api::selector::VALUES_FIT_MESSAGE,
-    },
-    CelRule {
-        path: "spec.domain.firmware.bootloader",
-        cel: "!has(self.secureBoot) || !self.secureBoot || (has(self.efi) && self.efi)",
-        message: "secureBoot: true needs efi: true",
-    },
-    CelRule {
-        path: "spec.domain",
-        cel: "!has(self.features) || !has(self.features.smm) || self.features.smm || !has(self.firmware) || !has(self.firmware.bootloader) \
-              || !has(self.firmware.bootloader.secureBoot) || !self.firmware.bootloader.secureBoot",
-        message: "secureBoot: true needs system management mode: features.smm must not be false",
-    },
+    rule("", name::length, "metadata.name must have at most 63 characters: the virtual machine is named after it",
+        "oldSelf.hasValue() || self.metadata.name.size() <= 63"),
+    rule("", name::label, "metadata.name must be a DNS label, without dots: the virtual machine is named after it",
+        "oldSelf.hasValue() || !self.metadata.name.contains('.')"),
+    rule("spec", size::templates, "spec.template, spec.instanceType and spec.machineClass name different templates",
+        "(!has(self.template) || !has(self.instanceType) || self.template == self.instanceType) \
+         && (!has(self.template) || !has(self.machineClass) || self.template == self.machineClass) \
+         && (!has(self.instanceType) || !has(self.machineClass) || self.instanceType == self.machineClass)"),
+    rule("spec", size::cpu, "spec.cpu and spec.resources.cpu disagree",
+        "!has(self.cpu) || !has(self.resources) || !has(self.resources.cpu) || (\
+         (!has(self.cpu.cores) || self.cpu.cores == 0 || !has(self.resources.cpu.cores) || self.cpu.cores == self.resources.cpu.cores) \
+         && (!has(self.cpu.sockets) || self.cpu.sockets == 0 || !has(self.resources.cpu.sockets) || self.cpu.sockets == self.resources.cpu.sockets) \
+         && (!has(self.cpu.threadsPerCore) || self.cpu.threadsPerCore == 0 || !has(self.resources.cpu.threads) \
+         || self.cpu.threadsPerCore == self.resources.cpu.threads))"),
+    rule("spec", size::memory, "spec.memory and spec.resources.memory.size disagree",
+        "!has(self.memory) || self.memory == 0 || !has(self.resources) || !has(self.resources.memory) || !has(self.resources.memory.size) \
+         || quantity(string(self.resources.memory.size)).sub(self.memory).compareTo(quantity('0')) == 0"),
+    rule("spec", firmware::types_agree, "spec.machineType and spec.domain.machine.type disagree",
+        "!has(self.machineType) || self.machineType == '' || !has(self.domain) || !has(self.domain.machine) || !has(self.domain.machine.type) \
+         || self.domain.machine.type == '' || self.machineType == self.domain.machine.type"),
+    rule("spec", firmware::secure_boot_needs_q35, "secureBoot: true needs a machine type with q35",
+        "!has(self.domain) || !has(self.domain.firmware) || !has(self.domain.firmware.bootloader) \
+         || !has(self.domain.firmware.bootloader.secureBoot) || !self.domain.firmware.bootloader.secureBoot \
+         || (has(self.domain.machine) && has(self.domain.machine.type) && self.domain.machine.type != '' \
+         ? self.domain.machine.type.contains('q35') : !has(self.machineType) || self.machineType == '' || self.machineType.contains('q35'))"),
+    rule("spec", disks::iso, "a disk named iso has no place beside spec.os.isoUri: the CD-ROM has that name",
+        "!has(self.os) || !has(self.os.isoUri) || self.os.isoUri == '' || !has(self.disks) \
+         || !self.disks.exists(disk, has(disk.name) && disk.name == 'iso')"),
+    rule("spec.memory", size::published_memory, "spec.memory must be at least 33554432 bytes (32Mi) and at most 64Ti, or 0 for unset",
+        "self == 0 || (self >= 33554432 && self <= 70368744177664)"),
+    rule("spec.resources.memory.size", size::memory_bounds, "spec.resources.memory.size must be at least 32Mi and at most 64Ti",
+        "quantity(string(self)).compareTo(quantity('32Mi')) >= 0 && quantity(string(self)).compareTo(quantity('64Ti')) <= 0"),
+    rule("spec.disks", disks::unique, "names of spec.disks must be unique",
+        "self.all(disk, !has(disk.name) || disk.name == '' || self.exists_one(other, has(other.name) && other.name == disk.name))"),
+    rule("spec.disks", disks::standing_in, "a disk without a name is called root at the first place and diskN at place N, and no other disk may have that name",
+        "(self.size() == 0 || (has(self[0].name) && self[0].name != '') || !self.exists(disk, has(disk.name) && disk.name == 'root')) \
+         && self.all(disk, !has(disk.name) || !disk.name.matches('^disk[1-9][0-9]{0,2}$') || int(disk.name.substring(4)) >= self.size() \
+         || (has(self[int(disk.name.substring(4))].name) && self[int(disk.name.substring(4))].name != ''))"),
+    rule("spec.disks", disks::boot, "at most one of spec.disks may have boot: true",
+        "self.filter(disk, has(disk.boot) && disk.boot).size() <= 1"),
+    rule("spec.disks[]", disks::agree, "size and sizeGB of a disk disagree: sizeGB counts GiB",
+        "!has(self.size) || !has(self.sizeGB) || self.sizeGB == 0 \
+         || quantity(string(self.size)).sub(self.sizeGB * 1073741824).compareTo(quantity('0')) == 0"),
+    rule("spec.disks[].name", disks::reserved, "cloudinitdisk is the name of the volume with the cloud-init data",
+        "self != 'cloudinitdisk'"),
+    rule("spec.disks[].size", disks::bounds, "the size of a disk must be between 1Mi and 64Ti",
+        "quantity(string(self)).compareTo(quantity('1Mi')) >= 0 && quantity(string(self)).compareTo(quantity('64Ti')) <= 0"),
+    rule("spec.disks[].source.http.url", sources::http, LOCAL, NOT_LOCAL),
+    rule("spec.disks[].source.registry.url", sources::registry, LOCAL, NOT_LOCAL),
+    rule("spec.os.isoUri", sources::remote_iso, LOCAL, NOT_LOCAL),
+    rule("spec.networks", networks::unique, "names of spec.networks must be unique",
+        "self.all(network, self.exists_one(other, other.name == network.name))"),
+    rule("spec.networks", networks::unique_macs, "values of macAddress in spec.networks must be unique",
+        "self.all(network, !has(network.macAddress) \
+         || self.exists_one(other, has(other.macAddress) && other.macAddress.lowerAscii() == network.macAddress.lowerAscii()))"),
+    rule("spec.networks", networks::one_pod_network, "at most one of spec.networks may be on the pod network, which an entry without networkName is",
+        "self.filter(network, !has(network.networkName) || network.networkName == '').size() <= 1"),
+    rule("spec.networks[].macAddress", networks::reserved_macs, "the addresses 00:00:00:00:00:00 and 02:00:00:00:00:00 are taken: the second is that of KubeVirt's bridge",
+        "self != '00:00:00:00:00:00' && self != '02:00:00:00:00:00'"),
+    rule("spec.bootOrder", spec::boot_order, "entries of spec.bootOrder must be unique",
+        "self.all(device, self.exists_one(other, other == device))"),
+    rule("spec.clusterSelector.matchExpressions[]", spec::selector, crate::api::selector::VALUES_FIT_MESSAGE, crate::api::selector::VALUES_FIT),
+    rule("spec.domain.firmware.bootloader", firmware::secure_boot_needs_efi, "secureBoot: true needs efi: true",
+        "!has(self.secureBoot) || !self.secureBoot || (has(self.efi) && self.efi)"),
+    rule("spec.domain", firmware::secure_boot_needs_smm, "secureBoot: true needs system management mode: features.smm must not be false",
+        "!has(self.features) || !has(self.features.smm) || self.features.smm || !has(self.firmware) || !has(self.firmware.bootloader) \
+         || !has(self.firmware.bootloader.secureBoot) || !self.firmware.bootloader.secureBoot"),
 ];
+
+/// A URL that does not lead to the machine that fetches it (T6).
+const NOT_LOCAL: &str =
+    "!self.lowerAscii().matches('^[a-z]+://(localhost([:/?]|$)|127[.]|169[.]254[.]|0[.]0[.]0[.]0|\\\\[::|\\\\[fe80:)')";
+
+/// The rules as the CRD has them.
+pub fn cel() -> Vec<CelRule> {
+    RULES.iter().map(|rule| rule.cel).collect()
+}

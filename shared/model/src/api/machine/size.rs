@@ -28,7 +28,7 @@ optional! {
 
     /// Memory of the guest.
     pub struct Memory {
-        /// Size as a quantity, for example `2Gi` or `4096Mi`; a bare number is bytes. At least `32Mi`. Default: the
+        /// Size as a quantity, for example `2Gi` or `4096Mi`; a bare number is bytes. `32Mi` to `64Ti`. Default: the
         /// template's.
         #[schemars(schema_with = "schema::size")]
         pub size: Option<Quantity>,
@@ -36,14 +36,14 @@ optional! {
 
     /// The published form of `spec.resources.cpu`. Where both name a field they must agree.
     pub struct PublishedCpu {
-        /// CPU cores per socket, the same as `spec.resources.cpu.cores`.
-        #[schemars(range(min = 1, max = 256))]
+        /// CPU cores per socket, the same as `spec.resources.cpu.cores`; 0 means unset.
+        #[schemars(range(min = 0, max = 256))]
         pub cores: Option<i32>,
-        /// CPU sockets, the same as `spec.resources.cpu.sockets`.
-        #[schemars(range(min = 1, max = 16))]
+        /// CPU sockets, the same as `spec.resources.cpu.sockets`; 0 means unset.
+        #[schemars(range(min = 0, max = 16))]
         pub sockets: Option<i32>,
-        /// Hardware threads per core, the same as `spec.resources.cpu.threads`.
-        #[schemars(range(min = 1, max = 8))]
+        /// Hardware threads per core, the same as `spec.resources.cpu.threads`; 0 means unset.
+        #[schemars(range(min = 0, max = 8))]
         pub threads_per_core: Option<i32>,
     }
 }
