@@ -94,6 +94,7 @@ fn judge(request: &Request<'_>, object: &Object<'_>, old: Option<&Object<'_>>, w
         let cluster = admission.placement.as_ref().map(|placement| &placement.cluster);
         let decided = Decided { cluster, sizing: resolved.as_ref().map(|(_, sizing)| sizing) };
         surroundings::check(&ask, decided, world, &mut wrong, &mut admission.warnings);
+        rules::overrides::check(&ask, decided, world, &mut wrong, &mut admission.warnings);
     }
     if !wrong.is_empty() {
         wrong.sort_by(|a, b| a.path.cmp(&b.path));

@@ -6,9 +6,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::placement;
 use super::review::Request;
 use super::world::{Vm, World};
+use super::{placement, rules};
 use crate::names::{ClusterName, VmKey};
 
 /// Questions about one request.
@@ -54,7 +54,18 @@ impl World {
     }
 }
 
+fn secrets(request: &Request<'_>) -> Vec<String> {
+    let old = request.old_object.as_ref();
+    let leaving = old.is_some_and(|old| old.metadata.deletion_timestamp.is_some());
+    let Some(object) = request.object.as_ref().filter(|object| !leaving && super::ours(object)) else {
+        return Vec::new();
+    };
+    // Another provider's Machine that becomes ours is judged like a new one (X79).
+    let old = old.filter(|old| super::ours(old));
+    rules::cloudinit::secrets(object, old).into_iter().map(str::to_owned).collect()
+}
+
 /// What has to be asked before this request can be decided.
 pub fn needs(request: &Request<'_>, world: &World) -> Needs {
-    Needs { vms: placement::doubts(request, world), secrets: Vec::new() }
+    Needs { vms: placement::doubts(request, world), secrets: secrets(request) }
 }

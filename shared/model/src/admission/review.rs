@@ -9,12 +9,14 @@ use serde_json::value::RawValue;
 
 #[macro_use]
 mod part;
+mod annotations;
 mod decode;
 mod hardware;
 mod long;
 mod spec;
 mod text;
 
+pub use annotations::Annotations;
 pub use decode::{Undecodable, decode};
 pub use hardware::{Bootloader, Domain, Features, Firmware, Machine, OperatingSystem};
 pub use long::Long;
@@ -23,26 +25,6 @@ pub use spec::{
     Resources, Spec, UrlSource,
 };
 pub use text::{Amount, Text};
-
-/// The annotations and labels that admission reads; all others are skipped.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
-pub struct Annotations<'a> {
-    /// [`crate::names::KUBEVIRT_CONFIG`].
-    #[serde(rename = "vitistack.io/kubevirt-config", borrow)]
-    pub kubevirt_config: Option<Text<'a>>,
-    /// [`crate::names::PLACEMENT`].
-    #[serde(rename = "vitistack.io/placement", borrow)]
-    pub placement: Option<Text<'a>>,
-    /// [`crate::names::RESOLVED`].
-    #[serde(rename = "vitistack.io/resolved", borrow)]
-    pub resolved: Option<Text<'a>>,
-    /// [`crate::names::REFRESH_CLASS`].
-    #[serde(rename = "vitistack.io/refresh-class", borrow)]
-    pub refresh_class: Option<Text<'a>>,
-    /// [`crate::names::DELETION_POLICY`].
-    #[serde(rename = "vitistack.io/deletion-policy", borrow)]
-    pub deletion_policy: Option<Text<'a>>,
-}
 
 /// The labels that admission reads.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]

@@ -11,6 +11,7 @@ pub mod firmware;
 pub mod form;
 pub mod name;
 pub mod networks;
+pub mod overrides;
 mod oversized;
 pub mod size;
 pub mod sources;

@@ -9,6 +9,7 @@ mod effect;
 mod fleet;
 mod guest;
 mod kubevirt;
+mod overrides;
 mod properties;
 mod secrets;
 mod spec;
