@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use rpds::{HashTrieMapSync, HashTrieSetSync};
+use rpds::HashTrieMapSync;
 use serde::Deserialize;
 
 use super::World;
@@ -87,11 +87,14 @@ fn disks(resolved: &str) -> Vec<String> {
 /// What all Machines hold; a persistent map, cheap to clone.
 #[derive(Clone, Debug, Default)]
 pub struct Machines {
-    held: HashTrieMapSync<MachineKey, Arc<Held>>,
-    names: HashTrieMapSync<Name, HashTrieSetSync<MachineKey>>,
-    macs: HashTrieMapSync<String, HashTrieSetSync<MachineKey>>,
+    held: HashTrieMapSync<Arc<MachineKey>, Arc<Held>>,
+    names: HashTrieMapSync<Name, Holders>,
+    macs: HashTrieMapSync<String, Holders>,
     load: HashTrieMapSync<ClusterName, u32>,
 }
+
+/// Who holds one name: one, as long as admission has its way. A set would cost more than all else that is kept of a Machine.
+type Holders = Vec<Arc<MachineKey>>;
 
 impl Machines {
     /// Notes what a Machine holds now, in place of what it held before.
@@ -100,16 +103,17 @@ impl Machines {
             return;
         }
         self.remove(key);
+        let key = Arc::new(key.clone());
         for name in &held.names {
-            add(&mut self.names, name, key);
+            add(&mut self.names, name, &key);
         }
         for mac in &held.macs {
-            add(&mut self.macs, mac, key);
+            add(&mut self.macs, mac, &key);
         }
         if let Some(cluster) = &held.cluster {
             self.load.insert_mut(cluster.clone(), self.load(cluster) + 1);
         }
-        self.held.insert_mut(key.clone(), Arc::new(held));
+        self.held.insert_mut(key, Arc::new(held));
     }
 
     /// Forgets a Machine.
@@ -132,8 +136,12 @@ impl Machines {
     pub fn moved(&mut self, cluster: &ClusterName, world: &World) {
         let config = world.configs.get(cluster);
         let there = |held: &Held| held.cluster.as_ref() == Some(cluster);
-        let moved: Vec<_> =
-            self.held.iter().filter(|(_, held)| there(held)).map(|(key, held)| (key.clone(), held.clone())).collect();
+        let moved: Vec<_> = self
+            .held
+            .iter()
+            .filter(|(_, held)| there(held))
+            .map(|(key, held)| (MachineKey::clone(key), held.clone()))
+            .collect();
         for (key, held) in moved {
             let namespace = config.map_or(&*key.namespace, |it| it.remote_namespace(&key.namespace));
             let mut held = Held::clone(&held);
@@ -149,12 +157,12 @@ impl Machines {
 
     /// Another Machine that holds a name; of several, the first by name.
     pub fn holder(&self, name: &Name, but: &MachineKey) -> Option<&MachineKey> {
-        self.names.get(name)?.iter().filter(|key| *key != but).min()
+        others(self.names.get(name)?, but)
     }
 
     /// Another Machine that holds a MAC address, in lower case with colons; of several, the first by name.
     pub fn mac_holder(&self, mac: &str, but: &MachineKey) -> Option<&MachineKey> {
-        self.macs.get(mac)?.iter().filter(|key| *key != but).min()
+        others(self.macs.get(mac)?, but)
     }
 
     /// How many Machines are assigned to a cluster.
@@ -173,21 +181,22 @@ impl Machines {
     }
 }
 
-fn add<K: Clone + Eq + std::hash::Hash>(
-    map: &mut HashTrieMapSync<K, HashTrieSetSync<MachineKey>>,
-    name: &K,
-    key: &MachineKey,
-) {
-    let holders = map.get(name).cloned().unwrap_or_else(HashTrieSetSync::new_sync);
-    map.insert_mut(name.clone(), holders.insert(key.clone()));
+fn others<'h>(holders: &'h Holders, but: &MachineKey) -> Option<&'h MachineKey> {
+    holders.iter().map(|key| &**key).filter(|key| *key != but).min()
 }
 
-fn take<K: Clone + Eq + std::hash::Hash>(
-    map: &mut HashTrieMapSync<K, HashTrieSetSync<MachineKey>>,
-    name: &K,
-    key: &MachineKey,
-) {
-    let Some(left) = map.get(name).map(|holders| holders.remove(key)) else { return };
+fn add<K: Clone + Eq + std::hash::Hash>(map: &mut HashTrieMapSync<K, Holders>, name: &K, key: &Arc<MachineKey>) {
+    let mut holders = map.get(name).cloned().unwrap_or_else(|| Vec::with_capacity(1));
+    // A Machine may say the same name twice.
+    if !holders.contains(key) {
+        holders.push(key.clone());
+    }
+    map.insert_mut(name.clone(), holders);
+}
+
+fn take<K: Clone + Eq + std::hash::Hash>(map: &mut HashTrieMapSync<K, Holders>, name: &K, key: &MachineKey) {
+    let Some(holders) = map.get(name) else { return };
+    let left: Holders = holders.iter().filter(|holder| ***holder != *key).cloned().collect();
     if left.is_empty() {
         map.remove_mut(name);
     } else {
