@@ -44,10 +44,13 @@ fn undecodable(body: &[u8]) -> Undecodable {
 /// serde's sentence in the words of the author of a manifest, who knows neither `i64` nor the body's columns.
 fn plain(error: &str) -> String {
     let sentence = error.rsplit_once(" at line ").map_or(error, |(sentence, _)| sentence);
-    let sentence = sentence
-        .replace("expected i64", "expected an integer")
-        .replace("expected a sequence", "expected a list")
-        .replace("expected struct", "expected an object:");
+    let sentence =
+        sentence.replace("expected i64", "expected an integer").replace("expected a sequence", "expected a list");
+    // What follows is the name of a type of ours.
+    let sentence = match sentence.split_once("expected struct ") {
+        Some((found, _)) => format!("{found}expected an object"),
+        None => sentence,
+    };
     format!("Invalid type: {}", sentence.strip_prefix("invalid type: ").unwrap_or(&sentence))
 }
 
@@ -71,7 +74,7 @@ mod tests {
         let cases = [
             (r#"{"spec":{"template":7}}"#,                     "spec.template",          "integer `7`, expected a string"),
             (r#"{"spec":{"disks":"big"}}"#,                    "spec.disks",             "string \"big\", expected a list"),
-            (r#"{"spec":{"disks":[{},{"size":true}]}}"#,       "spec.disks[1].size",     "boolean `true`, expected a quantity"),
+            (r#"{"spec":{"disks":[{},{"size":true}]}}"#,       "spec.disks[1].size",     "boolean `true`, expected a quantity such as \"20Gi\""),
             (r#"{"spec":{"resources":{"cpu":{"cores":"4"}}}}"#, "spec.resources.cpu.cores", "string \"4\", expected an integer"),
             (r#"{"spec":{"cpu":{"threadsPerCore":1.5}}}"#,     "spec.cpu.threadsPerCore", "floating point `1.5`, expected an integer"),
             (r#"{"spec":{"cloudInit":{"userData":7}}}"#,       "spec.cloudInit.userData", "integer `7`, expected a string"),
@@ -81,6 +84,7 @@ mod tests {
             (r#"{"spec":{"domain":{"features":{"smm":"on"}}}}"#, "spec.domain.features.smm", "string \"on\", expected a boolean"),
             (r#"{"spec":{"clusterSelector":{"matchLabels":{"a":1}}}}"#, "spec.clusterSelector.matchLabels.a", "integer `1`, expected a string"),
             (r#"{"spec":{"clusterSelector":{"matchExpressions":[{"operator":"In"}]}}}"#, "spec.clusterSelector.matchExpressions[0]", "missing field `key`"),
+            (r#"{"spec":{"kubevirtConfigRef":"east"}}"#,       "spec.kubevirtConfigRef", "Invalid type: string \"east\", expected an object"),
             (r#"{"spec":[]}"#,                                 "spec",                   "sequence, expected an object"),
             (r#"{"metadata":{"annotations":{"vitistack.io/kubevirt-config":1}}}"#, "metadata.annotations.vitistack.io/kubevirt-config", "integer `1`, expected a string"),
         ];
@@ -88,7 +92,7 @@ mod tests {
             let wrong = decode(body(object).as_bytes()).expect_err(object);
             assert_eq!(wrong.uid.as_deref(), Some("u1"), "{object}");
             assert_eq!(wrong.violation.path, path, "{object}");
-            assert!(wrong.violation.message.contains(says), "{object}: {}", wrong.violation.message);
+            assert!(wrong.violation.message.ends_with(says), "{object}: {}", wrong.violation.message);
         }
     }
 

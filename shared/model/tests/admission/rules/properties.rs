@@ -29,20 +29,38 @@ fn answered(body: &[u8], world: &World) {
     }
 }
 
-/// Names of a tiny alphabet, in which collisions are frequent.
-fn tiny() -> impl Strategy<Value = String> {
-    prop::collection::vec(select(vec!["a", "b", "iso", "root", "-"]), 1..5).prop_map(|parts| parts.concat())
+/// A name of one Machine and those of its disks, from a tiny alphabet in which collisions are frequent.
+type Small = (String, Vec<String>);
+
+fn tiny() -> impl Strategy<Value = Vec<&'static str>> {
+    prop::collection::vec(select(vec!["a", "b", "iso", "root"]), 1..4)
 }
 
-fn small(name: &str, disks: &[String], iso: bool, prefix: &str) -> Value {
+fn apart() -> impl Strategy<Value = Small> {
+    let disks = prop::collection::vec(tiny().prop_map(|parts| parts.join("-")), 0..3);
+    (tiny().prop_map(|parts| parts.join("-")), disks)
+}
+
+/// Two Machines, half of the time such that a claim of one would have the name of a claim of the other.
+fn pair() -> impl Strategy<Value = (Small, Small)> {
+    let cut = |parts: &[&str], at: usize, more: Small| {
+        let at = 1 + at % (parts.len() - 1);
+        let disks = std::iter::once(parts[at..].join("-")).chain(more.1);
+        (parts[..at].join("-"), disks.collect())
+    };
+    let parts = prop::collection::vec(select(vec!["a", "b", "iso", "root"]), 2..5);
+    let close = (parts, any::<[u8; 2]>(), apart(), apart())
+        .prop_map(move |(parts, [i, j], one, two)| (cut(&parts, i.into(), one), cut(&parts, j.into(), two)));
+    prop_oneof![close, (apart(), apart())]
+}
+
+fn small(name: &str, disks: &[String], iso: bool) -> Value {
     let disks: Vec<Value> = disks.iter().map(|disk| json!({"name": disk, "size": "1Gi"})).collect();
     let mut spec = json!({"template": "small", "disks": disks});
     if iso {
         spec["os"] = json!({"isoUri": "https://images.example.org/a.iso"});
     }
-    let mut machine = json!({"metadata": {"name": name, "namespace": "default"}, "spec": spec});
-    machine["metadata"]["labels"]["prefix"] = json!(prefix);
-    machine
+    json!({"metadata": {"name": name, "namespace": "default"}, "spec": spec})
 }
 
 /// Decides about a new Machine; one that is admitted takes its names.
@@ -72,14 +90,14 @@ proptest! {
 
     #[test]
     fn t12_z6_no_two_admitted_machines_share_a_name_and_every_name_is_one(
-        one in (tiny(), prop::collection::vec(tiny(), 0..3), any::<bool>()),
-        two in (tiny(), prop::collection::vec(tiny(), 0..3), any::<bool>()),
+        (one, two) in pair(),
+        isos in any::<[bool; 2]>(),
         prefix in select(vec!["", "vm-", "a-"]),
     ) {
         let mut world = world(&["east"]);
         Arc::make_mut(&mut world.policy).vm_prefix = prefix.to_owned();
-        let first = take(&small(&one.0, &one.1, one.2, prefix), &mut world);
-        let second = take(&small(&two.0, &two.1, two.2, prefix), &mut world);
+        let first = take(&small(&one.0, &one.1, isos[0]), &mut world);
+        let second = take(&small(&two.0, &two.1, isos[1]), &mut world);
         if let (Some(first), Some(second)) = (&first, &second)
             && one.0 != two.0
         {
