@@ -106,7 +106,11 @@ fn holds(request: &Request<'_>, admission: &Admission, world: &World) -> Option<
     let name = object.metadata.name.as_deref().filter(|name| !name.is_empty())?;
     let key = MachineKey { namespace: request.namespace.to_string(), name: name.to_owned() };
     let resolved = object.metadata.annotations.as_ref().and_then(|all| all.resolved.as_deref());
-    let held = Held::of(&key, Said { cluster: Some(cluster), resolved, ..Said::default() }, world);
+    let networks = object.spec.networks.as_deref().unwrap_or_default();
+    let macs: Vec<String> =
+        networks.iter().filter_map(|network| Some(network.mac_address.as_deref()?.to_owned())).collect();
+    let said = Said { cluster: Some(cluster), resolved, macs: &macs, ..Said::default() };
+    let held = Held::of(&key, said, world);
     Some((key, held))
 }
 

@@ -104,8 +104,8 @@ fn refused(status: &Status) -> Answer {
     // Where a rule speaks about the whole object there is no field, and the API server writes this.
     let field = if cause.field == "<nil>" { String::new() } else { format!("{}: ", cause.field) };
     // A rule's words come after the value that it refuses, of which an object or a list shows only its type.
-    match RULES.iter().find(|rule| cause.message.ends_with(&format!(": {}", rule.message))) {
-        Some(rule) => Answer::Refused("Cel", format!("{field}{}", rule.message)),
+    match RULES.iter().find(|rule| cause.message.ends_with(&format!(": {}", rule.cel.message))) {
+        Some(rule) => Answer::Refused("Cel", format!("{field}{}", rule.cel.message)),
         None => Answer::Refused("Schema", format!("{field}{}", cause.message)),
     }
 }
@@ -114,7 +114,7 @@ fn refused(status: &Status) -> Answer {
 fn x55_every_rule_of_the_crd_is_on_the_page() {
     let rows = rows();
     for rule in RULES {
-        let told = rows.iter().any(|row| row.layer == "Cel" && row.answer.ends_with(rule.message));
-        assert!(told, "docs/backstop.md has no Machine that {:?} refuses", rule.message);
+        let told = rows.iter().any(|row| row.layer == "Cel" && row.answer.ends_with(rule.cel.message));
+        assert!(told, "docs/backstop.md has no Machine that {:?} refuses", rule.cel.message);
     }
 }
