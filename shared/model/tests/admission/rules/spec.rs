@@ -17,7 +17,7 @@ fn source(value: Value) -> Value {
 }
 
 #[test]
-fn c2_c3_c7_a23_a25_words_names_and_numbers() {
+fn c2_c3_c7_a23_words_names_and_numbers() {
     use Reason::{FieldDuplicate, FieldInvalid, FieldNotSupported, FieldRequired};
     #[rustfmt::skip]
     let rows = vec![
@@ -31,12 +31,29 @@ fn c2_c3_c7_a23_a25_words_names_and_numbers() {
         ("C7: a device",           with("bootOrder", json!(["disk", "netwrok"])), "spec.bootOrder[1]", FieldNotSupported, "did you mean \"network\"?"),
         ("C7: a device twice",     with("bootOrder", json!(["disk", "network", "disk"])), "spec.bootOrder[2]", FieldDuplicate, "spec.bootOrder[0] says it already"),
         ("A23: no name",           with("kubevirtConfigRef", json!({})), "spec.kubevirtConfigRef.name", FieldRequired, "name a KubevirtConfig"),
-        ("A25: an operator",       with("clusterSelector", json!({"matchExpressions": [{"key": "a", "operator": "in"}]})), "spec.clusterSelector.matchExpressions[0].operator", FieldNotSupported, "did you mean \"In\"?"),
-        ("A25: no values",         with("clusterSelector", json!({"matchExpressions": [{"key": "a", "operator": "In"}]})), "spec.clusterSelector.matchExpressions[0].values", FieldInvalid, "In and NotIn need values"),
         ("X74: an architecture",   with("os", json!({"architecture": "amd46"})), "spec.os.architecture", FieldNotSupported, "did you mean \"amd64\"?"),
         ("runStrategy: empty",     with("runStrategy", json!("")), "spec.runStrategy", FieldNotSupported, "supported values: Always"),
     ];
     refused(rows, &world(&["east"]));
+}
+
+/// Placement may have its own word about such a selector.
+#[test]
+fn a25_a_selector_says_what_it_compares() {
+    let expression = |expression: Value| with("clusterSelector", json!({"matchExpressions": [expression]}));
+    #[rustfmt::skip]
+    let rows = [
+        (expression(json!({"key": "a", "operator": "in"})), "operator", Reason::FieldNotSupported, "did you mean \"In\"?"),
+        (expression(json!({"key": "a", "operator": "In"})), "values", Reason::FieldInvalid, "In and NotIn need values"),
+        (expression(json!({"key": "a", "operator": "Exists", "values": ["b"]})), "values", Reason::FieldInvalid, "take none"),
+        (expression(json!({"key": "", "operator": "Exists"})), "key", Reason::FieldInvalid, "at least 1 character"),
+    ];
+    for (spec, field, reason, says) in rows {
+        let path = format!("spec.clusterSelector.matchExpressions[0].{field}");
+        let wrong = refuse(&machine(spec), &world(&["east"]));
+        let found = wrong.iter().find(|it| it.path == path && it.reason == reason);
+        assert!(found.is_some_and(|it| it.message.contains(says)), "{path}: {wrong:?}");
+    }
 }
 
 #[test]
