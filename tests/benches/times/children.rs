@@ -1,0 +1,159 @@
+//! Arms as processes of their own, and what the kernel knows about them. I/O: processes, `/proc`.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+
+use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tempfile::TempDir;
+use tokio::net::TcpListener;
+
+use crate::Fault;
+use crate::arms::Arm;
+
+/// The certificate that all arms serve, ECDSA P-256 as that of the product.
+pub(crate) struct Identity {
+    dir: TempDir,
+    /// The certificate, which is its own authority, as PEM.
+    pub(crate) certificate: String,
+}
+
+impl Identity {
+    /// A new one for these names.
+    pub(crate) fn new(names: &[&str]) -> Result<Self, Fault> {
+        let made = rcgen::generate_simple_self_signed(names.iter().map(|&name| name.to_owned()).collect::<Vec<_>>())?;
+        let (dir, certificate) = (tempfile::tempdir()?, made.cert.pem());
+        fs::write(certificate_file(dir.path()), &certificate)?;
+        fs::write(key_file(dir.path()), made.signing_key.serialize_pem())?;
+        Ok(Self { dir, certificate })
+    }
+}
+
+fn certificate_file(dir: &Path) -> PathBuf {
+    dir.join("tls.crt")
+}
+
+fn key_file(dir: &Path) -> PathBuf {
+    dir.join("tls.key")
+}
+
+/// A running arm; it ends when this is dropped, or when this process ends.
+pub(crate) struct Served {
+    child: Child,
+    /// Where it listens.
+    pub(crate) address: SocketAddr,
+}
+
+impl Served {
+    /// Starts an arm that knows so many clusters and classes; `core` is the only one that it may run on.
+    pub(crate) fn start(
+        arm: Arm,
+        identity: &Identity,
+        ip: IpAddr,
+        configs: usize,
+        core: Option<usize>,
+    ) -> Result<Self, Fault> {
+        let mut command = Command::new(std::env::current_exe()?);
+        command.args(arguments(arm, identity, ip, configs)).args(core.map(|core| core.to_string()));
+        // Standard error is where the product logs each decision; what happens to the lines is not its cost.
+        Self::spawn(command.stderr(Stdio::null()))
+    }
+
+    /// Starts an arm under callgrind, which says in a file what it counted once [`Served::end`] returns.
+    pub(crate) fn start_counted(arm: Arm, identity: &Identity, ip: IpAddr, said: &Path) -> Result<Self, Fault> {
+        let mut command = Command::new("valgrind");
+        command
+            .args(["--tool=callgrind", "--callgrind-out-file=/dev/null"])
+            .arg(format!("--log-file={}", said.display()));
+        command.arg(std::env::current_exe()?).args(arguments(arm, identity, ip, 3));
+        Self::spawn(command.stderr(Stdio::null()))
+    }
+
+    fn spawn(command: &mut Command) -> Result<Self, Fault> {
+        let child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
+        let mut child = child.map_err(|why| format!("{}: {why}", command.get_program().display()))?;
+        let mut line = String::new();
+        BufReader::new(child.stdout.as_mut().ok_or("no pipe")?).read_line(&mut line)?;
+        let address = line.trim().parse().map_err(|_| format!("{command:?} did not start: {line:?}"))?;
+        Ok(Self { child, address })
+    }
+
+    /// Lets it end by itself.
+    pub(crate) fn end(mut self) -> Result<(), Fault> {
+        drop(self.child.stdin.take());
+        self.child.wait()?;
+        Ok(())
+    }
+
+    /// CPU time that it has used, in nanoseconds: user and system, of all its threads.
+    pub(crate) fn cpu(&self) -> Result<f64, Fault> {
+        let mut sum = 0.0;
+        for task in fs::read_dir(format!("/proc/{}/task", self.child.id()))? {
+            let spent = fs::read_to_string(task?.path().join("schedstat"))?;
+            sum += spent.split(' ').next().ok_or("an empty schedstat")?.parse::<f64>()?;
+        }
+        Ok(sum)
+    }
+
+    /// Resident memory, in KiB.
+    pub(crate) fn memory(&self) -> Result<f64, Fault> {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).ok_or("no VmRSS")?;
+        Ok(line.trim().trim_end_matches(" kB").parse()?)
+    }
+}
+
+fn arguments(arm: Arm, identity: &Identity, ip: IpAddr, configs: usize) -> [String; 5] {
+    let dir = identity.dir.path().display().to_string();
+    ["--serve".to_owned(), arm.name().to_owned(), dir, ip.to_string(), configs.to_string()]
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The cores that this process may run on: the first for servers, the last for clients.
+pub(crate) fn cores() -> Result<(usize, usize), Fault> {
+    let allowed = sched_getaffinity(None)?;
+    let all: Vec<usize> = (0..CpuSet::MAX_CPU).filter(|core| allowed.is_set(*core)).collect();
+    match (all.first(), all.last()) {
+        (Some(first), Some(last)) if first != last => Ok((*first, *last)),
+        _ => Err("this needs two cores: one for the server, one for the client".into()),
+    }
+}
+
+/// Keeps this thread, and those that it starts, on one core.
+pub(crate) fn pin(core: usize) -> Result<(), Fault> {
+    let mut only = CpuSet::new();
+    only.set(core);
+    Ok(sched_setaffinity(None, &only)?)
+}
+
+/// The life of an arm's process. Its arguments are those that [`Served::start`] gives it.
+pub(crate) async fn serve(args: &[String]) -> Result<(), Fault> {
+    let [arm, dir, ip, configs, core @ ..] = args else { return Err("too few arguments".into()) };
+    if let Some(core) = core.first() {
+        pin(core.parse()?)?;
+    }
+    let chain = CertificateDer::pem_file_iter(certificate_file(Path::new(dir)))?.collect::<Result<_, _>>()?;
+    let key = PrivateKeyDer::from_pem_file(key_file(Path::new(dir)))?;
+    let tls = rustls::ServerConfig::builder().with_no_client_auth().with_single_cert(chain, key)?;
+    let listener = TcpListener::bind((ip.parse::<IpAddr>()?, 0)).await?;
+    println!("{}", listener.local_addr()?);
+    std::io::stdout().flush()?;
+    // The pipe closes when whoever started this is gone.
+    std::thread::spawn(|| {
+        let _ = std::io::stdin().read_to_end(&mut Vec::new());
+        std::process::exit(0);
+    });
+    Arm::named(arm)?.serve(listener, Arc::new(tls), configs.parse()?).await
+}

@@ -1,0 +1,59 @@
+//! What admission takes beside instructions: time, CPU and memory of the process that serves it. `docs/performance.md`
+//! says what the figures mean.
+//!
+//! | Command | Line |
+//! |---|---|
+//! | `cargo bench -p tests --bench times -- server` | PERF-A2, PERF-A3 |
+//! | `cargo bench -p tests --bench times -- instructions` | PERF-A3 without the kernel, by count; needs valgrind |
+//! | `cargo bench -p tests --bench times -- memory` | PERF-A5 |
+//! | `cargo bench -p tests --bench times -- create` | PERF-B1 |
+//!
+//! Time is only ever a ratio of two arms of one run, which take turns. A limit is missed when the whole interval is beyond
+//! it. Every arm is a process of its own: this program again, with `--serve`.
+
+mod arms;
+mod children;
+mod client;
+mod create;
+mod instructions;
+mod memory;
+mod ratios;
+mod server;
+
+use std::process::ExitCode;
+
+/// What goes wrong here ends the benchmark.
+type Fault = Box<dyn std::error::Error + Send + Sync>;
+
+/// The typical review (4.4 KB), as kube-apiserver would send it.
+const REVIEW: &str = include_str!("../../../webhook/benches/reviews/rev_typ.json");
+
+const MODES: [&str; 4] = ["memory", "create", "instructions", "server"];
+
+fn main() -> Result<ExitCode, Fault> {
+    tests::install_crypto();
+    let args: Vec<String> = std::env::args().skip(1).filter(|arg| arg != "--bench").collect();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    if let Some(("--serve", rest)) = args.split_first().map(|(first, rest)| (first.as_str(), rest)) {
+        return runtime.block_on(children::serve(rest)).map(|()| ExitCode::SUCCESS);
+    }
+    let wanted = |name: &str| args.is_empty() || args.iter().any(|arg| arg == name);
+    if let Some(unknown) = args.iter().find(|arg| !MODES.contains(&arg.as_str())) {
+        return Err(format!("{unknown}: must be one of {MODES:?}").into());
+    }
+    let mut passed = true;
+    if wanted("memory") {
+        passed &= runtime.block_on(memory::measure())?;
+    }
+    // Before `server`, which keeps this process on one core.
+    if wanted("create") {
+        passed &= runtime.block_on(create::measure())?;
+    }
+    if wanted("instructions") {
+        runtime.block_on(instructions::measure())?;
+    }
+    if wanted("server") {
+        passed &= runtime.block_on(server::measure())?;
+    }
+    Ok(if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
