@@ -3,6 +3,7 @@
 
 mod adoption;
 mod bad_input;
+mod examples;
 mod lifecycle;
 mod mapping;
 mod outages;

@@ -15,19 +15,22 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
+use kube::Client;
 use kube::api::DynamicObject;
 use kube::core::admission::{AdmissionRequest, AdmissionResponse, AdmissionReview};
 use model::admission::sizing::Class;
 use model::admission::{Config, Policy, World};
-use model::names::ClusterName;
+use model::names::{ClusterName, MachineKey};
 use runtime::shutdown::Shutdown;
 use rustls::ServerConfig;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 use webhook::answer::{Route, answer};
+use webhook::ask::Asking;
 use webhook::metrics::Metrics;
 use webhook::routes::{Shared, routes};
+use webhook::world::Current;
 
 use crate::{Fault, REVIEW};
 
@@ -100,9 +103,13 @@ impl Arm {
                     runtime::telemetry::init(runtime::telemetry::LogFormat::Json, "info")?;
                 }
                 let metrics = Metrics::register(&mut Default::default());
-                let current = webhook::world::empty(Policy::default());
-                current.store(Arc::new(world(configs)));
-                Ok(webhook::server::serve(listener, tls, routes(Shared { world: current, metrics }), shutdown).await?)
+                let current = Current::new(Policy::default());
+                current.change(|it| *it = world(configs));
+                // Nothing has to be asked about this review, so nobody is there to answer.
+                let nobody = Client::new(Router::new(), "default");
+                let asking = Arc::new(Asking::new(nobody, |_| None));
+                let shared = Shared { world: current, asking, metrics, memory: webhook::body::budget() };
+                Ok(webhook::server::serve(listener, tls, routes(shared), shutdown).await?)
             }
         }
     }
@@ -122,12 +129,15 @@ fn world(configs: usize) -> World {
         default: false,
     };
     let config = |at: usize| Config { labels: [("region".to_owned(), name(at))].into(), ..Config::default() };
-    World {
+    let mut world = World {
         configs: (0..configs).map(|at| (ClusterName(name(at)), Arc::new(config(at)))).collect(),
         classes: Arc::new((0..configs).map(|at| (name(at), class.clone())).collect()),
         policy: Arc::new(Policy { default_cluster: Some(ClusterName(name(0))), ..Policy::default() }),
         ..World::default()
-    }
+    };
+    let network = MachineKey { namespace: "team-platform-prod".to_owned(), name: "prod-net".to_owned() };
+    world.networks.namespaces.insert_mut(network, ());
+    world
 }
 
 /// What the product writes onto the typical Machine, as a JSON patch: what all arms write.

@@ -217,12 +217,12 @@ fn taken(placed: Placed<'_>, sizing: &Sizing, world: &World, answer: &mut Answer
             Some(_) => disk(old, disk_of).is_some(),
             None => disk_of != ISO_DISK || sources::iso(&old.spec).is_some(),
         });
-        let path = match at {
-            Some((index, _)) => format!("spec.disks[{index}].name"),
-            None if iso == Some(disk_of) => "spec.os.isoUri".to_owned(),
-            None => "metadata.name".to_owned(),
+        let (path, value) = match at {
+            Some((index, _)) => (format!("spec.disks[{index}].name"), disk_of),
+            None if iso == Some(disk_of) => ("spec.os.isoUri".to_owned(), disk_of),
+            None => ("metadata.name".to_owned(), machine),
         };
-        answer.say(held, collision(path, disk_of, &name, other));
+        answer.say(held, collision(path, value, &name, other));
     }
 }
 
