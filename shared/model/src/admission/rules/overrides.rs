@@ -7,9 +7,11 @@ use serde_json::Value;
 use super::Ask;
 use super::surroundings::Decided;
 use crate::admission::review::{Annotations, Object, Text};
+use crate::admission::sizing::disks::disk_name;
+use crate::admission::sizing::{SizedDisk, Sizing, Source};
 use crate::admission::world::World;
 use crate::machine::{Admitted, Found, Identity, Intent, Kind, Observed, Remote, Write, plan};
-use crate::names::{MachineKey, VmKey};
+use crate::names::{ClusterName, MachineKey, VmKey};
 use crate::patch;
 use crate::reason::Violation;
 
@@ -29,9 +31,13 @@ pub fn check(
     let names: Vec<&str> = given.iter().map(|(key, _)| &**key).take(6).collect();
     warnings.push(format!("judged, but without effect yet: {}", names.join(", ")));
     let kept = |old: &Object<'_>| self::given(old) == given && crate::admission::sizing::same_size(ask.object, old);
-    let Some(admitted) = admitted(ask, decided, world).filter(|_| !ask.old.is_some_and(kept)) else { return };
+    if ask.old.is_some_and(kept) {
+        return;
+    }
+    let admitted = admitted(ask, decided, world);
     let config = world.configs.get(&admitted.cluster);
-    let scheduling = config.is_some_and(|config| config.allow_scheduling_patches);
+    // Whether a cluster that is not decided allows it is no mistake of this patch.
+    let scheduling = config.is_none_or(|config| config.allow_scheduling_patches);
     let objects = written(&admitted);
     let vm = objects.iter().find(|(kind, ..)| *kind == Kind::Vm).map_or(&Value::Null, |(_, _, object)| object);
     let prefix = format!("{}-", admitted.identity.key.name);
@@ -46,14 +52,14 @@ fn given<'o, 'a>(object: &'o Object<'a>) -> &'o [(Text<'a>, Text<'a>)] {
     object.metadata.annotations.as_ref().map(|Annotations { overrides, .. }| overrides.as_slice()).unwrap_or_default()
 }
 
-/// The Machine as the controller will read it, once cluster and size are known. A name that is not given yet stays empty.
-fn admitted(ask: &Ask<'_>, decided: Decided<'_>, world: &World) -> Option<Admitted> {
-    let (cluster, sizing) = (decided.cluster?, decided.sizing?);
+/// The Machine as the controller will read it. A name that is not given yet stays empty, and for a size or a cluster that
+/// could not be decided something stands in, because the mistakes of the patch belong into the same answer.
+fn admitted(ask: &Ask<'_>, decided: Decided<'_>, world: &World) -> Admitted {
     let metadata = &ask.object.metadata;
     let name = metadata.name.as_deref().unwrap_or_default();
     let key = MachineKey { namespace: ask.request.namespace.to_string(), name: name.to_owned() };
     let vm = VmKey { namespace: key.namespace.clone(), name: format!("{}{name}", world.policy.vm_prefix) };
-    Some(Admitted {
+    Admitted {
         identity: Identity {
             key,
             uid: String::new(),
@@ -62,13 +68,36 @@ fn admitted(ask: &Ask<'_>, decided: Decided<'_>, world: &World) -> Option<Admitt
             vm,
             cluster_id: Some(String::new()),
         },
-        cluster: cluster.clone(),
-        sizing: sizing.clone(),
+        cluster: decided.cluster.cloned().unwrap_or_else(|| ClusterName(String::new())),
+        sizing: decided.sizing.cloned().unwrap_or_else(|| stand_in(ask.object)),
         run_strategy: ask.object.spec.run_strategy.as_deref().unwrap_or("Always").to_owned(),
         guarded: true,
         legacy: false,
         adopt: None,
-    })
+    }
+}
+
+fn stand_in(object: &Object<'_>) -> Sizing {
+    let given = object.spec.disks.iter().flatten().enumerate().map(|(index, disk)| disk_name(disk, index).into_owned());
+    let names: std::collections::BTreeSet<String> = given.chain(["root".to_owned()]).collect();
+    let disk = |name| SizedDisk {
+        name,
+        size: "20Gi".to_owned(),
+        storage_class: None,
+        access_mode: "ReadWriteOnce".to_owned(),
+        volume_mode: None,
+        boot: false,
+    };
+    Sizing {
+        template: None,
+        source: Source::Spec,
+        generation: None,
+        cores: 1,
+        threads: 1,
+        sockets: 1,
+        memory: "2Gi".to_owned(),
+        disks: names.into_iter().map(disk).collect(),
+    }
 }
 
 /// What the controller would create for it on an empty cluster.

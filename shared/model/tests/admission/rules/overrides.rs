@@ -28,6 +28,11 @@ fn x46_x47_t7_a_patch_is_judged_when_the_machine_is_applied() {
     let open = knowing(world(&["east"]), "east", |config| config.allow_scheduling_patches = true);
     admit(&patched(scheduling.clone()), &open);
 
+    let both = annotated(machine(json!({"template": "smal"})), "platform.kubevirt.io/mode", "unmanagd");
+    let wrong = refuse(&both, &world(&["east"]));
+    let paths: Vec<_> = wrong.iter().map(|it| it.path.as_str()).collect();
+    assert_eq!(paths, ["metadata.annotations[platform.kubevirt.io/mode]", "spec.template"], "G4: together");
+
     let disk = annotated(machine(json!({"template": "small"})), "platform.kubevirt.io/mode.disk.roto", "unmanaged");
     let wrong = refuse(&disk, &world(&["east"]));
     assert_eq!(wrong[0].path, "metadata.annotations[platform.kubevirt.io/mode.disk.roto]");
