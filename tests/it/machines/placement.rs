@@ -70,7 +70,7 @@ async fn c46_g4_x78_mistakes_come_together_with_their_fields() {
 }
 
 #[tokio::test]
-async fn a2_a3_a6_a7_a11_x10_x16_a_fleet_without_a_choice_decides_by_itself() {
+async fn a2_a3_a6_a7_a11_a21_x10_x16_a_fleet_without_a_choice_decides_by_itself() {
     let fleet = fresh(&["east", "west"]).await;
     let ground = Ground::new(&fleet, "default").await;
     restart_webhook(&fleet, "east").await;

@@ -56,7 +56,7 @@ fn a7_the_patch_is_base64_and_makes_what_the_validating_route_demands() {
 }
 
 #[test]
-fn g4_a_refusal_is_422_invalid_with_a_cause_for_each_field() {
+fn g4_kvo34_a_refusal_is_422_invalid_with_a_cause_for_each_field() {
     let object = json!({"metadata": {"name": "web"}, "spec": {"template": "huge", "runStrategy": "Now"}});
     for route in [Route::Mutate, Route::Validate] {
         let (answer, body) = ask(route, &object);

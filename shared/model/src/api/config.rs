@@ -40,6 +40,7 @@ pub const RULES: &[CelRule] = &[
     status = "KubevirtConfigStatus",
     shortname = "kvc",
     category = "vitistack",
+    selectable = ".spec.hubType",
     derive = "PartialEq",
     derive = "Default",
     doc = "A remote cluster with KubeVirt that Machines can be placed on.",

@@ -34,7 +34,7 @@ fn a1_a2_a3_a10_a11_x39_placement_follows_the_documented_order() {
 }
 
 #[test]
-fn a10_x52_the_ambiguity_sentence_is_the_seeds_word_for_word() {
+fn a10_a12_x52_the_ambiguity_sentence_is_the_seeds_word_for_word() {
     let wrong = refuse(&machine(json!({"template": "small"})), &world(&["east", "west"]));
     assert_eq!(
         wrong[0].message,
@@ -43,10 +43,18 @@ fn a10_x52_the_ambiguity_sentence_is_the_seeds_word_for_word() {
     );
     assert_eq!(wrong[0].path, "metadata.annotations[vitistack.io/kubevirt-config]");
     assert_eq!(wrong[1].message, "set it to one of: east, west");
+    assert_eq!(wrong[0].reason.code(), "AmbiguousPlacement", "A12: the short form");
 }
 
 #[test]
-fn a11_x8_the_empty_sentence_names_the_namespace_where_there_is_one() {
+fn a20_one_config_and_no_annotation_give_that_config_and_something_to_write() {
+    let admission = admit(&machine(json!({"instanceType": "small"})), &world(&["cluster-a"]));
+    assert_eq!(admission.placement.map(|it| it.cluster.0).as_deref(), Some("cluster-a"));
+    assert!(admission.changes.contains(&Change::Annotate(names::KUBEVIRT_CONFIG, "cluster-a".to_owned())));
+}
+
+#[test]
+fn a11_a12_x8_the_empty_sentence_names_the_namespace_where_there_is_one() {
     let mut none = world(&[]);
     let want = "machine default/web has no KubevirtConfig reference and no KubevirtConfigs are available in namespace kubevirt-configs";
     assert_eq!(refuse(&machine(json!({"template": "small"})), &none)[0].message, want);
@@ -58,6 +66,7 @@ fn a11_x8_the_empty_sentence_names_the_namespace_where_there_is_one() {
     let wrong = refuse(&machine(json!({"template": "small"})), &cordoned);
     assert_eq!(wrong[0].reason, Reason::NoKubevirtConfigs);
     assert_eq!(wrong[1].message, "east: is not schedulable: name it, or set its spec.schedulable to true");
+    assert_eq!(wrong[0].reason.code(), "NoKubevirtConfigs", "A12: the short form");
 }
 
 #[test]
