@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use model::machine::owner::Adoption;
 use runtime::args::{Settings, go_duration};
 
 /// Makes true on its cluster what admission decided about a Machine.
@@ -15,6 +16,10 @@ pub struct Args {
     /// How often a Machine is looked at although nothing happened: a safety net under the watches
     #[arg(long, env = "RECONCILE_INTERVAL", default_value = "30s", value_parser = go_duration)]
     pub reconcile_interval: Duration,
+
+    /// Which VMs without an owner are adopted, as the webhook's setting of that name
+    #[arg(long, env = "ADOPTION", default_value = "unowned", value_parser = Adoption::WORDS)]
+    pub adoption: String,
 
     /// How many Machines are worked on at once
     #[arg(long, env = "MAX_CONCURRENT_RECONCILES", default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..=1000))]

@@ -18,6 +18,7 @@ use kube::Api;
 use kube::runtime::controller::{Action, Config, applier};
 use kube::runtime::events::{Recorder, Reporter};
 use kube::runtime::reflector;
+use model::machine::owner::Adoption;
 use prometheus_client::registry::Registry;
 use runtime::clusters::{ClusterMap, KeyOrder, Source, identify};
 use runtime::ready::Ready;
@@ -71,6 +72,7 @@ async fn work(
         events: Recorder::new(client.clone(), reporter),
         configs: source.configs.clone(),
         vm_prefix: args.shared.vm_name_prefix.clone(),
+        adoption: Adoption::of(&args.adoption),
         interval: args.reconcile_interval,
         retries: retries::Retries::default(),
         instances: machine::Instances::default(),

@@ -17,6 +17,7 @@ use kube::runtime::controller::Action;
 use kube::runtime::events::Recorder;
 use kube::runtime::reflector::Store;
 use model::api::{KubevirtConfig, Machine};
+use model::machine::owner::Adoption;
 use model::machine::{Intent, plan, status};
 use runtime::clusters::ClusterMap;
 
@@ -41,6 +42,8 @@ pub struct Context {
     pub awaited: Arc<Awaited>,
     /// Every KubevirtConfig.
     pub configs: Store<KubevirtConfig>,
+    /// `ADOPTION`.
+    pub adoption: Adoption,
     /// `VM_NAME_PREFIX`.
     pub vm_prefix: String,
     /// `RECONCILE_INTERVAL`: the safety net under the watches.

@@ -78,11 +78,7 @@ impl Args {
                 "skip" => WhenUnreachable::Skip,
                 _ => WhenUnreachable::Refuse,
             }),
-            adoption: match self.adoption.as_str() {
-                "labelled" => Adoption::Labelled,
-                "never" => Adoption::Never,
-                _ => Adoption::Unowned,
-            },
+            adoption: Adoption::of(&self.adoption),
             adopt_before_default: self.adopt_before_default,
             own_namespace: self.shared.namespace.clone(),
             // Known once the namespaces of the supervisor are.

@@ -62,6 +62,8 @@ app.kubernetes.io/component: {{ index . 1 }}
   value: {{ .kubevirtConfigs.namespace | quote }}
 - name: VM_NAME_PREFIX
   value: {{ .vmNamePrefix | quote }}
+- name: ADOPTION
+  value: {{ .placement.adoption | quote }}
 - name: METRICS_BIND_ADDRESS
   value: ":8080"
 - name: HEALTH_PROBE_BIND_ADDRESS
@@ -88,8 +90,6 @@ app.kubernetes.io/component: {{ index . 1 }}
 {{- end }}
 - name: ADOPT_BEFORE_DEFAULT
   value: {{ .placement.adoptBeforeDefault | quote }}
-- name: ADOPTION
-  value: {{ .placement.adoption | quote }}
 - name: PVC_ACCESS_MODE
   value: {{ .pvc.accessMode | quote }}
 {{- with .pvc.volumeMode }}

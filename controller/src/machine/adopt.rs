@@ -56,15 +56,24 @@ pub(super) async fn look(
 ) -> Result<Found, Fault> {
     let mut found = Found::Unasked;
     let identity = &admitted.identity;
-    if let (None, Some(name)) = (&objects.vm, &admitted.adopt)
-        && !stored.contains(&(Kind::Vm, name.clone()))
-    {
-        let vm = match get(cluster, "VirtualMachine", &identity.vm.namespace, name).await {
-            Ok(vm) => vm,
-            Err(why) => return Ok(Found::Unknown(why)),
-        };
-        found = vm.as_ref().map_or(Found::Absent, |vm| adoption::found(&vm.metadata, identity, &ctx.supervisor));
-        objects.vm = vm.filter(|_| found == Found::Ours).map(|vm| index::vm(&vm));
+    let awaited = admitted.adopt.iter().any(|name| stored.contains(&(Kind::Vm, name.clone())));
+    if objects.vm.is_none() && !awaited {
+        for name in &admitted.adopt {
+            let vm = match get(cluster, "VirtualMachine", &identity.vm.namespace, name).await {
+                Ok(vm) => vm,
+                Err(why) => return Ok(Found::Unknown(why)),
+            };
+            let judged = vm
+                .as_ref()
+                .map_or(Found::Absent, |vm| adoption::found(&vm.metadata, identity, &ctx.supervisor, ctx.adoption));
+            objects.vm = vm.filter(|_| judged == Found::Ours).map(|vm| index::vm(&vm));
+            // A stranger's VM is in the way only under the name that ours would get.
+            let in_the_way = *name == identity.vm.name || admitted.adopt.len() == 1;
+            found = if matches!(judged, Found::Taken(_)) && !in_the_way { Found::Absent } else { judged };
+            if found != Found::Absent {
+                break;
+            }
+        }
     }
     if let (Some(vm), None) = (&objects.vm, &objects.vmi)
         && vm.adopted.is_some()

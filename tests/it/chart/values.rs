@@ -33,6 +33,7 @@ fn settings_reach_the_processes_that_read_them() {
     let service = "kubevirt-operator-webhook.kubevirt-operator-system";
     let names = format!("kubevirt-operator-webhook,{service},{service}.svc,{service}.svc.cluster.local");
     let both = [
+        ("ADOPTION", "unowned"),
         ("HEALTH_PROBE_BIND_ADDRESS", ":8081"),
         ("KUBEVIRT_CONFIGS_NAMESPACE", "kubevirt-configs"),
         ("LOG_FORMAT", "json"),
@@ -42,7 +43,6 @@ fn settings_reach_the_processes_that_read_them() {
     ];
     let controller = [("MAX_CONCURRENT_RECONCILES", "5"), ("RECONCILE_INTERVAL", "30s")];
     let webhook = [
-        ("ADOPTION", "unowned"),
         ("ADOPT_BEFORE_DEFAULT", "false"),
         ("PLACEMENT_STRATEGY", "strict"),
         ("PVC_ACCESS_MODE", "ReadWriteOnce"),
@@ -89,7 +89,6 @@ fn the_settings_of_placement_reach_the_webhook_alone() {
         "placement.adoption=labelled,pvc.accessMode=ReadWriteMany,pvc.volumeMode=Block",
     ]);
     let wanted = [
-        ("ADOPTION", "labelled"),
         ("ADOPT_BEFORE_DEFAULT", "true"),
         ("PLACEMENT_STRATEGY", "balanced"),
         ("PLACEMENT_WHEN_UNREACHABLE", "refuse"),
@@ -97,6 +96,8 @@ fn the_settings_of_placement_reach_the_webhook_alone() {
         ("PVC_VOLUME_MODE", "Block"),
     ];
     let (webhook, controller) = (set.env(WEBHOOK), set.env(CONTROLLER));
+    // Both judge the VM that is to be adopted.
+    assert_eq!((webhook["ADOPTION"], controller["ADOPTION"]), ("labelled", "labelled"));
     for (name, value) in wanted {
         assert_eq!((webhook.get(name), controller.get(name)), (Some(&value), None), "{name}");
     }

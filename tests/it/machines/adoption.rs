@@ -6,13 +6,14 @@ use k8s_openapi::api::rbac::v1::ClusterRole;
 use kube::api::{DynamicObject, ListParams, Patch, PatchParams, PostParams};
 use kube::runtime::wait::await_condition;
 use kube::{Api, ResourceExt};
-use model::names::{ADOPTED, MACHINE_UID, SUPERVISOR};
+use model::names::{ADOPTED, KUBEVIRT_CONFIG, MACHINE_UID, SUPERVISOR};
 use serde_json::{Value, json};
 use tests::fleet::Component;
+use tests::install::kubectl;
 use tests::plane::Plane;
 use tests::process::Stop;
 
-use super::{Ground, LIMIT, condition, machine, resource};
+use super::{Ground, LIMIT, condition, machine, resource, said};
 use crate::fleet::{fresh, shared};
 
 /// A VM on west as a person makes one, with a disk of its own.
@@ -41,14 +42,6 @@ async fn disk(ground: &Ground<'_>) -> DynamicObject {
     claims.create(&PostParams::default(), &claim).await.expect("a claim")
 }
 
-/// A Machine as admission leaves it when it found this VM on west.
-fn found(name: &str, vm: &str, spec: &Value) -> Value {
-    let mut machine = machine(name, Some("west"), spec);
-    machine["metadata"]["annotations"]["vitistack.io/placement"] =
-        json!(format!(r#"{{"rule":"adopted","cluster":"west","vm":"{vm}"}}"#));
-    machine
-}
-
 async fn claims(ground: &Ground<'_>) -> Vec<String> {
     let claims = ground.remote("west", "PersistentVolumeClaim", "").await;
     claims.list(&ListParams::default()).await.expect("a list").iter().map(ResourceExt::name_any).collect()
@@ -72,8 +65,12 @@ async fn a4_x2_x54_a_vm_made_by_hand_becomes_the_machines_as_it_is() {
     let before = until(&ground, "web", |vm| vm.data["status"]["ready"] == true).await;
     let instance = vmis.get("web").await.expect("its instance").uid();
 
-    ground.applied(&found("web", "web", &json!({"template": "small"}))).await;
+    // No cluster is named, and there are two.
+    let manifest = |spec: Value| machine("web", None, &spec);
+    until_seen(&ground, &manifest(json!({"template": "small"})), "web").await;
+    ground.applied(&manifest(json!({"template": "small"}))).await;
     let running = ground.running("web").await;
+    assert_eq!(running.annotations()[KUBEVIRT_CONFIG], "west", "A4");
     let status = running.status.as_ref().expect("a status");
     assert_eq!((status.vm_name.as_deref(), status.vmi_name.as_deref()), (Some("web"), Some("web")), "X2");
     assert!(status.node_name.is_some() && !status.ip_addresses.is_empty(), "{status:?}");
@@ -86,7 +83,7 @@ async fn a4_x2_x54_a_vm_made_by_hand_becomes_the_machines_as_it_is() {
     assert!(told(&ground, "web").await.contains("VirtualMachine web on \"west\" was there before"), "an Event");
 
     let bigger = json!({"template": "small", "resources": {"memory": {"size": "3Gi"}}});
-    ground.applied(&found("web", "web", &bigger)).await;
+    ground.applied(&manifest(bigger)).await;
     let memory = |vm: &DynamicObject| vm.data["spec"]["template"]["spec"]["domain"]["memory"]["guest"] == "3Gi";
     let edited = until(&ground, "web", memory).await;
     let mut want = before.data["spec"].clone();
@@ -132,10 +129,16 @@ async fn x54_kvo6_kvo7_a_vm_that_belongs_to_somebody_is_a_conflict_and_stays_unt
     let mut before = Vec::new();
     for (name, metadata, _) in &cases {
         let vm = format!("vm-{name}");
-        let small = json!({"template": "small"});
-        let manifest = if *name == "late" { machine(name, Some("west"), &small) } else { found(name, &vm, &small) };
-        ground.applied(&manifest).await;
-        vms.create(&PostParams::default(), &by_hand("owned", &vm, "Halted")).await.expect("a VM");
+        let manifest = machine(name, Some("west"), &json!({"template": "small"}));
+        let by_hand = by_hand("owned", &vm, "Halted");
+        if *name == "late" {
+            ground.applied(&manifest).await;
+            vms.create(&PostParams::default(), &by_hand).await.expect("a VM");
+        } else {
+            vms.create(&PostParams::default(), &by_hand).await.expect("a VM");
+            until_seen(&ground, &manifest, &vm).await;
+            ground.applied(&manifest).await;
+        }
         let patch = Patch::Merge(json!({"metadata": metadata}));
         before.push(vms.patch(&vm, &PatchParams::default(), &patch).await.expect("patched"));
     }
@@ -160,6 +163,17 @@ async fn x54_kvo6_kvo7_a_vm_that_belongs_to_somebody_is_a_conflict_and_stays_unt
         };
         assert_eq!(metadata(&after), metadata(&before), "{name}");
     }
+}
+
+/// Waits until admission finds the VM: the webhook's watch has no other signal.
+async fn until_seen(ground: &Ground<'_>, manifest: &Value, vm: &str) {
+    let args = ["--namespace", &ground.namespace, "apply", "--dry-run=server", "--output", "yaml", "--filename", "-"];
+    let seen = async {
+        while !said(kubectl(ground.fleet.supervisor(), &args, &manifest.to_string()).await)
+            .is_ok_and(|stored| stored.contains(&format!(r#""vm":"{vm}""#)))
+        {}
+    };
+    tokio::time::timeout(LIMIT, seen).await.unwrap_or_else(|_| panic!("{vm} is never found"));
 }
 
 /// Takes the controller the right to read single VMs, and gives it back; what it watches goes on.

@@ -2,7 +2,7 @@
 //!
 //! The patch is written as text, never by comparing two trees. It touches our own keys only.
 
-use super::placement::{self, Placement, Source};
+use super::placement::{self, Placement};
 use super::review::{Metadata, Object};
 use crate::names;
 
@@ -33,9 +33,9 @@ pub fn wanted(
     annotate(names::KUBEVIRT_CONFIG, now, placement.map(|placement| placement.cluster.0.as_str()));
     // An explanation that an earlier pass wrote is better than that of this one, which finds the cluster named.
     let explained = annotations.and_then(|all| all.placement.as_deref());
-    let new = placement.filter(|it| it.source != Source::Kept);
-    let new = new.filter(|it| !explained.is_some_and(|why| placement::names_cluster(why, &it.cluster)));
-    annotate(names::PLACEMENT, explained, new.map(|it| it.why.as_str()));
+    let open = placement.filter(|it| !(it.settled || leaving));
+    let missing = open.filter(|it| !explained.is_some_and(|why| placement::agrees(why, it)));
+    annotate(names::PLACEMENT, explained, missing.map(|it| it.why.as_str()));
     annotate(names::RESOLVED, annotations.and_then(|all| all.resolved.as_deref()), resolved);
     let guarded =
         object.metadata.finalizers.as_deref().unwrap_or_default().iter().any(|name| **name == *names::CLEANUP);

@@ -61,7 +61,7 @@ fn secrets(request: &Request<'_>) -> Vec<String> {
         return Vec::new();
     };
     // Another provider's Machine that becomes ours is judged like a new one (X79).
-    let old = old.filter(|old| super::ours(old));
+    let old = old.filter(|old| super::ours(old) && placement::judged(old));
     rules::cloudinit::secrets(object, old).into_iter().map(str::to_owned).collect()
 }
 

@@ -10,8 +10,8 @@ mod search;
 
 use std::collections::BTreeMap;
 
-pub(super) use self::explain::names_cluster;
-use self::search::{Located, Set, Subject};
+pub(super) use self::explain::agrees;
+use self::search::{Located, Subject};
 use super::review::{Object, Request};
 use super::world::{Config, World};
 use super::{annotation, assigned};
@@ -25,8 +25,14 @@ pub struct Placement {
     pub cluster: ClusterName,
     /// The rule.
     pub source: Source,
+    /// The VM that is to be adopted, where one was found.
+    pub vm: Option<String>,
+    /// Whether the cluster was searched for it: one that does not answer was not. The controller looks then.
+    pub searched: bool,
     /// The text of `vitistack.io/placement`: the rule, what was left out and why, and whom there was to choose from.
     pub why: String,
+    /// The VM's cluster and name are recorded, so that the explanation is history: whoever drops it may.
+    pub settled: bool,
 }
 
 /// The rule that decided.
@@ -81,12 +87,14 @@ pub fn place(
     warnings: &mut Vec<String>,
 ) -> Result<Placement, Vec<Violation>> {
     let named = named(object)?;
-    let recorded = old.and_then(recorded);
-    let held = recorded.or(old.and_then(assigned));
-    if let Some(held) = held {
+    let subject = Subject::new(request, object, world);
+    let settled = old.and_then(recorded);
+    if let Some((old, held)) = old.and_then(|old| Some((old, settled.or(assigned(old))?))) {
         match named.filter(|(_, name)| *name != held) {
-            None => return Ok(Placement::at(&ClusterName(held.to_owned()), Source::Kept, None)),
-            Some((path, name)) if recorded.is_some() => {
+            None if settled.is_some() || judged(old) => return kept(&subject, old, held, settled.is_some(), world),
+            // It was stored while nobody judged it: what it names is as good as on a new one.
+            None => return by_name(&subject, ANNOTATION, held, world, warnings),
+            Some((path, name)) if settled.is_some() => {
                 return Err(vec![Reason::AssignmentImmutable.at(path).says(format!(
                     "Forbidden: the Machine is on {held:?} and cannot move to {name:?}: nothing moves its disks; delete it and create it again"
                 ))]);
@@ -94,7 +102,6 @@ pub fn place(
             Some(_) => {}
         }
     }
-    let subject = Subject::new(request, object, world);
     if let Some((path, name)) = named {
         return by_name(&subject, path, name, world, warnings);
     }
@@ -105,25 +112,71 @@ pub fn place(
 }
 
 impl Placement {
-    fn at(cluster: &ClusterName, source: Source, vm: Option<&str>) -> Self {
-        Placement { cluster: cluster.clone(), source, why: explain::plain(source, cluster, vm) }
+    /// On a cluster that was looked at as far as it answers.
+    fn at(cluster: &ClusterName, source: Source, located: &Located, config: &Config) -> Self {
+        let vm = if let Located::Found(vm) = located { Some(vm.clone()) } else { None };
+        let searched = vm.is_some() || config.link.silent.is_none();
+        let why = explain::plain(source, cluster, vm.as_deref(), searched);
+        Placement { cluster: cluster.clone(), source, vm, searched, why, settled: false }
     }
+}
+
+/// Whether admission decided about a stored Machine, or knows at least that it goes. One that was stored while there was no
+/// webhook is judged like a new one.
+pub(super) fn judged(old: &Object<'_>) -> bool {
+    old.metadata.deletion_timestamp.is_some()
+        || recorded(old).is_some()
+        || annotation(old, |all| &all.resolved).is_some()
+}
+
+/// 5.4a: the assignment stays, and so does its explanation, by which the controller knows where to look for a VM.
+fn kept(
+    subject: &Subject<'_, '_>,
+    old: &Object<'_>,
+    held: &str,
+    settled: bool,
+    world: &World,
+) -> Result<Placement, Vec<Violation>> {
+    let cluster = ClusterName(held.to_owned());
+    let absent = Config::default();
+    let config = world.configs.get(&cluster).map_or(&absent, |config| &**config);
+    // Nothing is looked for once the VM has a name of its own.
+    let located = if settled { Located::Absent } else { search::locate(subject, config, world) };
+    let mut placement = Placement { settled, ..Placement::at(&cluster, Source::Kept, &located, config) };
+    let before = annotation(old, |all| &all.placement).filter(|why| settled || explain::names_cluster(why, &cluster));
+    if let Some(before) = before {
+        before.clone_into(&mut placement.why);
+    }
+    let now = annotation(subject.object, |all| &all.placement);
+    let leaving = old.metadata.deletion_timestamp.is_some();
+    let expected = if settled { before } else { Some(placement.why.as_str()) };
+    if now.is_some() && now != expected && !leaving {
+        return Err(vec![Reason::FieldForbidden.at(format!("metadata.annotations[{}]", crate::names::PLACEMENT)).says(
+            "Forbidden: admission writes this annotation, and the controller looks for a VM by it: leave it as it is, or take it out",
+        )]);
+    }
+    Ok(placement)
 }
 
 /// VirtualMachines that must be looked for live, because a cluster that has to be searched is silent (X43).
 pub fn doubts(request: &Request<'_>, world: &World) -> BTreeMap<ClusterName, Vec<VmKey>> {
     let mut doubts = BTreeMap::new();
     let Some(object) = &request.object else { return doubts };
-    let held = request.old_object.as_ref().is_some_and(|old| recorded(old).or(assigned(old)).is_some());
-    if held || !super::ours(object) || !world.configs.values().any(|config| config.link.silent.is_some()) {
+    let old = request.old_object.as_ref();
+    let decided = old.is_some_and(|old| judged(old) && recorded(old).or(assigned(old)).is_some());
+    if decided || !super::ours(object) || !world.configs.values().any(|config| config.link.silent.is_some()) {
         return doubts;
     }
     let subject = Subject::new(request, object, world);
-    if subject.name().is_empty() || !matches!((named(object), default(&subject, world)), (Ok(None), Ok(None))) {
-        return doubts;
-    }
-    let Set { members, .. } = search::set(&subject, world);
-    if members.len() > 1 {
+    let Ok(named) = named(object) else { return doubts };
+    let held = old.and_then(assigned).or(named.map(|(_, name)| name)).map(|name| ClusterName(name.to_owned()));
+    let members = match (held.as_ref().map(|name| world.configs.get_key_value(name)), default(&subject, world)) {
+        (Some(one), _) => one.map(|(name, config)| (name, &**config)).into_iter().collect(),
+        (None, Ok(Some(one))) => vec![one],
+        (None, Ok(None)) => search::set(&subject, world).members,
+        (None, Err(_)) => Vec::new(),
+    };
+    if !subject.name().is_empty() {
         let silent = members.into_iter().filter(|(_, config)| config.link.silent.is_some());
         doubts.extend(silent.map(|(name, config)| (name.clone(), subject.vms(config).into_owned())));
     }
@@ -202,8 +255,7 @@ fn by_name(
             ));
         }
     }
-    let vm = if let Located::Found(vm) = &located { Some(vm.as_str()) } else { None };
-    Ok(Placement::at(&cluster, Source::Named, vm))
+    Ok(Placement::at(&cluster, Source::Named, &located, config))
 }
 
 /// Says that the VM will wait, where that is known (A26).

@@ -15,6 +15,7 @@ pub use self::machines::{Held, Machines, Name, Said};
 pub use self::vms::{Owner, Vm};
 use super::sizing::Class;
 use crate::api::Selector;
+pub use crate::machine::owner::Adoption;
 use crate::names::{ClusterName, MachineKey, VmKey};
 
 /// The labels of an object.
@@ -201,15 +202,4 @@ pub enum WhenUnreachable {
     Refuse,
     /// The cluster is left out, with a warning.
     Skip,
-}
-
-/// Which VMs without an owner are taken for the Machine's (X54).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Adoption {
-    /// Every one of the right name.
-    Unowned,
-    /// Those with the annotation `vitistack.io/adopt-by`.
-    Labelled,
-    /// None.
-    Never,
 }

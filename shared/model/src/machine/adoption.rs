@@ -61,20 +61,34 @@ pub fn vm_names(machine: &str, prefix: &str) -> [String; 2] {
     [format!("{prefix}{machine}"), machine.to_owned()]
 }
 
-/// The VM that admission found on the assigned cluster, by its explanation (`vitistack.io/placement`).
-pub fn named(explanation: &str, cluster: &ClusterName) -> Option<String> {
+/// Under which of its names a VM has to be looked for before one is made, by the explanation of admission
+/// (`vitistack.io/placement`): under the one that was found, under none when the cluster was searched in vain, and under
+/// both when it was not searched or nothing is said about it. No hint is not *no VM*.
+pub fn names_to_look_under(explanation: Option<&str>, cluster: &ClusterName, names: [String; 2]) -> Vec<String> {
     #[derive(Deserialize)]
     struct Why {
         cluster: String,
         vm: Option<String>,
+        #[serde(default = "yes")]
+        searched: bool,
     }
-    let why: Why = serde_json::from_str(explanation).ok()?;
-    why.vm.filter(|_| why.cluster == cluster.0)
+    fn yes() -> bool {
+        true
+    }
+    let why = explanation.and_then(|text| serde_json::from_str::<Why>(text).ok());
+    match why.filter(|why| why.cluster == cluster.0) {
+        Some(Why { vm: Some(vm), .. }) if names.contains(&vm) => vec![vm],
+        Some(Why { vm: None, searched: true, .. }) => Vec::new(),
+        _ => {
+            let [ours, bare] = names;
+            if ours == bare { vec![ours] } else { vec![ours, bare] }
+        }
+    }
 }
 
 /// Whether a VM may be adopted by this Machine. A reference to the Machine as its controller is no foreign owner: the
 /// published operator may have set it.
-pub fn found(vm: &ObjectMeta, identity: &Identity, supervisor: &str) -> Found {
+pub fn found(vm: &ObjectMeta, identity: &Identity, supervisor: &str, adoption: owner::Adoption) -> Found {
     let mut bare = vm.clone();
     let references = bare.owner_references.take().unwrap_or_default();
     let to_machine = |owner: &OwnerReference| {
@@ -83,7 +97,7 @@ pub fn found(vm: &ObjectMeta, identity: &Identity, supervisor: &str) -> Found {
     let foreign = |owner: &&OwnerReference| !(to_machine(owner) && owner.uid == identity.uid);
     bare.owner_references = Some(references.iter().filter(foreign).cloned().collect());
     let read = owner::read(&bare);
-    match owner::stranger(&read, &identity.key.to_string(), &identity.uid, supervisor) {
+    match owner::stranger(&read, &identity.key.to_string(), &identity.uid, supervisor, adoption) {
         Some(whose) => Found::Taken(whose),
         None if read.owner.is_some() => Found::Ours,
         None if read.deleting => Found::Taken("is being deleted".to_owned()),

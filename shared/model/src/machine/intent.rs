@@ -23,8 +23,8 @@ pub struct Admitted {
     pub guarded: bool,
     /// It carries the finalizer of the published operator (X12).
     pub legacy: bool,
-    /// The VM that admission found under one of its names, and that may be adopted if it is what it was taken for.
-    pub adopt: Option<String>,
+    /// Names under which a VM is looked for before one is made: it may be adopted if it is what it is taken for.
+    pub adopt: Vec<String>,
 }
 
 /// A Machine that is being deleted.
@@ -164,10 +164,14 @@ impl Intent {
             Ok(sizing) => Intent::Run(Box::new(Admitted {
                 guarded,
                 legacy: machine.finalizers().iter().any(|name| name == names::LEGACY_FINALIZER),
-                adopt: annotation(names::PLACEMENT)
-                    .and_then(|why| adoption::named(why, &cluster))
-                    .filter(|vm| adoption::vm_names(&identity.key.name, vm_prefix).contains(vm))
-                    .filter(|vm| identity.cluster_id.is_none() || *vm == identity.vm.name),
+                adopt: adoption::names_to_look_under(
+                    annotation(names::PLACEMENT),
+                    &cluster,
+                    adoption::vm_names(&identity.key.name, vm_prefix),
+                )
+                .into_iter()
+                .filter(|vm| identity.cluster_id.is_none() || *vm == identity.vm.name)
+                .collect(),
                 identity,
                 cluster,
                 sizing,

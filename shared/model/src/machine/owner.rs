@@ -32,6 +32,32 @@ pub enum Owner {
     Controller(String),
 }
 
+/// Which VMs without an owner are taken for the Machine's (X54): the setting `ADOPTION` of both processes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Adoption {
+    /// Every one of the right name.
+    #[default]
+    Unowned,
+    /// Those with the annotation `vitistack.io/adopt-by`.
+    Labelled,
+    /// None.
+    Never,
+}
+
+impl Adoption {
+    /// The words of the setting.
+    pub const WORDS: [&'static str; 3] = ["unowned", "labelled", "never"];
+
+    /// The value of a word; any other word is the most careful one.
+    pub fn of(word: &str) -> Self {
+        match word {
+            "unowned" => Adoption::Unowned,
+            "labelled" => Adoption::Labelled,
+            _ => Adoption::Never,
+        }
+    }
+}
+
 /// Reads the owner of a VirtualMachine.
 pub fn read(metadata: &ObjectMeta) -> Ownership {
     let label = |key: &str| metadata.labels.as_ref().and_then(|labels| labels.get(key)).cloned();
@@ -51,7 +77,7 @@ pub fn read(metadata: &ObjectMeta) -> Ownership {
 
 /// Whose a VM is, in words that follow "VirtualMachine X", unless it is the Machine's or free for it. `machine` is
 /// `<namespace>/<name>`; an empty `uid` is that of a Machine that does not exist yet.
-pub fn stranger(vm: &Ownership, machine: &str, uid: &str, supervisor: &str) -> Option<String> {
+pub fn stranger(vm: &Ownership, machine: &str, uid: &str, supervisor: &str, adoption: Adoption) -> Option<String> {
     match (&vm.owner, &vm.adopt_by) {
         (Some(Owner::Machine { supervisor: theirs, uid: owner }), _) if theirs == supervisor => {
             (uid.is_empty() || owner != uid).then(|| "belongs to another Machine of this fleet".to_owned())
@@ -59,6 +85,12 @@ pub fn stranger(vm: &Ownership, machine: &str, uid: &str, supervisor: &str) -> O
         (Some(Owner::Machine { .. }), _) => Some("belongs to another supervisor".to_owned()),
         (Some(Owner::Controller(name)), _) => Some(format!("belongs to {name}")),
         (None, Some(offered)) if offered != machine => Some(format!("is offered to Machine {offered}")),
-        (None, _) => None,
+        (None, Some(_)) if adoption != Adoption::Never => None,
+        (None, None) if adoption == Adoption::Unowned => None,
+        (None, _) => Some(format!(
+            "is nobody's, and is adopted only with the annotation {}: {machine}{}",
+            names::ADOPT_BY,
+            if adoption == Adoption::Never { " and another setting of ADOPTION" } else { "" }
+        )),
     }
 }

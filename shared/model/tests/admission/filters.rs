@@ -195,9 +195,102 @@ fn a8_the_explanation_is_written_with_a_new_assignment_only() {
     assert_eq!(named["metadata"]["annotations"][names::PLACEMENT], r#"{"rule":"named","cluster":"east"}"#);
     let mut dropped = after.clone();
     dropped["metadata"]["annotations"].as_object_mut().expect("annotations").remove(names::PLACEMENT);
-    assert_eq!(stored("UPDATE", &dropped, Some(&after), &one), dropped, "whoever drops it later may");
+    assert_eq!(stored("UPDATE", &dropped, Some(&after), &one), after, "the controller still looks for a VM by it");
+    let recorded = |mut machine: Value| {
+        machine["status"] = json!({"kubevirtConfigRef": {"name": "east", "clusterId": "c-1"}});
+        machine
+    };
+    let (dropped, after) = (recorded(dropped), recorded(after));
+    assert_eq!(stored("UPDATE", &dropped, Some(&after), &one), dropped, "then it is history");
     let forged =
         annotated(annotated(plain(), names::KUBEVIRT_CONFIG, "east"), names::PLACEMENT, r#"{"cluster":"nowhere"}"#);
     let mended = stored("CREATE", &forged, None, &one);
     assert_eq!(mended["metadata"]["annotations"][names::PLACEMENT], r#"{"rule":"named","cluster":"east"}"#);
+}
+
+#[test]
+fn x54_nobody_but_admission_says_where_a_vm_is_looked_for() {
+    const PLACEMENT: &str = "metadata.annotations[vitistack.io/placement]";
+    let one = world(&["east"]);
+    let claims = r#"{"rule":"named","cluster":"east","vm":"web"}"#;
+    let forged = annotated(annotated(plain(), names::KUBEVIRT_CONFIG, "east"), names::PLACEMENT, claims);
+    let after = stored("CREATE", &forged, None, &one);
+    assert_eq!(after["metadata"]["annotations"][names::PLACEMENT], r#"{"rule":"named","cluster":"east"}"#);
+    let mut recorded = after.clone();
+    recorded["status"] = json!({"kubevirtConfigRef": {"name": "east", "clusterId": "c-1"}});
+    for before in [&after, &recorded] {
+        let edited = annotated(before.clone(), names::PLACEMENT, claims);
+        let Verdict::Refuse(wrong) = judge("UPDATE", &edited, Some(before), &one) else { panic!("forged") };
+        assert_eq!((wrong[0].reason, wrong[0].path.as_str()), (Reason::FieldForbidden, PLACEMENT));
+    }
+}
+
+#[test]
+fn a18_x2_t9_t10_x67_what_was_stored_while_nobody_judged_is_judged_like_a_new_machine() {
+    let free = |mut world: World, vm: &str| {
+        let key = model::names::VmKey { namespace: "default".to_owned(), name: vm.to_owned() };
+        let config = world.configs.get_mut(&ClusterName("east".to_owned())).expect("east");
+        Arc::make_mut(config).link.vms.insert_mut(key, Default::default());
+        world
+    };
+    let mut old = annotated(plain(), names::KUBEVIRT_CONFIG, "east");
+    old["metadata"]["uid"] = json!("m-1");
+    let after = stored("UPDATE", &old, Some(&old), &free(regions(), "web"));
+    assert_eq!(
+        after["metadata"]["annotations"][names::PLACEMENT],
+        r#"{"rule":"named","cluster":"east","vm":"web"}"#,
+        "the published operator's VM is found, and not made a second time"
+    );
+    let silent = with(regions(), "east", |config| config.link.silent = Some("timeout".to_owned()));
+    let after = stored("UPDATE", &old, Some(&old), &silent);
+    assert_eq!(
+        after["metadata"]["annotations"][names::PLACEMENT],
+        r#"{"rule":"named","cluster":"east","searched":false}"#,
+        "the controller has to look"
+    );
+    let closed = with(regions(), "east", |config| config.allowed_namespaces = Some(selector("team", "bank")));
+    let Verdict::Refuse(wrong) = judge("UPDATE", &old, Some(&old), &closed) else { panic!("T10") };
+    assert_eq!(wrong[0].reason, Reason::KubevirtConfigNotAllowed);
+    old["spec"]["cloudInit"] = json!({"secretRef": {"name": "other"}});
+    let Verdict::Refuse(wrong) = judge("UPDATE", &old, Some(&old), &regions()) else { panic!("T9") };
+    assert_eq!(wrong[0].reason, Reason::SecretNotReadable);
+    let reserved = with(regions(), "east", |_| ());
+    let mut policy = (*reserved.policy).clone();
+    policy.own_namespace = "default".to_owned();
+    let reserved = World { policy: Arc::new(policy), ..reserved };
+    old["spec"] = json!({"template": "small"});
+    let Verdict::Refuse(wrong) = judge("UPDATE", &old, Some(&old), &reserved) else { panic!("X67") };
+    assert_eq!(wrong[0].reason, Reason::NamespaceReserved);
+}
+
+#[test]
+fn x4_a_vm_where_the_machine_may_not_be_is_neither_adopted_nor_advised() {
+    let mut world = with_default(regions(), "east");
+    let west = Arc::make_mut(world.configs.get_mut(&ClusterName("west".to_owned())).expect("west"));
+    let key = model::names::VmKey { namespace: "default".to_owned(), name: "vm-web".to_owned() };
+    west.link.vms.insert_mut(key, Default::default());
+    for eager in [false, true] {
+        Arc::make_mut(&mut world.policy).adopt_before_default = eager;
+        let wrong = messages(&in_region("us-east"), &world);
+        assert!(
+            wrong[0].contains("where spec.clusterSelector or the KubevirtConfig does not let this Machine be"),
+            "{wrong:?}"
+        );
+    }
+    assert_eq!(chosen(&plain(), &world), ("west".to_owned(), "adopted"));
+}
+
+#[test]
+fn t10_what_no_watch_has_shown_of_a_namespace_is_no_permission() {
+    let mut unknown = regions();
+    unknown.namespaces.remove_mut("default");
+    let expression = |key: &str, operator: &str| {
+        let expression = json!({"matchExpressions": [{"key": key, "operator": operator}]});
+        serde_json::from_value::<Selector>(expression).expect("a selector")
+    };
+    let only = |selector: Selector| with(unknown.clone(), "east", |config| config.allowed_namespaces = Some(selector));
+    let named = annotated(plain(), names::KUBEVIRT_CONFIG, "east");
+    assert!(messages(&named, &only(expression("tier", "DoesNotExist")))[0].starts_with("KubevirtConfigNotAllowed"));
+    let by_name = selector("kubernetes.io/metadata.name", "default");
+    assert_eq!(chosen(&named, &only(by_name)), ("east".to_owned(), "named"));
 }

@@ -183,7 +183,11 @@ fn x43_only_a_silent_cluster_that_must_be_searched_is_asked_live() {
     nothing("all answer", &plain(), &fleet());
     nothing("the author says", &annotated(plain(), names::KUBEVIRT_CONFIG, "east"), &quiet);
     nothing("the default says", &plain(), &with_default(quiet.clone(), "east"));
-    nothing("there is one only", &plain(), &is_silent(world(&["east"]), "east"));
+    let target =
+        |object: &Value, world: &World| asked(object, world).vms.into_keys().map(|it| it.0).collect::<Vec<_>>();
+    assert_eq!(target(&plain(), &is_silent(world(&["east"]), "east")), ["east"], "the only one, which may have the VM");
+    assert_eq!(target(&annotated(plain(), names::KUBEVIRT_CONFIG, "north"), &quiet), ["north"], "the named one");
+    assert_eq!(target(&plain(), &with_default(quiet.clone(), "north")), ["north"], "the default");
     nothing(
         "it has no name yet",
         &json!({"metadata": {"generateName": "web-"}, "spec": {"template": "small"}}),

@@ -1,6 +1,7 @@
 //! A VM that was there before its Machine: when it becomes the Machine's, and what is written to it then and later.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use model::machine::owner::Adoption;
 use model::machine::{Stray, adoption};
 
 use super::*;
@@ -111,18 +112,39 @@ fn x54_the_annotation_only_says_where_to_look() {
     let on_east = |vm: &str| json!({"kubevirtConfigRef": {"name": "east", "clusterId": "c-east"}, "vmName": vm});
     #[rustfmt::skip]
     let cases = [
-        ("ours",                        r#"{"rule":"adopted","cluster":"east","vm":"vm-web"}"#,      json!({}), Some("vm-web")),
-        ("the published operator's",    r#"{"rule":"named","cluster":"east","vm":"web"}"#,           json!({}), Some("web")),
-        ("once it is recorded",         r#"{"rule":"named","cluster":"east","vm":"web"}"#,           on_east("web"), Some("web")),
-        ("another one is recorded",     r#"{"rule":"named","cluster":"east","vm":"web"}"#,           on_east("vm-web"), None),
-        ("a name that was only shown",  r#"{"rule":"named","cluster":"east","vm":"web"}"#,           json!({"vmName": "vm-web"}), Some("web")),
-        ("somebody else's name",        r#"{"rule":"adopted","cluster":"east","vm":"vm-payroll"}"#,  json!({}), None),
-        ("another cluster",             r#"{"rule":"adopted","cluster":"west","vm":"vm-web"}"#,      json!({}), None),
-        ("none was found",              r#"{"rule":"only-cluster","cluster":"east"}"#,               json!({}), None),
-        ("nonsense",                    r#"{"vm":["vm-web"]"#,                                       json!({}), None),
+        ("ours",                        r#"{"rule":"adopted","cluster":"east","vm":"vm-web"}"#,      json!({}), "vm-web"),
+        ("the published operator's",    r#"{"rule":"named","cluster":"east","vm":"web"}"#,           json!({}), "web"),
+        ("once it is recorded",         r#"{"rule":"named","cluster":"east","vm":"web"}"#,           on_east("web"), "web"),
+        ("another one is recorded",     r#"{"rule":"named","cluster":"east","vm":"web"}"#,           on_east("vm-web"), ""),
+        ("a name that was only shown",  r#"{"rule":"named","cluster":"east","vm":"web"}"#,           json!({"vmName": "vm-web"}), "web"),
+        ("none was found",              r#"{"rule":"only-cluster","cluster":"east"}"#,               json!({}), ""),
+        ("it was not searched",         r#"{"rule":"named","cluster":"east","searched":false}"#,     json!({}), "vm-web web"),
+        ("it was not searched, recorded", r#"{"rule":"named","cluster":"east","searched":false}"#,   on_east("vm-web"), "vm-web"),
+        ("somebody else's name",        r#"{"rule":"adopted","cluster":"east","vm":"vm-payroll"}"#,  json!({}), "vm-web web"),
+        ("another cluster",             r#"{"rule":"adopted","cluster":"west","vm":"vm-web"}"#,      json!({}), "vm-web web"),
+        ("nonsense",                    r#"{"vm":["vm-web"]"#,                                       json!({}), "vm-web web"),
     ];
     for (name, annotation, status, want) in cases {
-        assert_eq!(adopt(annotation, status).as_deref(), want, "{name}");
+        assert_eq!(adopt(annotation, status).join(" "), want, "{name}");
+    }
+}
+
+#[test]
+fn x54_the_controller_adopts_no_more_than_its_setting_allows() {
+    let intent = intent(|_| ());
+    let identity = intent.identity().expect("an identity");
+    let offered = json!({"annotations": {"vitistack.io/adopt-by": "shop/web"}});
+    #[rustfmt::skip]
+    let cases = [
+        (Adoption::Unowned, json!({}), true), (Adoption::Unowned, offered.clone(), true),
+        (Adoption::Labelled, json!({}), false), (Adoption::Labelled, offered.clone(), true),
+        (Adoption::Never, json!({}), false), (Adoption::Never, offered, false),
+    ];
+    for (setting, metadata, free) in cases {
+        let read: ObjectMeta = serde_json::from_value(metadata.clone()).expect("metadata");
+        let found = adoption::found(&read, identity, "sup", setting);
+        assert_eq!(matches!(found, Found::Free(_)), free, "{setting:?} {metadata}: {found:?}");
+        assert_eq!(matches!(found, Found::Taken(_)), !free, "{setting:?} {metadata}: {found:?}");
     }
 }
 
@@ -155,7 +177,7 @@ fn x54_r14_kvo6_kvo7_the_vm_itself_says_whose_it_is() {
     ];
     for (name, metadata, want) in cases {
         let metadata: ObjectMeta = serde_json::from_value(metadata).expect("metadata");
-        let got = match adoption::found(&metadata, identity, "sup") {
+        let got = match adoption::found(&metadata, identity, "sup", Adoption::Unowned) {
             Found::Free(stray) => {
                 format!("free {:?}", stray.owners.into_iter().map(|owner| owner.kind).collect::<Vec<_>>())
             }

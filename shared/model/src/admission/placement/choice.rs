@@ -16,12 +16,16 @@ pub(super) fn default(
     warnings: &mut Vec<String>,
 ) -> Result<Placement, Vec<Violation>> {
     let elsewhere = elsewhere(subject, name, world);
-    match elsewhere.as_slice() {
-        [] => {}
-        [(other, vm)] if world.policy.adopt_before_default => {
-            return Ok(Placement::at(other, Source::Adopted, Some(vm)));
-        }
-        found => return Err(refusals::elsewhere(name, found)),
+    if !elsewhere.is_empty() {
+        let set = search::set(subject, world);
+        let eligible = |other: &ClusterName| set.members.iter().find(|(member, _)| *member == other);
+        return match elsewhere.as_slice() {
+            [(other, vm)] if world.policy.adopt_before_default && eligible(other).is_some() => {
+                let (other, config) = eligible(other).expect("invariant: it was found above");
+                Ok(Placement::at(other, Source::Adopted, &Located::Found(vm.clone()), config))
+            }
+            found => Err(refusals::elsewhere(name, found, |other| eligible(other).is_some())),
+        };
     }
     let mut wrong = Vec::new();
     refusals::unusable(subject, ANNOTATION, name, config, world, &mut wrong);
@@ -43,8 +47,7 @@ pub(super) fn default(
             warnings.push(format!("not searched for the VM, because they do not answer: {}", silent.join(", ")));
         }
     }
-    let vm = if let Located::Found(vm) = &located { Some(vm.as_str()) } else { None };
-    Ok(Placement::at(name, Source::Default, vm))
+    Ok(Placement::at(name, Source::Default, &located, config))
 }
 
 /// Other clusters that the Machine may be on and where its VM is known to be.
@@ -96,8 +99,16 @@ pub(super) fn several(
     }
     let passed_over = world.policy.default_cluster.as_ref();
     if let [(name, vm)] = found.as_slice() {
-        let why = explain::choice(Source::Adopted, name, Some(vm), passed_over, &dropped, &[]);
-        return Ok(Placement { cluster: (*name).clone(), source: Source::Adopted, why });
+        let why = explain::choice(Source::Adopted, name, (Some(vm), true), passed_over, &dropped, &[]);
+        let vm = Some(vm.clone());
+        return Ok(Placement {
+            cluster: (*name).clone(),
+            source: Source::Adopted,
+            vm,
+            searched: true,
+            why,
+            settled: false,
+        });
     }
     dropped.extend(taken.iter().map(|(name, _)| (*name, Dropped::Taken)));
     dropped.extend(silent.iter().map(|(name, _)| (*name, Dropped::Silent)));
@@ -120,8 +131,9 @@ pub(super) fn several(
     };
     warn_unless_well(member.0, member.1, warnings);
     let candidates: Vec<_> = open.iter().map(|(name, _)| *name).collect();
-    let why = explain::choice(source, member.0, None, passed_over, &dropped, &candidates);
-    Ok(Placement { cluster: member.0.clone(), source, why })
+    let searched = member.1.link.silent.is_none();
+    let why = explain::choice(source, member.0, (None, searched), passed_over, &dropped, &candidates);
+    Ok(Placement { cluster: member.0.clone(), source, vm: None, searched, why, settled: false })
 }
 
 fn warn_skipped(subject: &Subject<'_, '_>, silent: &[Member<'_>], warnings: &mut Vec<String>) {

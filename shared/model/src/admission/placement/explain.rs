@@ -1,11 +1,12 @@
 //! The text of `vitistack.io/placement`: why a Machine is where it is, for people and for tools, as compact JSON. Pure.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::Source;
 use super::search::Dropped;
+use super::{Placement, Source};
 use crate::names::ClusterName;
 
 /// Most names that are listed.
@@ -18,6 +19,8 @@ struct Why<'a> {
     cluster: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     vm: Option<&'a str>,
+    #[serde(skip_serializing_if = "Clone::clone")]
+    searched: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     default_passed_over: Option<&'a str>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
@@ -29,18 +32,19 @@ struct Why<'a> {
 }
 
 /// The explanation of a rule that does not compare clusters.
-pub(super) fn plain(source: Source, cluster: &ClusterName, vm: Option<&str>) -> String {
+pub(super) fn plain(source: Source, cluster: &ClusterName, vm: Option<&str>, searched: bool) -> String {
     let vm = vm.map(|vm| format!(",\"vm\":\"{vm}\"")).unwrap_or_default();
+    let unsearched = if searched { "" } else { ",\"searched\":false" };
     // The name is the author's word until it was found among the KubevirtConfigs, so it is quoted with care.
     let cluster = serde_json::to_string(&cluster.0).expect("invariant: a string is plain data");
-    format!("{{\"rule\":\"{}\",\"cluster\":{cluster}{vm}}}", source.name())
+    format!("{{\"rule\":\"{}\",\"cluster\":{cluster}{vm}{unsearched}}}", source.name())
 }
 
 /// The explanation of a choice: how many were left out for which reason, and up to [`NAMES`] of those that were not.
 pub(super) fn choice(
     source: Source,
     cluster: &ClusterName,
-    vm: Option<&str>,
+    (vm, searched): (Option<&str>, bool),
     default: Option<&ClusterName>,
     dropped: &[(&ClusterName, Dropped)],
     candidates: &[&ClusterName],
@@ -54,6 +58,7 @@ pub(super) fn choice(
         rule: source.name(),
         cluster: &cluster.0,
         vm,
+        searched,
         default_passed_over: default.map(|name| name.0.as_str()),
         dropped: counts,
         candidates: (!candidates.is_empty()).then_some(candidates.len()),
@@ -62,13 +67,38 @@ pub(super) fn choice(
     serde_json::to_string(&why).expect("invariant: an explanation is plain data")
 }
 
-/// Whether an explanation is about this cluster. One that was written by an earlier pass is, and is kept.
-pub(in super::super) fn names_cluster(explanation: &str, cluster: &ClusterName) -> bool {
-    #[derive(Deserialize)]
-    struct Cluster<'a> {
-        #[serde(borrow)]
-        cluster: std::borrow::Cow<'a, str>,
+#[derive(Deserialize)]
+struct Said<'a> {
+    #[serde(borrow)]
+    cluster: Cow<'a, str>,
+    #[serde(borrow, default)]
+    vm: Option<Cow<'a, str>>,
+    #[serde(default = "yes")]
+    searched: bool,
+}
+
+fn yes() -> bool {
+    true
+}
+
+fn read(explanation: &str) -> Option<Said<'_>> {
+    if explanation.len() > 4096 {
+        return None;
     }
-    explanation.len() <= 4096
-        && serde_json::from_str::<Cluster<'_>>(explanation).is_ok_and(|it| *it.cluster == *cluster.0)
+    serde_json::from_str(explanation).ok()
+}
+
+/// Whether an explanation is about this cluster.
+pub(super) fn names_cluster(explanation: &str, cluster: &ClusterName) -> bool {
+    read(explanation).is_some_and(|said| *said.cluster == *cluster.0)
+}
+
+/// Whether an explanation says of cluster and VM what was found now. One that was written by an earlier pass does, and is
+/// kept for its rule; one that anybody else wrote may say nothing else.
+pub(in super::super) fn agrees(explanation: &str, placement: &Placement) -> bool {
+    read(explanation).is_some_and(|said| {
+        *said.cluster == *placement.cluster.0
+            && said.vm.as_deref() == placement.vm.as_deref()
+            && said.searched == placement.searched
+    })
 }

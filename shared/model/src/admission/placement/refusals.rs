@@ -68,11 +68,21 @@ pub(super) fn taken(name: &ClusterName, whose: &str) -> Violation {
 }
 
 /// The default is one cluster, the VM is on another (X4).
-pub(super) fn elsewhere(default: &ClusterName, found: &[(&ClusterName, String)]) -> Vec<Violation> {
+pub(super) fn elsewhere(
+    default: &ClusterName,
+    found: &[(&ClusterName, String)],
+    eligible: impl Fn(&ClusterName) -> bool,
+) -> Vec<Violation> {
     if found.len() > 1 {
         return in_several(found);
     }
     let (cluster, vm) = &found[0];
+    if !eligible(cluster) {
+        return vec![Reason::VirtualMachineElsewhere.at(ANNOTATION).says(format!(
+            "VirtualMachine {vm} is on cluster {:?}, where spec.clusterSelector or the KubevirtConfig does not let this Machine be: rename the Machine, or set this annotation to {:?} for a second one",
+            cluster.0, default.0
+        ))];
+    }
     vec![Reason::VirtualMachineElsewhere.at(ANNOTATION).says(format!(
         "VirtualMachine {vm} is on cluster {:?}, and the default is {:?}: set this annotation to {:?} to adopt it, or to {:?} for a second one",
         cluster.0, default.0, cluster.0, default.0

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::super::review::{Object, Request};
-use super::super::world::{Adoption, Config, Labels, Vm, World};
+use super::super::world::{Config, Labels, Vm, World};
 use crate::api::Selector;
 use crate::machine::owner;
 use crate::names::{ClusterName, VmKey};
@@ -117,14 +117,20 @@ pub(super) fn set<'w>(subject: &Subject<'_, '_>, world: &'w World) -> Set<'w> {
     set
 }
 
+/// The label that every namespace carries.
+const NAME: &str = "kubernetes.io/metadata.name";
+
 /// Whether Machines of a namespace may be placed by this KubevirtConfig (T10). Of a namespace that no watch has shown yet
 /// only the label that every namespace carries is known.
 pub(super) fn allowed(config: &Config, namespace: &str, world: &World) -> bool {
     let Some(selector) = &config.allowed_namespaces else { return true };
-    match world.namespaces.get(namespace) {
-        Some(labels) => selector.matches(labels),
-        None => selector.matches(&Labels::from([("kubernetes.io/metadata.name".to_owned(), namespace.to_owned())])),
+    if let Some(labels) = world.namespaces.get(namespace) {
+        return selector.matches(labels);
     }
+    // That another label is absent is not known.
+    let expressions = selector.match_expressions.iter().map(|expression| &expression.key);
+    selector.match_labels.keys().chain(expressions).all(|key| key == NAME)
+        && selector.matches(&Labels::from([(NAME.to_owned(), namespace.to_owned())]))
 }
 
 /// What a cluster holds under the names of a Machine's VM.
@@ -157,16 +163,5 @@ pub(super) fn locate(subject: &Subject<'_, '_>, config: &Config, world: &World) 
 fn stranger(subject: &Subject<'_, '_>, vm: &Vm, world: &World) -> Option<String> {
     let uid = subject.object.metadata.uid.as_deref().unwrap_or_default();
     let own = format!("{}/{}", &*subject.request.namespace, subject.name());
-    let stranger = owner::stranger(vm, &own, uid, &world.policy.supervisor);
-    if stranger.is_some() || vm.owner.is_some() {
-        return stranger;
-    }
-    match (world.policy.adoption, &vm.adopt_by) {
-        (Adoption::Unowned, _) | (Adoption::Labelled, Some(_)) => None,
-        (adoption, _) => Some(format!(
-            "is nobody's, and is adopted only with the annotation {}: {own}{}",
-            crate::names::ADOPT_BY,
-            if adoption == Adoption::Never { " and another setting of ADOPTION" } else { "" }
-        )),
-    }
+    owner::stranger(vm, &own, uid, &world.policy.supervisor, world.policy.adoption)
 }

@@ -2,6 +2,7 @@
 
 use super::form::{LABEL, LABEL_RULE, SUBDOMAIN, is_label, shown};
 use super::{Ask, Violation};
+use crate::admission::placement;
 use crate::admission::sizing::disks::disk_name;
 use crate::admission::world::Name;
 use crate::names::ClusterName;
@@ -41,7 +42,7 @@ pub fn label(ask: &Ask<'_>, says: &str, wrong: &mut Vec<Violation>) {
 /// The Machine's own namespace; that of its VM is judged once the cluster is known.
 pub fn namespace(ask: &Ask<'_>, wrong: &mut Vec<Violation>) {
     let namespace = &*ask.request.namespace;
-    if ask.old.is_none() && reserved(namespace, &ask.policy.own_namespace) {
+    if !ask.old.is_some_and(placement::judged) && reserved(namespace, &ask.policy.own_namespace) {
         wrong.push(Reason::NamespaceReserved.at("metadata.namespace").says(format!(
             "Forbidden: namespace {namespace:?} is reserved: Machines may not be in kube-*, openshift-*, kubevirt, cdi or the operator's own namespace; use one of your own"
         )));

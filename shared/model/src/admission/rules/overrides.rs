@@ -8,8 +8,9 @@ use super::Ask;
 use super::surroundings::Decided;
 use crate::admission::review::{Annotations, Object, Text};
 use crate::admission::sizing::disks::disk_name;
-use crate::admission::sizing::{SizedDisk, Sizing, Source};
+use crate::admission::sizing::{SizedDisk, Sizing, Source, same_size};
 use crate::admission::world::World;
+use crate::admission::{assigned, placement};
 use crate::machine::{Admitted, Found, Identity, Intent, Kind, Observed, Remote, Write, plan};
 use crate::names::{ClusterName, MachineKey, VmKey};
 use crate::patch;
@@ -30,7 +31,11 @@ pub fn check(
     }
     let names: Vec<&str> = given.iter().map(|(key, _)| &**key).take(6).collect();
     warnings.push(format!("judged, but without effect yet: {}", names.join(", ")));
-    let kept = |old: &Object<'_>| self::given(old) == given && crate::admission::sizing::same_size(ask.object, old);
+    let cluster = decided.cluster.map(|it| it.0.as_str());
+    let kept = |old: &Object<'_>| {
+        let same_cluster = placement::recorded(old).or(assigned(old)) == cluster;
+        self::given(old) == given && same_size(ask.object, old) && same_cluster
+    };
     if ask.old.is_some_and(kept) {
         return;
     }
@@ -73,7 +78,7 @@ fn admitted(ask: &Ask<'_>, decided: Decided<'_>, world: &World) -> Admitted {
         run_strategy: ask.object.spec.run_strategy.as_deref().unwrap_or("Always").to_owned(),
         guarded: true,
         legacy: false,
-        adopt: None,
+        adopt: Vec::new(),
     }
 }
 

@@ -68,7 +68,7 @@ pub fn check(
     wrong: &mut Vec<Violation>,
     warnings: &mut Vec<String>,
 ) {
-    cloudinit::readable(ask.object, ask.old, &ask.request.namespace, world, wrong);
+    cloudinit::readable(ask.object, ask.old.filter(|old| placement::judged(old)), &ask.request.namespace, world, wrong);
     let mut answer = Answer { wrong, warnings };
     record(ask, world, &mut answer);
     attached(ask, world, &mut answer);
