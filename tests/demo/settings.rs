@@ -51,6 +51,7 @@ mod tests {
         "WEBHOOK_CA_SECRET",
         "WEBHOOK_CONFIGURATION",
         "WEBHOOK_DNS_NAMES",
+        "WEBHOOK_REPLICAS",
     ];
 
     #[test]

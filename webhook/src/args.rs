@@ -51,6 +51,11 @@ pub struct Args {
     #[arg(long, env = "WEBHOOK_CA_SECRET", default_value = "kubevirt-operator-webhook-ca", value_name = "NAME")]
     pub webhook_ca_secret: String,
 
+    /// How many webhooks decide at the same time: under balanced, what one of them decided counts for each
+    #[arg(long, env = "WEBHOOK_REPLICAS", default_value = "1", value_name = "NUMBER",
+        value_parser = clap::value_parser!(u32).range(1..))]
+    pub webhook_replicas: u32,
+
     /// Access mode of disks that name none
     #[arg(long, env = "PVC_ACCESS_MODE", default_value = "ReadWriteOnce",
         value_parser = ["ReadWriteOnce", "ReadWriteMany", "ReadOnlyMany"])]
@@ -74,6 +79,7 @@ impl Args {
                 "balanced" => Strategy::Balanced,
                 _ => Strategy::Strict,
             },
+            replicas: self.webhook_replicas,
             when_unreachable: self.placement_when_unreachable.as_deref().map(|word| match word {
                 "skip" => WhenUnreachable::Skip,
                 _ => WhenUnreachable::Refuse,
@@ -109,6 +115,7 @@ mod tests {
         let args = [
             "--placement-strategy=balanced",
             "--placement-when-unreachable=refuse",
+            "--webhook-replicas=3",
             "--adoption=labelled",
             "--adopt-before-default",
             "--namespace=ops",
@@ -116,8 +123,10 @@ mod tests {
         let policy = policy(&args).expect("settings");
         assert_eq!((policy.strategy, policy.when_unreachable()), (Strategy::Balanced, WhenUnreachable::Refuse));
         assert_eq!((policy.adoption, policy.adopt_before_default), (Adoption::Labelled, true));
-        assert_eq!(policy.own_namespace, "ops");
+        assert_eq!((policy.own_namespace.as_str(), policy.replicas), ("ops", 3));
         let refused = self::policy(&["--adoption=always"]).expect_err("no such word");
         assert!(refused.contains("unowned, labelled, never"), "{refused}");
+        let refused = self::policy(&["--webhook-replicas=0"]).expect_err("nobody would answer");
+        assert!(refused.contains("0 is not in 1.."), "{refused}");
     }
 }

@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use arc_swap::{ArcSwap, Guard};
-use model::admission::world::{Held, Machines};
+use model::admission::world::Held;
 use model::admission::{Policy, World};
 use model::names::{ClusterName, MachineKey};
 
@@ -65,7 +65,7 @@ impl Current {
     /// The watch listed all Machines anew.
     pub fn listed(&self, machines: Vec<(MachineKey, Seen)>) {
         self.with_notes(|world, notes| {
-            let mut held = Machines::default();
+            let mut held = world.machines.emptied();
             for (key, seen) in machines {
                 held.put(&key, seen.held(&key, world));
             }

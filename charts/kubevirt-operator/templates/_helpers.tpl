@@ -104,6 +104,8 @@ app.kubernetes.io/component: {{ index . 1 }}
   value: kubevirt-operator
 - name: WEBHOOK_CA_SECRET
   value: kubevirt-operator-webhook-ca
+- name: WEBHOOK_REPLICAS
+  value: {{ .webhook.replicas | int | quote }}
 {{- end }}
 {{- end }}
 {{- end }}

@@ -135,7 +135,7 @@ fn resolve(
     if let Some((_, before, _)) = held.as_ref().filter(|(old, ..)| placement::recorded(old).is_some()) {
         sizing::disks::compare(before, &sizing, wrong, warnings);
     }
-    Some((serde_json::to_string(&sizing).expect("invariant: a sizing is plain data"), sizing))
+    Some((sizing.json(), sizing))
 }
 
 /// Whether a Machine is for this operator.

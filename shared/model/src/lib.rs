@@ -11,6 +11,7 @@
 pub mod admission;
 pub mod api;
 pub mod clusters;
+pub mod json;
 pub mod machine;
 pub mod names;
 pub mod patch;

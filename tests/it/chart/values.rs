@@ -50,6 +50,7 @@ fn settings_reach_the_processes_that_read_them() {
         ("WEBHOOK_CA_SECRET", "kubevirt-operator-webhook-ca"),
         ("WEBHOOK_CONFIGURATION", "kubevirt-operator"),
         ("WEBHOOK_DNS_NAMES", names.as_str()),
+        ("WEBHOOK_REPLICAS", "1"),
     ];
     let release = Rendered::with(&[]);
     assert_eq!(release.env(CONTROLLER), both.into_iter().chain(controller).collect());
@@ -86,7 +87,7 @@ fn settings_reach_the_processes_that_read_them() {
 fn the_settings_of_placement_reach_the_webhook_alone() {
     let set = Rendered::with(&[
         "placement.strategy=balanced,placement.whenUnreachable=refuse,placement.adoptBeforeDefault=true",
-        "placement.adoption=labelled,pvc.accessMode=ReadWriteMany,pvc.volumeMode=Block",
+        "placement.adoption=labelled,pvc.accessMode=ReadWriteMany,pvc.volumeMode=Block,webhook.replicas=3",
     ]);
     let wanted = [
         ("ADOPT_BEFORE_DEFAULT", "true"),
@@ -94,6 +95,7 @@ fn the_settings_of_placement_reach_the_webhook_alone() {
         ("PLACEMENT_WHEN_UNREACHABLE", "refuse"),
         ("PVC_ACCESS_MODE", "ReadWriteMany"),
         ("PVC_VOLUME_MODE", "Block"),
+        ("WEBHOOK_REPLICAS", "3"),
     ];
     let (webhook, controller) = (set.env(WEBHOOK), set.env(CONTROLLER));
     // Both judge the VM that is to be adopted.

@@ -4,6 +4,7 @@
 mod shares;
 
 use model::admission::placement::draw::Draw;
+use model::admission::world::Load;
 
 use shares::Shares;
 
@@ -74,9 +75,7 @@ struct Arrival {
 
 /// What one replica takes the loads to be.
 struct Replica {
-    loads: Vec<u32>,
-    /// What each of its own decisions counts until it is seen.
-    own: u32,
+    loads: Vec<Load>,
     /// Up to here it has seen all arrivals, and up to there it has forgotten its own that were refused.
     seen: usize,
     forgotten: usize,
@@ -88,14 +87,19 @@ impl Replica {
     /// Reads what happened since the last look, as a watch tells it.
     fn look(&mut self, me: usize, log: &[Arrival]) {
         for arrival in log[self.seen..].iter().filter(|arrival| !arrival.refused) {
-            let counted = if arrival.replica == me { self.own } else { 0 };
             let load = &mut self.loads[arrival.cluster];
-            *load = *load + 1 - counted;
+            if arrival.replica == me {
+                load.unseen -= 1;
+            } else {
+                load.machines += 1;
+            }
         }
         self.seen = log.len();
         let due = log.len().saturating_sub(FORGOTTEN_AFTER).max(self.forgotten);
         for arrival in log[self.forgotten..due].iter().filter(|arrival| arrival.refused && arrival.replica == me) {
-            self.loads[arrival.cluster] -= self.own;
+            let load = &mut self.loads[arrival.cluster];
+            load.machines -= 1;
+            load.unseen -= 1;
         }
         self.forgotten = due;
     }
@@ -104,26 +108,25 @@ impl Replica {
 /// Runs one simulation; the same arguments give the same figures.
 pub(crate) fn simulate(scene: &Scene, policy: Policy) -> Found {
     let mut shares = Shares::new(scene.clusters, scene.churn);
-    let own = match policy {
+    let replicas = match policy {
         Policy::Balanced => u32::try_from(scene.replicas).expect("few replicas"),
-        Policy::OwnCountedOnce => 1,
-        Policy::Random | Policy::ArgminOfOldView => 0,
+        Policy::OwnCountedOnce | Policy::Random | Policy::ArgminOfOldView => 1,
     };
-    let replica = || Replica { loads: shares.nothing(), own, seen: 0, forgotten: 0, least: 0 };
-    let mut replicas: Vec<Replica> = (0..scene.replicas).map(|_| replica()).collect();
+    let replica = || Replica { loads: shares.nothing(), seen: 0, forgotten: 0, least: 0 };
+    let mut all: Vec<Replica> = (0..scene.replicas).map(|_| replica()).collect();
     let mut log: Vec<Arrival> = Vec::with_capacity(scene.machines);
     let mut draw = Draw::new(shares.weights());
     let between = scene.machines / (scene.churn + 1);
     for number in 0..scene.machines {
         if number > 0 && number.is_multiple_of(between) && shares.exchange() {
             draw = Draw::new(shares.weights());
-            for it in &mut replicas {
+            for it in &mut all {
                 it.least = shares.least(&it.loads);
             }
         }
         let random = mixed(number as u64);
         let me = scene.replica(random);
-        let it = &mut replicas[me];
+        let it = &mut all[me];
         if number >= it.seen + scene.stale {
             it.look(me, &log);
             if policy == Policy::ArgminOfOldView {
@@ -131,13 +134,16 @@ pub(crate) fn simulate(scene: &Scene, policy: Policy) -> Found {
             }
         }
         let drawn = match policy {
-            Policy::Balanced | Policy::OwnCountedOnce => draw.draw(random, |at| it.loads[shares.eligible()[at]]),
+            Policy::Balanced | Policy::OwnCountedOnce => {
+                draw.draw(random, |at| it.loads[shares.eligible()[at]].expected(replicas))
+            }
             // With the same load for its weight everywhere, the draw takes the first that it draws.
             Policy::Random => draw.draw(random, |at| shares.weight(at) - 1),
             Policy::ArgminOfOldView => Some(it.least),
         };
         let cluster = shares.eligible()[drawn.expect("there are clusters")];
-        it.loads[cluster] += it.own;
+        it.loads[cluster].machines += 1;
+        it.loads[cluster].unseen += 1;
         let refused = mixed(random).is_multiple_of(ONE_REFUSED_OF);
         if !refused {
             shares.put(cluster);

@@ -1,5 +1,7 @@
 //! What each cluster has, and what it should have. Pure.
 
+use model::admission::world::Load;
+
 use super::Found;
 
 /// Shares smaller than this say nothing about a multiple of them.
@@ -42,8 +44,8 @@ impl Shares {
     }
 
     /// No Machine on any cluster, now or later.
-    pub(crate) fn nothing(&self) -> Vec<u32> {
-        vec![0; self.clusters.len()]
+    pub(crate) fn nothing(&self) -> Vec<Load> {
+        vec![Load::default(); self.clusters.len()]
     }
 
     /// The clusters to choose from.
@@ -61,9 +63,10 @@ impl Shares {
         self.clusters[self.eligible[at]].weight
     }
 
-    /// Which of those to choose from has the least for its weight, if these were the loads.
-    pub(crate) fn least(&self, loads: &[u32]) -> usize {
-        let share = |at: &usize| f64::from(loads[self.eligible[*at]] + 1) / f64::from(self.weight(*at));
+    /// Which of those to choose from has the least for its weight, of what is seen.
+    pub(crate) fn least(&self, loads: &[Load]) -> usize {
+        let seen = |at: usize| loads[self.eligible[at]].machines - loads[self.eligible[at]].unseen;
+        let share = |at: &usize| f64::from(seen(*at) + 1) / f64::from(self.weight(*at));
         (0..self.eligible.len()).min_by(|a, b| share(a).total_cmp(&share(b))).expect("there are clusters")
     }
 

@@ -5,38 +5,11 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use model::admission::Admission;
 use model::admission::changes::{self, Change};
 use model::admission::review::{Request, Undecodable};
-use model::names;
 use model::reason::{Reason, Violation};
+use model::{json, names};
 use serde::Serialize;
 
 use super::Answer;
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Review<'a> {
-    api_version: &'static str,
-    kind: &'static str,
-    response: Response<'a>,
-}
-
-/// Without the patch, which [`with_patch`] adds: kube's own type writes it as a list of integers, which only Go reads.
-#[derive(Default, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Response<'a> {
-    uid: &'a str,
-    allowed: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    status: Option<Status<'a>>,
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    warnings: &'a [String],
-    #[serde(skip_serializing_if = "Option::is_none")]
-    audit_annotations: Option<Audit<'a>>,
-}
-
-#[derive(Serialize)]
-struct Audit<'a> {
-    placement: &'a str,
-}
 
 #[derive(Serialize)]
 struct Status<'a> {
@@ -64,33 +37,33 @@ struct Cause<'a> {
 }
 
 pub(super) fn admit(request: &Request<'_>, admission: &Admission) -> Answer {
-    let metadata = request.object.as_ref().map(|object| &object.metadata);
-    let patch =
-        metadata.filter(|_| !admission.changes.is_empty()).map(|metadata| changes::patch(&admission.changes, metadata));
-    let response = Response {
-        uid: &request.uid,
-        allowed: true,
-        warnings: &admission.warnings,
-        audit_annotations: admission.placement.as_ref().map(|placement| Audit { placement: &placement.why }),
-        ..Response::default()
-    };
-    let mut answer = write("admitted", response);
-    if let Some(patch) = patch {
-        with_patch(&mut answer.body, &patch);
+    let mut out = begin(&request.uid, true);
+    for (at, warning) in admission.warnings.iter().enumerate() {
+        out.push_str(if at == 0 { ",\"warnings\":[" } else { "," });
+        json::string(&mut out, warning);
     }
-    answer
+    if !admission.warnings.is_empty() {
+        out.push(']');
+    }
+    if let Some(placement) = &admission.placement {
+        out.push_str(",\"auditAnnotations\":{\"placement\":");
+        json::string(&mut out, &placement.why);
+        out.push('}');
+    }
+    let mut body = out.into_bytes();
+    if let Some(object) = request.object.as_ref().filter(|_| !admission.changes.is_empty()) {
+        patch(&mut body, &changes::patch(&admission.changes, &object.metadata));
+    }
+    end("admitted", body)
 }
 
-/// Base64 needs no escaping, so it is written where the response ends instead of passing through the serializer.
-fn with_patch(body: &mut Vec<u8>, patch: &str) {
-    const END: &[u8] = b"}}";
-    body.truncate(body.len() - END.len());
+/// As Go writes bytes; kube's own type writes a list of integers, which only Go reads.
+fn patch(body: &mut Vec<u8>, patch: &str) {
     body.extend_from_slice(b",\"patchType\":\"JSONPatch\",\"patch\":\"");
     let start = body.len();
     body.resize(start + base64::encoded_len(patch.len(), true).expect("invariant: a patch is small"), 0);
     BASE64.encode_slice(patch, &mut body[start..]).expect("invariant: the buffer has the encoded length");
     body.push(b'"');
-    body.extend_from_slice(END);
 }
 
 pub(super) fn refuse(uid: &str, name: &str, violations: &[Violation]) -> Answer {
@@ -110,7 +83,10 @@ pub(super) fn refuse(uid: &str, name: &str, violations: &[Violation]) -> Answer 
         code: 422,
         details: Details { name, group: names::GROUP, kind: "Machine", causes: causes.collect() },
     };
-    write("refused", Response { uid, status: Some(status), ..Response::default() })
+    let mut body = begin(uid, false).into_bytes();
+    body.extend_from_slice(b",\"status\":");
+    serde_json::to_writer(&mut body, &status).expect("invariant: a status is plain data");
+    end("refused", body)
 }
 
 /// Only another webhook, or a MachineClass edited between the two calls, brings this about.
@@ -127,11 +103,17 @@ pub(super) fn unstable(changes: &[Change]) -> Vec<Violation> {
     changes.iter().map(|change| said(path(change))).collect()
 }
 
-fn write(outcome: &'static str, response: Response<'_>) -> Answer {
-    let review = Review { api_version: "admission.k8s.io/v1", kind: "AdmissionReview", response };
+fn begin(uid: &str, allowed: bool) -> String {
     // Most answers fit, patch and all, so that the body is not moved while it grows.
-    let mut body = Vec::with_capacity(4096);
-    serde_json::to_writer(&mut body, &review).expect("invariant: a response is plain data");
+    let mut out = String::with_capacity(4096);
+    out.push_str(r#"{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview","response":{"uid":"#);
+    json::string(&mut out, uid);
+    out.push_str(if allowed { ",\"allowed\":true" } else { ",\"allowed\":false" });
+    out
+}
+
+fn end(outcome: &'static str, mut body: Vec<u8>) -> Answer {
+    body.extend_from_slice(b"}}");
     Answer { status: 200, body, outcome, assigned: None, holds: None }
 }
 

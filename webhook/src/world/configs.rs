@@ -92,7 +92,7 @@ impl Configs {
             let silent = convert::silence(entry);
             let same = |known: &Known| Arc::ptr_eq(&known.config, &config) && known.silent == silent;
             if touched.contains(&name) || !self.known.get(&name).is_some_and(same) {
-                made.push((name.clone(), Arc::new(convert::config(&config, link(entry, silent.clone())))));
+                made.push((name.clone(), convert::config(&config, link(entry, silent.clone()))));
                 self.known.insert(name, Known { config, silent });
             }
         }
@@ -103,14 +103,17 @@ impl Configs {
         self.publish(made, &gone);
     }
 
-    fn publish(&mut self, made: Vec<(ClusterName, Arc<Config>)>, gone: &BTreeSet<ClusterName>) {
+    fn publish(&mut self, made: Vec<(ClusterName, Config)>, gone: &BTreeSet<ClusterName>) {
         let before = self.current.load().configs.clone();
         let namespace = |config: Option<&Arc<Config>>| config.and_then(|config| config.namespace.clone());
         let elsewhere = made.iter().filter(|(name, config)| namespace(before.get(name)) != config.namespace);
         let moved: Vec<_> = elsewhere.map(|(name, _)| name.clone()).chain(gone.iter().cloned()).collect();
         self.current.change(|world| {
             world.configs.retain(|name, _| !gone.contains(name));
-            world.configs.extend(made);
+            for (name, config) in made {
+                let slot = Some(world.machines.slot(&name));
+                world.configs.insert(name, Arc::new(Config { slot, ..config }));
+            }
         });
         if !moved.is_empty() {
             self.current.moved(&moved);

@@ -34,6 +34,8 @@ pub fn config(config: &KubevirtConfig, link: Link) -> Config {
         unhealthy: failed.map(|status| status.message.clone().unwrap_or_default()),
         emulated_machines: machines.filter(|machines| !machines.is_empty()),
         capacity: status.and_then(|status| status.capacity.as_ref()).map(capacity),
+        // Given by the World, which knows it.
+        slot: None,
         link,
     }
 }

@@ -28,8 +28,10 @@ struct Note {
 impl Notes {
     pub(super) fn decided(&mut self, machines: &mut Machines, key: &MachineKey, held: Held, now: Instant) {
         let before = self.notes.remove(key).map_or_else(|| machines.get(key).cloned(), |note| note.seen);
-        if before.as_ref() != Some(&held) {
-            machines.put(key, held.clone());
+        if before.as_ref() == Some(&held) {
+            machines.put(key, held);
+        } else {
+            machines.note(key, held.clone());
             self.notes.insert(key.clone(), Note { until: now + NOTED_FOR, decided: held, seen: before });
         }
     }
@@ -51,7 +53,7 @@ impl Notes {
             note.seen = machines.get(key).cloned();
             let open = note.seen.as_ref().is_none_or(|seen| seen.cluster != note.decided.cluster);
             if open {
-                machines.put(key, note.decided.clone());
+                machines.note(key, note.decided.clone());
             }
             open
         });
@@ -104,10 +106,11 @@ mod tests {
     #[test]
     fn a24_a_decision_counts_until_it_is_seen_or_was_never_stored() {
         #[rustfmt::skip]
-        let cases: [(&str, &[(Step, &str)]); 8] = [
+        let cases: [(&str, &[(Step, &str)]); 9] = [
             ("seen in time",              &[(Decided("east"), "east"), (Seen("east"), "east"), (Expired, "east")]),
             ("never stored",              &[(Decided("east"), "east"), (Expired, "")]),
             ("refused after us",          &[(Seen("west"), "west"), (Decided("east"), "east"), (Expired, "west")]),
+            ("back where it was",         &[(Seen("west"), "west"), (Decided("east"), "east"), (Decided("west"), "west"), (Expired, "west")]),
             ("an older event",            &[(Decided("east"), "east"), (Seen(""), "east"), (Seen("east"), "east"), (Expired, "east")]),
             ("a predecessor's deletion",  &[(Seen("west"), "west"), (Decided("east"), "east"), (Seen(""), "east"), (Expired, "")]),
             ("deleted after it was seen", &[(Decided("east"), "east"), (Seen("east"), "east"), (Seen(""), "")]),
@@ -133,6 +136,11 @@ mod tests {
                 }
                 let cluster = machines.get(&key()).and_then(|held| held.cluster.as_ref());
                 assert_eq!(cluster.map(|it| it.0.as_str()).unwrap_or_default(), *wanted, "{case}: step {at}");
+                let unseen = |cluster: &str| machines.load(&ClusterName(cluster.to_owned()), None).unseen;
+                let noted = |cluster: &str| notes.notes.values().filter(|note| note.decided == on(cluster)).count();
+                for cluster in ["east", "west"] {
+                    assert_eq!(unseen(cluster) as usize, noted(cluster), "{case}: step {at}: {cluster}");
+                }
             }
         }
         let (mut notes, mut machines, now) = (Notes::default(), Machines::default(), Instant::now());

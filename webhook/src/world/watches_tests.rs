@@ -79,7 +79,7 @@ async fn a24_x16_x36_the_supervisor_is_followed_and_a_kind_that_is_not_installed
         loop {
             tokio::task::yield_now().await;
             let world = Arc::clone(&current.load());
-            let load = |cluster: &str| world.machines.load(&ClusterName(cluster.to_owned()));
+            let load = |cluster: &str| world.machines.load(&ClusterName(cluster.to_owned()), None).machines;
             if ready.not_ready().is_empty()
                 && world.namespaces.contains_key("new")
                 && (load("east"), load("west")) == (0, 2)

@@ -4,7 +4,7 @@
 
 use super::placement::{self, Placement};
 use super::review::{Metadata, Object};
-use crate::names;
+use crate::{json, names};
 
 /// One thing to write.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,33 +48,34 @@ pub fn wanted(
 /// The JSON patch (RFC 6902) that makes the changes on an object with this metadata.
 pub fn patch(changes: &[Change], metadata: &Metadata<'_>) -> String {
     let mut out = String::with_capacity(1024);
-    let mut add = |path: &[&str], value: &str| {
-        out.push_str(if out.is_empty() { "[{\"op\":\"add\",\"path\":\"" } else { ",{\"op\":\"add\",\"path\":\"" });
-        for part in path {
-            out.push_str(part);
-        }
-        out.push_str("\",\"value\":");
-        out.push_str(value);
-        out.push('}');
-    };
+    out.push('[');
     if metadata.annotations.is_none() && changes.iter().any(|change| matches!(change, Change::Annotate(..))) {
-        add(&["/metadata/annotations"], "{}");
+        out.push_str(r#"{"op":"add","path":"/metadata/annotations","value":{}}"#);
     }
     for change in changes {
+        out.push_str(if out.len() == 1 { r#"{"op":"add","path":""# } else { r#",{"op":"add","path":""# });
         match change {
             Change::Annotate(key, value) => {
-                add(&["/metadata/annotations/", &key.replace('/', "~1")], &quoted(value));
+                out.push_str("/metadata/annotations");
+                for (at, part) in key.split('/').enumerate() {
+                    out.push_str(if at == 0 { "/" } else { "~1" });
+                    out.push_str(part);
+                }
+                out.push_str(r#"","value":"#);
+                json::string(&mut out, value);
             }
             Change::Guard if metadata.finalizers.is_none() => {
-                add(&["/metadata/finalizers"], &format!("[{}]", quoted(names::CLEANUP)));
+                out.push_str(r#"/metadata/finalizers","value":["#);
+                json::string(&mut out, names::CLEANUP);
+                out.push(']');
             }
-            Change::Guard => add(&["/metadata/finalizers/-"], &quoted(names::CLEANUP)),
+            Change::Guard => {
+                out.push_str(r#"/metadata/finalizers/-","value":"#);
+                json::string(&mut out, names::CLEANUP);
+            }
         }
+        out.push('}');
     }
-    out.push_str(if out.is_empty() { "[]" } else { "]" });
+    out.push(']');
     out
-}
-
-fn quoted(text: &str) -> String {
-    serde_json::to_string(text).expect("invariant: a string is plain data")
 }

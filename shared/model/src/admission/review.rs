@@ -88,9 +88,9 @@ pub struct Object<'a> {
     /// Its metadata.
     #[serde(borrow, default)]
     pub metadata: Metadata<'a>,
-    /// Its spec.
+    /// Its spec; boxed, because a Machine is moved several times before it is judged.
     #[serde(borrow, default)]
-    pub spec: Spec<'a>,
+    pub spec: Box<Spec<'a>>,
     /// Its status.
     #[serde(borrow, default)]
     pub status: Option<Status<'a>>,

@@ -5,11 +5,14 @@ pub mod base;
 pub mod disks;
 pub mod overrides;
 
+use std::fmt::Write;
+
 use serde::{Deserialize, Serialize};
 
 use self::base::Base;
 use super::World;
 use super::review::{Disk, Object};
+use crate::json;
 use crate::reason::Violation;
 
 /// What admission resolved, as it stands in the annotation `vitistack.io/resolved`. The spec stays the author's intent.
@@ -47,6 +50,16 @@ pub enum Source {
     /// The spec alone.
     #[serde(rename = "spec")]
     Spec,
+}
+
+impl Source {
+    const fn name(self) -> &'static str {
+        match self {
+            Source::BuiltIn => "built-in",
+            Source::MachineClass => "MachineClass",
+            Source::Spec => "spec",
+        }
+    }
 }
 
 /// One disk of a [`Sizing`].
@@ -89,6 +102,53 @@ pub struct Class {
     pub enabled: bool,
     /// `spec.default`.
     pub default: bool,
+}
+
+impl Sizing {
+    /// The text of the annotation.
+    pub fn json(&self) -> String {
+        let Sizing { template, source, generation, cores, threads, sockets, memory, disks } = self;
+        let mut out = String::with_capacity(256 + 128 * disks.len());
+        out.push('{');
+        if let Some(template) = template {
+            text(&mut out, "\"template\":", template);
+            out.push(',');
+        }
+        text(&mut out, "\"source\":", source.name());
+        if let Some(generation) = generation {
+            number(&mut out, ",\"generation\":", *generation);
+        }
+        number(&mut out, ",\"cores\":", *cores);
+        number(&mut out, ",\"threads\":", *threads);
+        number(&mut out, ",\"sockets\":", *sockets);
+        text(&mut out, ",\"memory\":", memory);
+        out.push_str(",\"disks\":[");
+        for (at, disk) in disks.iter().enumerate() {
+            let SizedDisk { name, size, storage_class, access_mode, volume_mode, boot } = disk;
+            text(&mut out, if at == 0 { "{\"name\":" } else { ",{\"name\":" }, name);
+            text(&mut out, ",\"size\":", size);
+            if let Some(class) = storage_class {
+                text(&mut out, ",\"storageClass\":", class);
+            }
+            text(&mut out, ",\"accessMode\":", access_mode);
+            if let Some(mode) = volume_mode {
+                text(&mut out, ",\"volumeMode\":", mode);
+            }
+            out.push_str(if *boot { ",\"boot\":true}" } else { "}" });
+        }
+        out.push_str("]}");
+        out
+    }
+}
+
+fn text(out: &mut String, key: &str, value: &str) {
+    out.push_str(key);
+    json::string(out, value);
+}
+
+fn number(out: &mut String, key: &str, value: i64) {
+    // Writing to a String does not fail.
+    let _ = write!(out, "{key}{value}");
 }
 
 /// Whether two objects ask for the same size: an answer that was given once is kept while they do (X60).
@@ -134,4 +194,35 @@ pub fn resolve(
     let generation = class.map(|class| class.generation);
     let (memory, disks) = (memory.filter(|_| known)?, disks?);
     Some(Sizing { template, source, generation, cores, threads, sockets, memory, disks })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_text_is_what_serde_would_write() {
+        let disk = |storage_class: Option<&str>, boot| SizedDisk {
+            name: "ro\"ot".to_owned(),
+            size: "20Gi".to_owned(),
+            storage_class: storage_class.map(str::to_owned),
+            access_mode: "ReadWriteOnce".to_owned(),
+            volume_mode: storage_class.map(|_| "Block".to_owned()),
+            boot,
+        };
+        let sources = [Source::BuiltIn, Source::MachineClass, Source::Spec];
+        for (at, source) in sources.into_iter().enumerate() {
+            let sizing = Sizing {
+                template: (at > 0).then(|| "lär\"ge\\".to_owned()),
+                source,
+                generation: (at > 1).then_some(-7),
+                cores: i64::MAX,
+                threads: 1,
+                sockets: 0,
+                memory: "16Gi".to_owned(),
+                disks: [disk(None, true), disk(Some("fast"), false)].into_iter().take(at).collect(),
+            };
+            assert_eq!(sizing.json(), serde_json::to_string(&sizing).expect("plain data"));
+        }
+    }
 }

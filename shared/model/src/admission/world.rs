@@ -3,6 +3,7 @@
 //! The large parts are persistent maps (`rpds`): a snapshot shares them with the one before it, so that a change costs the
 //! same in a fleet of ten Machines and of a hundred thousand.
 
+mod loads;
 pub mod machines;
 pub mod vms;
 
@@ -11,6 +12,7 @@ use std::sync::Arc;
 
 use rpds::HashTrieMapSync;
 
+pub use self::loads::{Load, Slot};
 pub use self::machines::{Held, Machines, Name, Said};
 pub use self::vms::{Owner, Vm};
 use super::sizing::Class;
@@ -56,6 +58,8 @@ pub struct Config {
     pub namespace: Option<String>,
     /// Share of the load under `balanced`, at least 1.
     pub weight: u32,
+    /// Where [`World::machines`] keep its load; absent: by its name.
+    pub slot: Option<Slot>,
     /// User patches may touch scheduling (X46).
     pub allow_scheduling_patches: bool,
     /// Why the controller cannot use it, from its status.
@@ -77,6 +81,7 @@ impl Default for Config {
             allowed_namespaces: None,
             namespace: None,
             weight: 1,
+            slot: None,
             allow_scheduling_patches: false,
             unhealthy: None,
             emulated_machines: None,
@@ -146,6 +151,8 @@ pub struct Policy {
     pub volume_mode: Option<String>,
     /// `PLACEMENT_STRATEGY`.
     pub strategy: Strategy,
+    /// `WEBHOOK_REPLICAS`: how many webhooks decide at the same time.
+    pub replicas: u32,
     /// `PLACEMENT_WHEN_UNREACHABLE`; absent: refuse under `strict`, skip under `balanced` (X48).
     pub when_unreachable: Option<WhenUnreachable>,
     /// `ADOPTION`.
@@ -167,6 +174,7 @@ impl Default for Policy {
             access_mode: "ReadWriteOnce".to_owned(),
             volume_mode: None,
             strategy: Strategy::Strict,
+            replicas: 1,
             when_unreachable: None,
             adoption: Adoption::Unowned,
             adopt_before_default: false,

@@ -184,6 +184,24 @@ fn a24_a26_e3_balanced_draws_by_load_among_the_healthy() {
 }
 
 #[test]
+fn a24_what_no_watch_has_shown_counts_for_every_replica() {
+    let held = |cluster: &str| Held { cluster: Some(ClusterName(cluster.to_owned())), ..Held::default() };
+    let key = |number: u32| MachineKey { namespace: "default".to_owned(), name: format!("m-{number}") };
+    let mut world = balanced(regions());
+    (0..2).for_each(|number| world.machines.note(&key(number), held("east")));
+    (2..5).for_each(|number| world.machines.put(&key(number), held("west")));
+    let with = |replicas| {
+        let mut world = world.clone();
+        Arc::make_mut(&mut world.policy).replicas = replicas;
+        chosen(&plain(), &world).0
+    };
+    assert_eq!((with(1), with(3)), ("east".to_owned(), "west".to_owned()), "two of east are six for three replicas");
+    (0..2).for_each(|number| world.machines.put(&key(number), held("east")));
+    Arc::make_mut(&mut world.policy).replicas = 3;
+    assert_eq!(chosen(&plain(), &world).0, "east", "the watch has shown them");
+}
+
+#[test]
 fn a8_the_explanation_is_written_with_a_new_assignment_only() {
     let one = world(&["east"]);
     let after = stored("CREATE", &plain(), None, &one);

@@ -145,7 +145,10 @@ fn warn_skipped(subject: &Subject<'_, '_>, silent: &[Member<'_>], warnings: &mut
 
 fn draw<'w>(subject: &Subject<'_, '_>, candidates: &[Member<'w>], world: &World) -> Member<'w> {
     let draw = Draw::new(candidates.iter().map(|(_, config)| config.weight).collect());
-    let load = |index: usize| world.machines.load(candidates[index].0);
+    let load = |index: usize| {
+        let (name, config) = candidates[index];
+        world.machines.load(name, config.slot).expected(world.policy.replicas)
+    };
     let index = draw.draw(draw::seed(&subject.request.uid), load);
     candidates[index.expect("invariant: there are candidates")]
 }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::search::Dropped;
 use super::{Placement, Source};
+use crate::json;
 use crate::names::ClusterName;
 
 /// Most names that are listed.
@@ -33,11 +34,20 @@ struct Why<'a> {
 
 /// The explanation of a rule that does not compare clusters.
 pub(super) fn plain(source: Source, cluster: &ClusterName, vm: Option<&str>, searched: bool) -> String {
-    let vm = vm.map(|vm| format!(",\"vm\":\"{vm}\"")).unwrap_or_default();
-    let unsearched = if searched { "" } else { ",\"searched\":false" };
-    // The name is the author's word until it was found among the KubevirtConfigs, so it is quoted with care.
-    let cluster = serde_json::to_string(&cluster.0).expect("invariant: a string is plain data");
-    format!("{{\"rule\":\"{}\",\"cluster\":{cluster}{vm}{unsearched}}}", source.name())
+    let mut out = String::with_capacity(128);
+    out.push_str("{\"rule\":");
+    json::string(&mut out, source.name());
+    out.push_str(",\"cluster\":");
+    json::string(&mut out, &cluster.0);
+    if let Some(vm) = vm {
+        out.push_str(",\"vm\":");
+        json::string(&mut out, vm);
+    }
+    if !searched {
+        out.push_str(",\"searched\":false");
+    }
+    out.push('}');
+    out
 }
 
 /// The explanation of a choice: how many were left out for which reason, and up to [`NAMES`] of those that were not.

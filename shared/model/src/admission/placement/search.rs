@@ -23,7 +23,7 @@ pub(super) type Member<'w> = (&'w ClusterName, &'w Config);
 impl<'r, 'a> Subject<'r, 'a> {
     pub(super) fn new(request: &'r Request<'a>, object: &'r Object<'a>, world: &World) -> Self {
         let name = object.metadata.name.as_deref().unwrap_or_default();
-        let key = |prefix: &str| VmKey { namespace: request.namespace.to_string(), name: format!("{prefix}{name}") };
+        let key = |prefix: &str| VmKey { namespace: request.namespace.to_string(), name: [prefix, name].concat() };
         let vms = match (name, world.policy.vm_prefix.as_str()) {
             ("", _) => Vec::new(),
             (_, "") => vec![key("")],
@@ -147,6 +147,9 @@ pub(super) enum Located {
 /// Looks for a Machine's VM on one cluster, as far as its watch knows.
 pub(super) fn locate(subject: &Subject<'_, '_>, config: &Config, world: &World) -> Located {
     let mut located = Located::Absent;
+    if config.link.vms.is_empty() {
+        return located;
+    }
     for (index, key) in subject.vms(config).iter().enumerate() {
         let Some(vm) = config.link.vms.get(key) else { continue };
         match stranger(subject, vm, world) {

@@ -16,7 +16,9 @@ pub struct Undecodable {
 
 /// Reads a review. Only when that fails the body is read a second time, with every step noted, to name the field.
 pub fn decode(body: &[u8]) -> Result<Review<'_>, Undecodable> {
-    serde_json::from_slice(body).map_err(|_| undecodable(body))
+    // That the body is UTF-8 is checked once for all of it, and not for each of its strings.
+    let review = std::str::from_utf8(body).ok().and_then(|text| serde_json::from_str(text).ok());
+    review.ok_or_else(|| undecodable(body))
 }
 
 fn undecodable(body: &[u8]) -> Undecodable {
@@ -31,6 +33,9 @@ fn undecodable(body: &[u8]) -> Undecodable {
     let uid = serde_json::from_slice::<Envelope>(body).ok().map(|envelope| envelope.request.uid);
     let mut from = serde_json::Deserializer::from_slice(body);
     let violation = match serde_path_to_error::deserialize::<_, Review<'_>>(&mut from) {
+        Ok(_) if std::str::from_utf8(body).is_err() => {
+            Reason::TypeInvalid.at("").says("the AdmissionReview is not UTF-8")
+        }
         Ok(_) => Reason::TypeInvalid.at("").says("the AdmissionReview ends in data that does not belong to it"),
         Err(error) => {
             let path = error.path().to_string();

@@ -22,7 +22,8 @@ impl<'w> Listing<'w> {
     }
 
     fn name(&mut self, path: &str, key: &str) {
-        let key: &str = key.char_indices().nth(64).map_or(key, |(at, _)| &key[..at]);
+        let cut = if key.len() > 64 { key.char_indices().nth(64) } else { None };
+        let key = cut.map_or(key, |(at, _)| &key[..at]);
         let full = self.lines.last().is_none_or(|line| line.len() + path.len() + key.len() + 2 > LINE);
         if full && self.lines.len() == LINES {
             return;

@@ -96,8 +96,10 @@ fn entries(object: &Object<'_>) -> Option<(String, usize, usize)> {
         Some((format!("spec.networks[{at}]"), length, TEXT))
     });
     let keys = spec.ssh_keys.iter().flatten().enumerate();
-    let keys = keys.filter_map(|(at, key)| Some((format!("spec.sshKeys[{at}]"), long(Some(key), SSH_KEY)?, SSH_KEY)));
+    let keys = keys.filter_map(|(at, key)| Some((at, long(Some(key), SSH_KEY)?)));
+    let keys = keys.map(|(at, length)| (format!("spec.sshKeys[{at}]"), length, SSH_KEY));
     let boots = spec.boot_order.iter().flatten().enumerate();
-    let boots = boots.filter_map(|(at, boot)| Some((format!("spec.bootOrder[{at}]"), long(Some(boot), TEXT)?, TEXT)));
+    let boots = boots.filter_map(|(at, boot)| Some((at, long(Some(boot), TEXT)?)));
+    let boots = boots.map(|(at, length)| (format!("spec.bootOrder[{at}]"), length, TEXT));
     disks.chain(networks).chain(keys).chain(boots).next()
 }

@@ -6,6 +6,7 @@ use rpds::HashTrieMapSync;
 use serde::Deserialize;
 
 use super::World;
+use super::loads::{Load, Loads, Slot};
 use crate::names::{ClusterName, MachineKey};
 
 /// The kind of a VM's [`Name`].
@@ -87,19 +88,37 @@ fn disks(resolved: &str) -> Vec<String> {
 /// What all Machines hold; a persistent map, cheap to clone.
 #[derive(Clone, Debug, Default)]
 pub struct Machines {
-    held: HashTrieMapSync<Arc<MachineKey>, Arc<Held>>,
+    held: HashTrieMapSync<Arc<MachineKey>, (Arc<Held>, Known)>,
     names: HashTrieMapSync<Name, Holders>,
     macs: HashTrieMapSync<String, Holders>,
-    load: HashTrieMapSync<ClusterName, u32>,
+    loads: Loads,
 }
 
 /// Who holds one name: one, as long as admission has its way. A set would cost more than all else that is kept of a Machine.
 type Holders = Vec<Arc<MachineKey>>;
 
+/// How it is known what a Machine holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Known {
+    /// The watch showed it.
+    Seen,
+    /// This webhook decided it, and the watch is behind.
+    Decided,
+}
+
 impl Machines {
-    /// Notes what a Machine holds now, in place of what it held before.
+    /// Takes in what the watch shows that a Machine holds, in place of what it held before.
     pub fn put(&mut self, key: &MachineKey, held: Held) {
-        if self.held.get(key).is_some_and(|before| **before == held) {
+        self.keep(key, held, Known::Seen);
+    }
+
+    /// Takes in what this webhook just decided that a Machine holds.
+    pub fn note(&mut self, key: &MachineKey, held: Held) {
+        self.keep(key, held, Known::Decided);
+    }
+
+    fn keep(&mut self, key: &MachineKey, held: Held, known: Known) {
+        if self.held.get(key).is_some_and(|(before, how)| **before == held && *how == known) {
             return;
         }
         self.remove(key);
@@ -111,14 +130,17 @@ impl Machines {
             add(&mut self.macs, mac, &key);
         }
         if let Some(cluster) = &held.cluster {
-            self.load.insert_mut(cluster.clone(), self.load(cluster) + 1);
+            self.loads.change(cluster, |load| {
+                load.machines += 1;
+                load.unseen += u32::from(known == Known::Decided);
+            });
         }
-        self.held.insert_mut(key, Arc::new(held));
+        self.held.insert_mut(key, (Arc::new(held), known));
     }
 
     /// Forgets a Machine.
     pub fn remove(&mut self, key: &MachineKey) {
-        let Some(held) = self.held.get(key).cloned() else { return };
+        let Some((held, known)) = self.held.get(key).cloned() else { return };
         for name in &held.names {
             take(&mut self.names, name, key);
         }
@@ -126,7 +148,10 @@ impl Machines {
             take(&mut self.macs, mac, key);
         }
         if let Some(cluster) = &held.cluster {
-            self.load.insert_mut(cluster.clone(), self.load(cluster).saturating_sub(1));
+            self.loads.change(cluster, |load| {
+                load.machines -= 1;
+                load.unseen -= u32::from(known == Known::Decided);
+            });
         }
         self.held.remove_mut(key);
     }
@@ -139,20 +164,20 @@ impl Machines {
         let moved: Vec<_> = self
             .held
             .iter()
-            .filter(|(_, held)| there(held))
+            .filter(|(_, (held, _))| there(held))
             .map(|(key, held)| (MachineKey::clone(key), held.clone()))
             .collect();
-        for (key, held) in moved {
+        for (key, (held, known)) in moved {
             let namespace = config.map_or(&*key.namespace, |it| it.remote_namespace(&key.namespace));
             let mut held = Held::clone(&held);
             held.names.iter_mut().for_each(|name| namespace.clone_into(&mut name.namespace));
-            self.put(&key, held);
+            self.keep(&key, held, known);
         }
     }
 
     /// What a Machine holds.
     pub fn get(&self, key: &MachineKey) -> Option<&Held> {
-        self.held.get(key).map(|held| &**held)
+        self.held.get(key).map(|(held, _)| &**held)
     }
 
     /// Another Machine that holds a name; of several, the first by name.
@@ -165,9 +190,20 @@ impl Machines {
         others(self.macs.get(mac)?, but)
     }
 
-    /// How many Machines are assigned to a cluster.
-    pub fn load(&self, cluster: &ClusterName) -> u32 {
-        self.load.get(cluster).copied().unwrap_or_default()
+    /// How many Machines are assigned to a cluster; quickly so with its [`Slot`].
+    pub fn load(&self, cluster: &ClusterName, slot: Option<Slot>) -> Load {
+        self.loads.get(cluster, slot)
+    }
+
+    /// The slot of a cluster, for its [`super::Config`].
+    pub fn slot(&mut self, cluster: &ClusterName) -> Slot {
+        self.loads.slot(cluster)
+    }
+
+    /// No Machine, and every cluster in the slot that it has here.
+    #[must_use]
+    pub fn emptied(&self) -> Machines {
+        Machines { loads: self.loads.emptied(), ..Machines::default() }
     }
 
     /// How many Machines are known.
@@ -254,7 +290,7 @@ mod tests {
         machines.put(&key, Held::of(&key, Said { cluster: Some("east"), ..Said::default() }, &world(None)));
         machines.moved(&east, &world(Some("vms")));
         assert_eq!(machines.holder(&name("vms"), &other), Some(&key));
-        assert_eq!((machines.holder(&name("shop"), &other), machines.load(&east)), (None, 1));
+        assert_eq!((machines.holder(&name("shop"), &other), machines.load(&east, None).machines), (None, 1));
         machines.moved(&east, &World::default());
         assert_eq!(machines.holder(&name("shop"), &other), Some(&key), "its KubevirtConfig is gone");
     }
@@ -273,19 +309,20 @@ mod tests {
             names: names.iter().map(|name| claim(name)).collect(),
             macs: vec![mac.to_owned()],
         };
+        let load = |machines: &Machines| machines.load(&ClusterName("east".to_owned()), None).machines;
         let mut machines = Machines::default();
         machines.put(&key("web"), held(&["web-root", "web-data"], "52:54:00:00:00:01"));
         machines.put(&key("web-data"), held(&["web-data-root", "web-data"], "52:54:00:00:00:02"));
         let before = machines.clone();
         assert_eq!(machines.holder(&claim("web-data"), &key("web")), Some(&key("web-data")));
         assert_eq!(machines.holder(&claim("web-root"), &key("web")), None, "its own");
-        assert_eq!(machines.load(&ClusterName("east".to_owned())), 2);
+        assert_eq!(load(&machines), 2);
         machines.put(&key("web"), held(&["web-root"], "52:54:00:00:00:03"));
         assert_eq!(machines.mac_holder("52:54:00:00:00:01", &key("other")), None);
-        assert_eq!(machines.load(&ClusterName("east".to_owned())), 2, "an edit is no second Machine");
+        assert_eq!(load(&machines), 2, "an edit is no second Machine");
         machines.remove(&key("web-data"));
         assert_eq!(machines.holder(&claim("web-data"), &key("other")), None);
-        assert_eq!((machines.load(&ClusterName("east".to_owned())), machines.len()), (1, 1));
+        assert_eq!((load(&machines), machines.len()), (1, 1));
         assert_eq!(before.holder(&claim("web-data"), &key("other")), Some(&key("web")), "a snapshot does not change");
     }
 }
