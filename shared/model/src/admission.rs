@@ -92,7 +92,7 @@ fn judge(request: &Request<'_>, object: &Object<'_>, old: Option<&Object<'_>>, w
     }
     if leaving.is_none() {
         let cluster = admission.placement.as_ref().map(|placement| &placement.cluster);
-        let decided = Decided { cluster, sizing: resolved.as_ref().map(|(_, sizing)| sizing) };
+        let decided = Decided { cluster, sizing: resolved.as_ref().and_then(|(_, sizing)| sizing.as_ref()) };
         surroundings::check(&ask, decided, world, &mut wrong, &mut admission.warnings);
         rules::overrides::check(&ask, decided, world, &mut wrong, &mut admission.warnings);
     }
@@ -109,16 +109,17 @@ fn judge(request: &Request<'_>, object: &Object<'_>, old: Option<&Object<'_>>, w
     Verdict::Admit(admission)
 }
 
-/// The size, and the text of `vitistack.io/resolved`: the one that was decided before while nothing asks for another (X60).
+/// The text of `vitistack.io/resolved`, and the size where that can be read: the one that was decided before while nothing
+/// asks for another (X60), even one that was spoilt, because the policy of the chart lets nobody rewrite it then.
 fn resolve(
     object: &Object<'_>,
     old: Option<&Object<'_>>,
     world: &World,
     wrong: &mut Vec<Violation>,
     warnings: &mut Vec<String>,
-) -> Option<(String, Sizing)> {
+) -> Option<(String, Option<Sizing>)> {
     let held = old.and_then(|old| Some((old, annotation(old, |all| &all.resolved)?)));
-    let held = held.and_then(|(old, text)| Some((old, serde_json::from_str::<Sizing>(text).ok()?, text)));
+    let held = held.map(|(old, text)| (old, serde_json::from_str::<Sizing>(text), text));
     if let Some((old, ref sizing, before)) = held
         && sizing::same_size(object, old)
         && annotation(object, |all| &all.refresh_class) == annotation(old, |all| &all.refresh_class)
@@ -128,14 +129,22 @@ fn resolve(
                 "Forbidden: admission writes this annotation; change the spec, or set vitistack.io/refresh-class to a new value to read the MachineClass again",
             ));
         }
-        return Some((before.to_owned(), sizing.clone()));
+        if let Err(why) = sizing {
+            warnings.push(format!(
+                "the annotation {} cannot be read: set {} to a new value and it is written anew: {why}",
+                names::RESOLVED,
+                names::REFRESH_CLASS
+            ));
+        }
+        return Some((before.to_owned(), sizing.as_ref().ok().cloned()));
     }
-    let class = held.as_ref().and_then(|(_, sizing, _)| sizing.template.as_deref());
+    let held = held.and_then(|(old, sizing, _)| Some((old, sizing.ok()?)));
+    let class = held.as_ref().and_then(|(_, sizing)| sizing.template.as_deref());
     let sizing = sizing::resolve(object, class, world, wrong, warnings)?;
-    if let Some((_, before, _)) = held.as_ref().filter(|(old, ..)| placement::recorded(old).is_some()) {
+    if let Some((_, before)) = held.as_ref().filter(|(old, ..)| placement::recorded(old).is_some()) {
         sizing::disks::compare(before, &sizing, wrong, warnings);
     }
-    Some((sizing.json(), sizing))
+    Some((sizing.json(), Some(sizing)))
 }
 
 /// Whether a Machine is for this operator.

@@ -28,6 +28,7 @@ use serde_json::{Map, Value};
 
 use self::operations::Operation;
 use self::pointer::Pointer;
+pub use self::read::ANNOTATIONS;
 use crate::reason::{Reason, Violation};
 
 /// Most violations of one answer.

@@ -12,14 +12,18 @@ mod part;
 mod annotations;
 mod decode;
 mod hardware;
+mod list;
 mod long;
+mod selector;
 mod spec;
 mod text;
 
-pub use annotations::Annotations;
+pub use annotations::{Annotations, Overrides};
 pub use decode::{Undecodable, decode};
 pub use hardware::{Bootloader, Domain, Features, Firmware, Machine, OperatingSystem};
+pub use list::List;
 pub use long::Long;
+pub use selector::ClusterSelector;
 pub use spec::{
     CloudInit, Cpu, Disk, DiskSource, KeyRef, Memory, NameRef, Network, PublishedCpu, PublishedNetwork, PvcSource,
     Resources, Spec, UrlSource,
@@ -58,7 +62,7 @@ pub struct Metadata<'a> {
     pub labels: Option<Labels<'a>>,
     /// All finalizers.
     #[serde(borrow)]
-    pub finalizers: Option<Vec<Text<'a>>>,
+    pub finalizers: Option<List<Text<'a>>>,
 }
 
 /// `status`, as far as a change of the assignment depends on it.

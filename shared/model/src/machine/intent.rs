@@ -159,7 +159,11 @@ impl Intent {
             Err(why) => Intent::Undecided(
                 identity,
                 Reason::InvalidAssignment,
-                format!("the annotation {} cannot be read: {why}", names::RESOLVED),
+                format!(
+                    "the annotation {} cannot be read: {why}: set {} to a new value and admission writes it anew",
+                    names::RESOLVED,
+                    names::REFRESH_CLASS
+                ),
             ),
             Ok(sizing) => Intent::Run(Box::new(Admitted {
                 guarded,

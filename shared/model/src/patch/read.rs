@@ -8,7 +8,7 @@ use crate::names;
 use crate::reason::{Reason, Violation, nearest};
 
 /// Most of these annotations on one Machine: three for the VM and for each of 256 disks, under two prefixes.
-const ANNOTATIONS: usize = 2 * 3 * 257;
+pub const ANNOTATIONS: usize = 2 * 3 * 257;
 
 /// Longest key that an API server takes: a domain, a slash and a name.
 const KEY: usize = 253 + 1 + 63;

@@ -12,6 +12,7 @@ use model::reason::{Reason, Violation};
 use serde_json::{Value, json};
 
 mod filters;
+mod large;
 mod placement;
 mod properties;
 mod rules;

@@ -31,6 +31,28 @@ fn x60_a_size_is_kept_until_the_spec_or_a_refresh_asks_for_another() {
 }
 
 #[test]
+fn x60_a_size_that_was_spoilt_is_left_alone_until_a_refresh_or_another_size_asks_for_it() {
+    let world = world(&["east"]);
+    let before = stored("CREATE", &machine(json!({"template": "small"})), None, &world);
+    let spoilt = annotated(before.clone(), names::RESOLVED, "{}");
+    let text = |object: &Value| object["metadata"]["annotations"][names::RESOLVED].clone();
+    let mut edited = spoilt.clone();
+    edited["spec"]["runStrategy"] = json!("Halted");
+    assert_eq!(stored("UPDATE", &edited, Some(&spoilt), &world), edited, "the policy of the chart allows nothing else");
+    let Verdict::Admit(admission) = judge("UPDATE", &edited, Some(&spoilt), &world) else { panic!("refused") };
+    let [warning] = admission.warnings.as_slice() else { panic!("{:?}", admission.warnings) };
+    assert!(warning.contains("set vitistack.io/refresh-class to a new value"), "{warning}");
+    edited["metadata"]["annotations"][names::RESOLVED] = text(&before);
+    let Verdict::Refuse(wrong) = judge("UPDATE", &edited, Some(&spoilt), &world) else { panic!("rewrote it") };
+    assert_eq!(wrong[0].reason, Reason::ResolvedImmutable);
+    let refreshed = annotated(spoilt.clone(), names::REFRESH_CLASS, "1");
+    assert_eq!(text(&stored("UPDATE", &refreshed, Some(&spoilt), &world)), text(&before));
+    let mut resized = spoilt.clone();
+    resized["spec"]["template"] = json!("large");
+    assert!(text(&stored("UPDATE", &resized, Some(&spoilt), &world)).to_string().contains("8Gi"));
+}
+
+#[test]
 fn c2_c3_c11_c12_c13_c14_c15_a16_x21_x24_sizes() {
     let mut world = world(&["east"]);
     Arc::make_mut(&mut world.classes).insert("gold".into(), class(6, "24Gi"));

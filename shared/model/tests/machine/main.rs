@@ -297,7 +297,8 @@ fn x2_the_name_of_a_vm_is_prefixed_once_and_then_kept() {
 fn an_assignment_that_was_spoilt_is_said_and_nothing_is_written() {
     let moved = intent(|machine| machine["metadata"]["annotations"]["vitistack.io/kubevirt-config"] = json!("west"));
     let broken = intent(|machine| machine["metadata"]["annotations"]["vitistack.io/resolved"] = json!("{}"));
-    for (intent, says) in [(moved, "the VM is on \"east\""), (broken, "cannot be read")] {
+    for (intent, says) in [(moved, "the VM is on \"east\""), (broken, "set vitistack.io/refresh-class to a new value")]
+    {
         assert_eq!(plan(&intent, &running()), []);
         let shown = status(&MachineStatus::default(), &intent, &running(), None, now(1));
         assert_eq!(shown.phase.as_deref(), Some("Failed"));

@@ -48,7 +48,7 @@ impl<'r, 'a> Subject<'r, 'a> {
 
     /// Its constraint on clusters; an empty one is none.
     pub(super) fn selector(&self) -> Option<&Selector> {
-        let selector = self.object.spec.cluster_selector.as_ref();
+        let selector = self.object.spec.cluster_selector.as_deref();
         selector.filter(|selector| !(selector.match_labels.is_empty() && selector.match_expressions.is_empty()))
     }
 

@@ -6,8 +6,11 @@ use std::marker::PhantomData;
 use serde::Deserialize;
 use serde::de::{Deserializer, Error as _, IgnoredAny, MapAccess, Visitor};
 
-use super::Text;
+use super::{List, Text};
 use crate::{names, patch};
+
+/// Key and value of annotations that change what the controller writes.
+pub type Overrides<'a> = List<(Text<'a>, Text<'a>), { patch::ANNOTATIONS }>;
 
 /// The annotations that admission reads.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -22,8 +25,9 @@ pub struct Annotations<'a> {
     pub refresh_class: Option<Text<'a>>,
     /// [`names::DELETION_POLICY`].
     pub deletion_policy: Option<Text<'a>>,
-    /// Key and value of those that change what the controller writes ([`patch::concerns`]).
-    pub overrides: Vec<(Text<'a>, Text<'a>)>,
+    /// Key and value of those that change what the controller writes ([`patch::concerns`]), the empty ones left out. Where
+    /// there are too many, [`patch::check`] refuses those that were kept.
+    pub overrides: Overrides<'a>,
 }
 
 impl<'de: 'a, 'a> Deserialize<'de> for Annotations<'a> {
@@ -51,7 +55,10 @@ impl<'de: 'a, 'a> Visitor<'de> for Keys<'a> {
                 names::REFRESH_CLASS => (&mut out.refresh_class, names::REFRESH_CLASS),
                 names::DELETION_POLICY => (&mut out.deletion_policy, names::DELETION_POLICY),
                 other if patch::concerns(other) => {
-                    out.overrides.push((key, map.next_value()?));
+                    let value: Text<'a> = map.next_value()?;
+                    if !value.is_empty() {
+                        out.overrides.push((key, value));
+                    }
                     continue;
                 }
                 _ => {

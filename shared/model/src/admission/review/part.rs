@@ -5,6 +5,9 @@ use std::fmt;
 use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
+/// Most keys of one part that are remembered: more than the published API has.
+pub(super) const REST: usize = 32;
+
 /// Declares a part of the spec: the listed keys are judged, and the names of other keys that say something are kept in
 /// `rest`, because each of them deserves a warning.
 macro_rules! part {
@@ -13,7 +16,7 @@ macro_rules! part {
         #[derive(Clone, Debug, Default, PartialEq)]
         pub struct $name<'a> {
             $($(#[$field_doc])* pub $field: Option<$type>,)*
-            /// Keys that say something and are not judged.
+            /// Keys that say something and are not judged; the first of them, where there are many.
             pub rest: Vec<Text<'a>>,
         }
 
@@ -38,7 +41,7 @@ macro_rules! part {
                                     Some(_) => return Err(::serde::de::Error::duplicate_field($key)),
                                     None => out.$field = map.next_value::<Option<$type>>()?,
                                 })*
-                                _ => if map.next_value::<super::part::Says>()?.0 { out.rest.push(key) },
+                                _ => if map.next_value::<super::part::Says>()?.0 && out.rest.len() < super::part::REST { out.rest.push(key) },
                             }
                         }
                         Ok(out)

@@ -3,8 +3,7 @@
 use serde::Deserialize;
 
 use super::hardware::{Domain, OperatingSystem};
-use super::{Amount, Long, Text};
-use crate::api::Selector;
+use super::{Amount, ClusterSelector, List, Long, Text};
 
 part! {
     /// `spec` of a Machine.
@@ -22,7 +21,7 @@ part! {
         /// The published form of `resources.memory.size`, in bytes.
         "memory" memory: i64,
         /// Disks, merged with those of the size by name.
-        "disks" disks: Vec<Disk<'a>>,
+        "disks" disks: List<Disk<'a>>,
         /// Which KubevirtConfig the Machine shall be on.
         "kubevirtConfigRef" kubevirt_config_ref: NameRef<'a>,
         /// Empty or `kubevirt` is ours.
@@ -32,17 +31,17 @@ part! {
         /// Name that the published operator's users repeat here; it has no effect of its own.
         "name" name: Text<'a>,
         /// Network interfaces in the guest's order.
-        "networks" networks: Vec<Network<'a>>,
+        "networks" networks: List<Network<'a>>,
         /// The published network block.
         "network" network: PublishedNetwork<'a>,
         /// Kinds of device that the firmware tries.
-        "bootOrder" boot_order: Vec<Text<'a>>,
+        "bootOrder" boot_order: List<Text<'a>, 3>,
         /// Data for cloud-init.
         "cloudInit" cloud_init: CloudInit<'a>,
         /// User data where `cloudInit` has none.
         "userData" user_data: Long<'a>,
         /// Public keys for the user data.
-        "sshKeys" ssh_keys: Vec<Text<'a>>,
+        "sshKeys" ssh_keys: List<Text<'a>>,
         /// The emulated hardware.
         "domain" domain: Domain<'a>,
         /// The published form of `domain.machine.type`.
@@ -50,7 +49,7 @@ part! {
         /// Operating system and where it is installed from.
         "os" os: OperatingSystem<'a>,
         /// Labels that a KubevirtConfig must carry.
-        "clusterSelector" cluster_selector: Selector,
+        "clusterSelector" cluster_selector: ClusterSelector,
     }
 }
 

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::Ask;
 use super::surroundings::Decided;
-use crate::admission::review::{Annotations, Object, Text};
+use crate::admission::review::{Object, Overrides};
 use crate::admission::sizing::disks::disk_name;
 use crate::admission::sizing::{SizedDisk, Sizing, Source, same_size};
 use crate::admission::world::World;
@@ -25,16 +25,13 @@ pub fn check(
     wrong: &mut Vec<Violation>,
     warnings: &mut Vec<String>,
 ) {
-    let given = given(ask.object);
-    if given.is_empty() {
-        return;
-    }
+    let Some(given) = given(ask.object) else { return };
     let names: Vec<&str> = given.iter().map(|(key, _)| &**key).take(6).collect();
     warnings.push(format!("judged, but without effect yet: {}", names.join(", ")));
     let cluster = decided.cluster.map(|it| it.0.as_str());
     let kept = |old: &Object<'_>| {
         let same_cluster = placement::recorded(old).or(assigned(old)) == cluster;
-        self::given(old) == given && same_size(ask.object, old) && same_cluster
+        self::given(old) == Some(given) && same_size(ask.object, old) && same_cluster
     };
     if ask.old.is_some_and(kept) {
         return;
@@ -53,8 +50,9 @@ pub fn check(
     wrong.extend(patch::check(annotations, &patch::Desired { vm, disks, scheduling }));
 }
 
-fn given<'o, 'a>(object: &'o Object<'a>) -> &'o [(Text<'a>, Text<'a>)] {
-    object.metadata.annotations.as_ref().map(|Annotations { overrides, .. }| overrides.as_slice()).unwrap_or_default()
+fn given<'o, 'a>(object: &'o Object<'a>) -> Option<&'o Overrides<'a>> {
+    let given = object.metadata.annotations.as_ref().map(|all| &all.overrides);
+    given.filter(|given| !given.is_empty())
 }
 
 /// The Machine as the controller will read it. A name that is not given yet stays empty, and for a size or a cluster that

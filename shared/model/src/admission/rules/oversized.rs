@@ -1,6 +1,6 @@
 //! What would make judging slow, judged first and alone: the API server checks the schema only after admission.
 
-use super::super::review::{Amount, Annotations, Disk, Object, Text};
+use super::super::review::{Amount, Annotations, Disk, List, Object, Text};
 use crate::reason::{Reason, Violation};
 
 /// Longest of any text that names something.
@@ -9,23 +9,25 @@ const TEXT: usize = 253;
 const URL: usize = 2048;
 /// Longest public key, as in the schema.
 const SSH_KEY: usize = 16384;
-/// Most entries of most lists, as in the schema.
-const ITEMS: usize = 256;
 
 type Length = (&'static str, Option<usize>);
 
 /// The first part of a Machine that is too large to be judged.
 pub fn oversized(object: &Object<'_>) -> Option<Violation> {
     let spec = &object.spec;
-    let expressions = spec.cluster_selector.as_ref().map(|selector| &selector.match_expressions);
     let lists = [
-        ("spec.disks", spec.disks.as_ref().map_or(0, Vec::len), ITEMS),
-        ("spec.networks", spec.networks.as_ref().map_or(0, Vec::len), ITEMS),
-        ("spec.sshKeys", spec.ssh_keys.as_ref().map_or(0, Vec::len), ITEMS),
-        ("spec.bootOrder", spec.boot_order.as_ref().map_or(0, Vec::len), 3),
-        ("spec.clusterSelector.matchExpressions", expressions.map_or(0, Vec::len), 64),
+        ("spec.disks", spec.disks.as_ref().and_then(List::excess)),
+        ("spec.networks", spec.networks.as_ref().and_then(List::excess)),
+        ("spec.sshKeys", spec.ssh_keys.as_ref().and_then(List::excess)),
+        ("spec.bootOrder", spec.boot_order.as_ref().and_then(List::excess)),
+        ("metadata.finalizers", object.metadata.finalizers.as_ref().and_then(List::excess)),
     ];
-    if let Some((path, count, most)) = lists.into_iter().find(|(_, count, most)| count > most) {
+    let many = lists.into_iter().find_map(|(path, excess)| excess.map(|many| (path.to_owned(), many)));
+    let many = many.or_else(|| {
+        let (path, count, most) = spec.cluster_selector.as_ref()?.excess()?;
+        Some((format!("spec.clusterSelector.{path}"), (count, most)))
+    });
+    if let Some((path, (count, most))) = many {
         let says = format!("Too many: {count}: must have at most {most} items");
         return Some(Reason::FieldInvalid.at(path).says(says));
     }
