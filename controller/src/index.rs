@@ -10,7 +10,7 @@ use kube::api::DynamicObject;
 use kube::{Resource, ResourceExt};
 use model::machine::vm::DESIRED;
 use model::machine::{Claim, Identity, Nic, Vm, Vmi};
-use model::names::{ADOPTED, MACHINE, MACHINE_UID, MachineKey, VmKey};
+use model::names::{ADOPTED, MACHINE, MACHINE_UID, VmKey};
 use serde_json::Value;
 
 use crate::offer::Offer;
@@ -26,14 +26,9 @@ pub struct Index {
 /// Namespace and name on the remote cluster.
 pub type Key = (String, String);
 
-/// The Machine that a remote object says it belongs to.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Owner {
-    /// Its UID.
-    pub uid: String,
-    /// Where it is on the supervisor.
-    pub machine: MachineKey,
-}
+/// UID of the Machine that a remote object says it belongs to. Where that is on the supervisor, its namespace does not say:
+/// it may be mapped (X38).
+pub type Owner = String;
 
 /// Kinds that are watched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -99,11 +94,11 @@ impl Index {
     pub fn put(&self, key: Key, owner: Owner, record: Record) {
         let watched = record.watched();
         let mut all = self.write();
-        all.by_machine.entry(owner.uid.clone()).or_default().insert((watched, key.clone()));
+        all.by_machine.entry(owner.clone()).or_default().insert((watched, key.clone()));
         if let Some((before, _)) = all.objects.insert((watched, key.clone()), (owner.clone(), record))
-            && before.uid != owner.uid
+            && before != owner
         {
-            all.unlink(&before.uid, watched, &key);
+            all.unlink(&before, watched, &key);
         }
     }
 
@@ -118,7 +113,7 @@ impl Index {
     pub fn remove(&self, watched: Watched, key: &Key) -> Option<Owner> {
         let mut all = self.write();
         let (owner, _) = all.objects.remove(&(watched, key.clone()))?;
-        all.unlink(&owner.uid, watched, key);
+        all.unlink(&owner, watched, key);
         Some(owner)
     }
 
@@ -190,11 +185,10 @@ impl Records {
     }
 }
 
-/// The Machine that an object belongs to by its labels. Machines keep their namespace on the remote cluster.
+/// The Machine that an object belongs to by its labels.
 pub fn owner_of(object: &impl ResourceExt) -> Option<Owner> {
-    let label = |key: &str| object.labels().get(key).cloned();
-    let machine = MachineKey { namespace: object.namespace()?, name: label(MACHINE)? };
-    Some(Owner { uid: label(MACHINE_UID)?, machine })
+    let labels = object.labels();
+    labels.get(MACHINE_UID).filter(|_| labels.contains_key(MACHINE)).cloned()
 }
 
 /// Namespace and name of an object.
@@ -267,6 +261,8 @@ pub fn claim(object: &PersistentVolumeClaim) -> Claim {
 
 #[cfg(test)]
 mod tests {
+    use model::names::MachineKey;
+
     use super::*;
 
     fn machine() -> Identity {
@@ -285,7 +281,7 @@ mod tests {
     #[test]
     fn a_clone_that_took_our_labels_along_is_not_the_machines_vm() {
         let (index, machine) = (Index::default(), machine());
-        let owner = Owner { uid: machine.uid.clone(), machine: machine.key.clone() };
+        let owner = machine.uid.clone();
         let vm = |name: &str| Record::Vm(Vm { name: name.to_owned(), ..Vm::default() });
         for (namespace, name) in [("shop", "vm-web"), ("shop", "vm-web-clone"), ("other", "vm-web")] {
             index.put((namespace.to_owned(), name.to_owned()), owner.clone(), vm(name));
@@ -301,7 +297,7 @@ mod tests {
     #[test]
     fn what_a_complete_list_does_not_hold_is_forgotten() {
         let (index, machine) = (Index::default(), machine());
-        let owner = Owner { uid: machine.uid.clone(), machine: machine.key.clone() };
+        let owner = machine.uid.clone();
         let key = |name: &str| ("shop".to_owned(), name.to_owned());
         for name in ["web-root", "web-data"] {
             index.put(key(name), owner.clone(), Record::Claim(Claim::default()));

@@ -10,6 +10,7 @@ pub mod offer;
 pub mod retries;
 pub mod session;
 mod triggers;
+mod uids;
 
 use std::sync::Arc;
 

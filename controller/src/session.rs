@@ -14,7 +14,7 @@ use kube::core::{GroupVersionKind, PartialObjectMeta};
 use kube::runtime::watcher::{self, Event, watcher};
 use kube::{Api, Client, ResourceExt};
 use model::machine::Kind;
-use model::names::{ClusterName, MANAGED_BY, MachineKey, OPERATOR, SUPERVISOR};
+use model::names::{ClusterName, MANAGED_BY, OPERATOR, SUPERVISOR};
 use runtime::clusters::{Cluster, Session, said};
 use tokio::sync::mpsc;
 
@@ -29,8 +29,8 @@ pub struct Watches {
     pub supervisor: String,
     /// What was created and is not seen yet.
     pub awaited: Arc<Awaited>,
-    /// Hears of Machines to look at.
-    pub touched: mpsc::UnboundedSender<MachineKey>,
+    /// Hears the UIDs of Machines to look at.
+    pub touched: mpsc::UnboundedSender<Owner>,
     /// Hears of clusters that offer something else than before.
     pub offers: mpsc::UnboundedSender<ClusterName>,
 }
@@ -154,15 +154,10 @@ fn shown(seen: &Seen) -> Option<(Kind, Key)> {
 }
 
 /// Takes one event into the index; true when it completes a list.
-fn take(
-    index: &Index,
-    seen: Seen,
-    listed: &mut [BTreeSet<Key>; 3],
-    touched: &mpsc::UnboundedSender<MachineKey>,
-) -> bool {
+fn take(index: &Index, seen: Seen, listed: &mut [BTreeSet<Key>; 3], touched: &mpsc::UnboundedSender<Owner>) -> bool {
     let tell = |owner: Owner| {
         // The receiver lives as long as the process.
-        let _ = touched.send(owner.machine);
+        let _ = touched.send(owner);
     };
     match seen {
         Seen::StorageClass(Event::Apply(name) | Event::InitApply(name)) => index.storage_class(name, true),

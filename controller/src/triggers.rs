@@ -5,43 +5,49 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::stream::{self, Stream, StreamExt};
+use futures::stream::{self, Stream, StreamExt, TryStreamExt};
 use kube::runtime::reflector::store::Writer;
 use kube::runtime::reflector::{ObjectRef, Store};
 use kube::runtime::{WatchStreamExt, watcher};
 use kube::{Api, Client, ResourceExt};
 use model::api::KubevirtConfig;
-use model::names::{ClusterName, KUBEVIRT_CONFIG, MachineKey};
+use model::names::{ClusterName, KUBEVIRT_CONFIG};
 use runtime::clusters::{ClusterMap, Scope, said};
 use runtime::shutdown::Shutdown;
 use tokio::sync::mpsc;
 
 use crate::configs;
-use crate::index::Index;
+use crate::index::{Index, Owner};
 use crate::machine::Guarded;
+use crate::uids::Uids;
 
 /// The Machines to look at, as they come. It ends when the process shall stop.
 pub(crate) fn queue(
     machines: Api<Guarded>,
     writer: Writer<Guarded>,
-    touched: mpsc::UnboundedReceiver<MachineKey>,
+    touched: mpsc::UnboundedReceiver<Owner>,
     shutdown: Shutdown,
 ) -> impl Stream<Item = Result<ObjectRef<Guarded>, watcher::Error>> {
-    let own =
-        watcher(machines, watcher::Config::default()).default_backoff().reflect(writer).applied_objects().filter_map(
-            |event| async {
-                match event {
-                    Ok(machine) => Some(Ok(ObjectRef::from_obj(&machine))),
-                    Err(why) => {
-                        tracing::warn!(error = said(&why), "the watch of Machines failed; it is tried again");
-                        None
-                    }
-                }
-            },
-        );
-    let remote = stream::unfold(touched, |mut touched| async {
-        let key = touched.recv().await?;
-        Some((Ok(ObjectRef::new(&key.name).within(&key.namespace)), touched))
+    let uids = Arc::new(Uids::default());
+    let known = uids.clone();
+    let events = watcher(machines, watcher::Config::default()).default_backoff().reflect(writer);
+    let events = events.inspect_ok(move |event| known.take_in(event));
+    let own = events.applied_objects().filter_map(|event| async {
+        match event {
+            Ok(machine) => Some(Ok(ObjectRef::from_obj(&machine))),
+            Err(why) => {
+                tracing::warn!(error = said(&why), "the watch of Machines failed; it is tried again");
+                None
+            }
+        }
+    });
+    let remote = stream::unfold((touched, uids), |(mut touched, uids)| async {
+        loop {
+            let uid = touched.recv().await?;
+            if let Some(machine) = uids.find(&uid) {
+                return Some((Ok(machine), (touched, uids)));
+            }
+        }
     });
     stream::select(own.boxed(), remote.boxed()).take_until(async move { shutdown.asked().await })
 }
@@ -56,7 +62,7 @@ pub(crate) struct Configs {
     pub(crate) clusters: Arc<ClusterMap<Index>>,
     pub(crate) configs: Store<KubevirtConfig>,
     pub(crate) machines: Store<Guarded>,
-    pub(crate) touch: mpsc::UnboundedSender<MachineKey>,
+    pub(crate) touch: mpsc::UnboundedSender<Owner>,
 }
 
 impl Configs {
@@ -97,9 +103,7 @@ impl Configs {
                 .and_then(|machine| machine.status.as_ref()?.kubevirt_config_ref.as_ref()?.name.as_deref());
             if machine.annotations().get(KUBEVIRT_CONFIG) == Some(&cluster.0) || recorded == Some(&*cluster.0) {
                 // The receiver lives as long as the process.
-                let _ = self
-                    .touch
-                    .send(MachineKey { namespace: machine.namespace().unwrap_or_default(), name: machine.name_any() });
+                let _ = self.touch.send(machine.uid().unwrap_or_default());
             }
         }
     }

@@ -11,17 +11,23 @@ static FLEET: OnceCell<Result<Fleet, String>> = OnceCell::const_new();
 
 /// Supervisor, `east` and `west`, with webhook and controller; brought up by whoever asks first.
 pub(crate) async fn shared() -> &'static Fleet {
-    let up = FLEET.get_or_init(async || up(&["east", "west"]).await.map_err(|error| error.to_string())).await;
+    let up = FLEET.get_or_init(async || up(&["east", "west"], &[]).await.map_err(|error| error.to_string())).await;
     up.as_ref().unwrap_or_else(|error| panic!("{error}"))
 }
 
 /// A fleet for one test that breaks things.
 pub(crate) async fn fresh(remotes: &[&str]) -> Fleet {
-    up(remotes).await.unwrap_or_else(|error| panic!("{error}"))
+    with(remotes, &[]).await
 }
 
-async fn up(remotes: &[&str]) -> tests::Result<Fleet> {
-    Fleet::up(Processes::kept()?, Blueprint::of(remotes)).await
+/// One with such settings of webhook and controller.
+pub(crate) async fn with(remotes: &[&str], env: &[(&str, &str)]) -> Fleet {
+    up(remotes, env).await.unwrap_or_else(|error| panic!("{error}"))
+}
+
+async fn up(remotes: &[&str], env: &[(&str, &str)]) -> tests::Result<Fleet> {
+    let env = env.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    Fleet::up(Processes::kept()?, Blueprint { env, ..Blueprint::of(remotes) }).await
 }
 
 #[tokio::test]

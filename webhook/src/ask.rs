@@ -80,17 +80,15 @@ impl Asking {
         Answers { vms: vms.into_iter().flatten().collect(), readable }
     }
 
-    /// Those of a cluster's VMs that exist; nothing unless it answered for all of them.
-    async fn vms(&self, name: ClusterName, keys: Vec<VmKey>) -> Option<(ClusterName, Vec<(VmKey, Vm)>)> {
+    /// What a cluster says about each of these VMs; nothing unless it answered for all of them.
+    async fn vms(&self, name: ClusterName, keys: Vec<VmKey>) -> Option<(ClusterName, Vec<(VmKey, Option<Vm>)>)> {
         let cluster = (self.find)(&name)?;
         let asked = async {
             let _place = self.places.acquire().await;
             try_join_all(keys.iter().map(|key| vm(&cluster, key))).await
         };
         match tokio::time::timeout(VM, asked).await {
-            Ok(Ok(found)) => {
-                Some((name, keys.into_iter().zip(found).filter_map(|(key, vm)| Some((key, vm?))).collect()))
-            }
+            Ok(Ok(said)) => Some((name, keys.into_iter().zip(said).collect())),
             Ok(Err(why)) => {
                 tracing::debug!(kubevirtConfig = %name, error = why, "a cluster did not say whether a VM is there");
                 None

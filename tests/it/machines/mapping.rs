@@ -1,17 +1,19 @@
 //! A KubevirtConfig that puts everything into one namespace of its cluster.
 
-use kube::Api;
-use kube::api::{Patch, PatchParams};
+use kube::api::{DeleteParams, DynamicObject, Patch, PatchParams};
+use kube::runtime::wait::await_condition;
+use kube::{Api, ResourceExt};
 use model::api::KubevirtConfig;
 use serde_json::json;
 
-use super::{Ground, machine, said};
-use crate::fleet::fresh;
+use super::{Ground, LIMIT, machine, resource, said};
+use crate::fleet::with;
 use tests::install::kubectl;
 
 #[tokio::test]
 async fn x38_machines_of_every_namespace_share_the_one_that_their_cluster_gives_them() {
-    let fleet = fresh(&["north"]).await;
+    // Only what the watches tell is acted on in time.
+    let fleet = with(&["north"], &[("RECONCILE_INTERVAL", "1h")]).await;
     let ground = Ground::new(&fleet, "shop").await;
     let configs: Api<KubevirtConfig> = Api::namespaced(ground.supervisor.clone(), "kubevirt-configs");
     let mapped = Patch::Merge(json!({"spec": {"namespace": "tenants"}}));
@@ -24,10 +26,22 @@ async fn x38_machines_of_every_namespace_share_the_one_that_their_cluster_gives_
     let found =
         said(kubectl(north, &["get", "vm,pvc", "--all-namespaces", "--no-headers"], "").await).expect("an answer");
     assert!(found.lines().all(|line| line.starts_with("tenants ")) && found.contains("/vm-web"), "{found}");
+    what_somebody_deletes_there_is_noticed(&ground).await;
 
     let back = Patch::Merge(json!({"spec": {"namespace": null}}));
     configs.patch("north", &PatchParams::default(), &back).await.expect("patched");
     ground.delete("web").await;
     ground.gone("web").await;
     assert_eq!(ground.remains("north", "web").await, Vec::<String>::new(), "the recorded namespace was cleaned up");
+}
+
+async fn what_somebody_deletes_there_is_noticed(ground: &Ground<'_>) {
+    let north = ground.fleet.remote("north").expect("north").client().await.expect("a client");
+    let vms: Api<DynamicObject> = Api::namespaced_with(north, "tenants", &resource("VirtualMachine", "kubevirt.io"));
+    let before = vms.get("vm-web").await.expect("the VM").uid();
+    vms.delete("vm-web", &DeleteParams::default()).await.expect("deleted");
+    let anew = await_condition(vms, "vm-web", |vm: Option<&DynamicObject>| vm.is_some_and(|vm| vm.uid() != before));
+    let anew = tokio::time::timeout(LIMIT, anew).await;
+    assert!(matches!(anew, Ok(Ok(_))), "X38: its Machine is in another namespace, and was not looked at: {anew:?}");
+    ground.running("web").await;
 }

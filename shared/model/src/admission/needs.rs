@@ -23,8 +23,8 @@ pub struct Needs {
 /// The answers. What is not in them was not answered in time.
 #[derive(Clone, Debug, Default)]
 pub struct Answers {
-    /// Of each cluster that answered for all it was asked: the VirtualMachines that exist.
-    pub vms: BTreeMap<ClusterName, Vec<(VmKey, Vm)>>,
+    /// Of each cluster that answered for all it was asked: every VirtualMachine asked for; `None`: there is none.
+    pub vms: BTreeMap<ClusterName, Vec<(VmKey, Option<Vm>)>>,
     /// Of each Secret: whether the author may read it, or why that is not known.
     pub readable: BTreeMap<String, Result<bool, String>>,
 }
@@ -41,12 +41,17 @@ impl World {
     #[must_use]
     pub fn knowing(&self, answers: Answers) -> World {
         let mut world = self.clone();
-        for (cluster, found) in answers.vms {
+        for (cluster, asked) in answers.vms {
             let Some(config) = world.configs.get_mut(&cluster) else { continue };
             let link = &mut Arc::make_mut(config).link;
-            link.silent = None;
-            for (key, vm) in found {
-                link.vms.insert_mut(key, vm);
+            // It was asked for VirtualMachines alone: what else its watches hold is as old as before.
+            link.classes_silent = link.silent.take().or(link.classes_silent.take());
+            for (key, vm) in asked {
+                match vm {
+                    Some(vm) => link.vms.insert_mut(key, vm),
+                    // It was deleted while nobody watched.
+                    None => drop(link.vms.remove_mut(&key)),
+                }
             }
         }
         world.readable = answers.readable;

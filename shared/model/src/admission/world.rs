@@ -121,6 +121,8 @@ pub struct Room {
 pub struct Link {
     /// Why the cluster counts as not answering; what the maps hold is then old. *Silent* is never *empty*.
     pub silent: Option<String>,
+    /// Why its StorageClasses are not known although it answered about VirtualMachines, which alone are asked live (X69).
+    pub classes_silent: Option<String>,
     /// Every VirtualMachine there.
     pub vms: HashTrieMapSync<VmKey, Vm>,
     /// The names of its StorageClasses.

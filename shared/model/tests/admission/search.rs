@@ -1,7 +1,7 @@
 //! Where the VM is already, and what a cluster that does not answer means.
 
-use model::admission::needs;
 use model::admission::world::{Adoption, Owner, Strategy, Vm, WhenUnreachable};
+use model::admission::{Answers, needs};
 use model::names::VmKey;
 
 use super::*;
@@ -194,11 +194,11 @@ fn x43_only_a_silent_cluster_that_must_be_searched_is_asked_live() {
         &quiet,
     );
 
-    let answers = |vms: Vec<(VmKey, Vm)>| model::admission::Answers {
+    let answers = |vms: Vec<(VmKey, Option<Vm>)>| Answers {
         vms: [(ClusterName("north".to_owned()), vms)].into(),
         ..Default::default()
     };
-    let found = quiet.knowing(answers(vec![(key("vm-web"), vm(None))]));
+    let found = quiet.knowing(answers(vec![(key("vm-web"), Some(vm(None)))]));
     assert_eq!(outcome(&plain(), &found), Ok(("north".to_owned(), "adopted")));
     let absent = quiet.knowing(answers(Vec::new()));
     assert_eq!(outcome(&plain(), &absent), Err((Reason::AmbiguousPlacement, ANNOTATION.to_owned())));
@@ -206,6 +206,32 @@ fn x43_only_a_silent_cluster_that_must_be_searched_is_asked_live() {
         outcome(&plain(), &quiet),
         Err((Reason::ClusterSilent, ANNOTATION.to_owned())),
         "the World itself is as it was"
+    );
+    let old = has(quiet, "north", "vm-web", vm(None));
+    let gone = old.knowing(answers(vec![(key("vm-web"), None), (key("web"), None)]));
+    assert_eq!(
+        outcome(&plain(), &gone),
+        Err((Reason::AmbiguousPlacement, ANNOTATION.to_owned())),
+        "what was deleted while nobody watched does not count"
+    );
+}
+
+#[test]
+fn x43_x69_a_live_answer_about_a_vm_says_nothing_about_storage_classes() {
+    // Right after the webhook's start: nothing of north was ever listed.
+    let mut started = is_silent(fleet(), "north");
+    config(&mut started, "north").link.storage_classes = Default::default();
+    let vms = [(VmKey { namespace: "default".to_owned(), name: "vm-web".to_owned() }, Some(vm(None)))].into();
+    let answers = Answers { vms: [(ClusterName("north".to_owned()), vms)].into(), ..Answers::default() };
+    let mut object = plain();
+    object["spec"]["disks"] = json!([{"name": "data", "size": "1Gi", "storageClass": "fast-ssd"}]);
+    let admitted = admit(&object, &started.knowing(answers));
+    assert_eq!(
+        admitted.warnings,
+        [
+            "spec.disks[0].storageClass: whether cluster \"north\" has StorageClass \"fast-ssd\" is not known, its watches \
+             do not answer: no answer within 10 s"
+        ]
     );
 }
 

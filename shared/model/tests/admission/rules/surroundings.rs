@@ -60,7 +60,7 @@ fn c25_c48_x23_x69_storage_classes_of_the_chosen_cluster() {
         admit(&annotated(machine(class("slow")), names::KUBEVIRT_CONFIG, "east"), &silent).warnings.join("\n");
     assert!(
         warnings.contains(
-            "whether cluster \"east\" has StorageClass \"slow\" is not known, it does not answer: connection refused"
+            "whether cluster \"east\" has StorageClass \"slow\" is not known, its watches do not answer: connection refused"
         ),
         "X69: {warnings}"
     );

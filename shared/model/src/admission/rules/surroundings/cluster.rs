@@ -38,10 +38,10 @@ pub(super) fn storage_classes(placed: Placed<'_>, answer: &mut Answer<'_>) {
         let path = format!("spec.disks[{index}].storageClass");
         let before = old.and_then(|old| disk(old, &disk_name(given, index)));
         let held = before.is_some_and(|(_, before)| before.storage_class == given.storage_class);
-        if let Some(why) = &link.silent {
+        if let Some(why) = link.silent.as_ref().or(link.classes_silent.as_ref()) {
             if !held {
                 answer.warnings.push(format!(
-                    "{path}: whether cluster {:?} has StorageClass {:?} is not known, it does not answer: {}",
+                    "{path}: whether cluster {:?} has StorageClass {:?} is not known, its watches do not answer: {}",
                     cluster.0,
                     shown(class),
                     shown(why)
