@@ -96,7 +96,8 @@ impl<'f> Ground<'f> {
         let args = [
             "get",
             "vm,vmi,pvc",
-            "--all-namespaces",
+            "--namespace",
+            &self.namespace,
             "--output",
             "name",
             "--selector",

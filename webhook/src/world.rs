@@ -32,7 +32,9 @@ struct Inner {
 impl Current {
     /// A World that holds nothing yet: no request is served with it, because readiness waits for the first real one.
     pub fn new(policy: Policy) -> Self {
-        let world = World { policy: Arc::new(policy), ..World::default() };
+        let mut world = World { policy: Arc::new(policy), ..World::default() };
+        // Readiness does not wait for this one, because its kind need not be installed.
+        world.networks.unlisted = Some("not tried yet".to_owned());
         Self(Arc::new(Inner { world: ArcSwap::from_pointee(world), notes: Mutex::default() }))
     }
 
@@ -107,6 +109,8 @@ pub struct Seen {
     pub cluster: Option<String>,
     /// The annotation with its sizing.
     pub resolved: Option<String>,
+    /// Namespace of its VM on the cluster, once its status records a cluster's identity.
+    pub namespace: Option<String>,
     /// `status.vmName`.
     pub vm_name: Option<String>,
     /// `spec.networks[].macAddress`.
@@ -118,6 +122,7 @@ impl Seen {
         let said = model::admission::world::Said {
             cluster: self.cluster.as_deref(),
             resolved: self.resolved.as_deref(),
+            namespace: self.namespace.as_deref(),
             vm_name: self.vm_name.as_deref(),
             macs: &self.macs,
         };

@@ -6,6 +6,7 @@ use runtime::ready::Ready;
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
+use super::super::Seen;
 use super::*;
 use crate::canned;
 
@@ -47,6 +48,10 @@ async fn x43_x48_e16_configs_are_followed_and_without_a_kubeconfig_they_are_sile
     let east = ClusterName("east".to_owned());
     let said = Said { cluster: Some("east"), ..Said::default() };
     current.change(|world| world.machines.put(&key, Held::of(&key, said, &World::default())));
+    // Another, whose VM was made before somebody mapped the namespace.
+    let settled = MachineKey { name: "old".to_owned(), ..key.clone() };
+    let seen = Seen { cluster: Some("east".to_owned()), namespace: Some("shop".to_owned()), ..Seen::default() };
+    current.seen(vec![(settled.clone(), Some(seen))]);
     let following = current.clone();
     tokio::spawn(async move {
         follow(canned::answering(routes), "configs", Clusters::default(), following, latch).await;
@@ -77,7 +82,9 @@ async fn x43_x48_e16_configs_are_followed_and_without_a_kubeconfig_they_are_sile
             "its kubeconfig cannot be used: Secret configs/north does not exist: create it with the key \"kubeconfig\""
         )
     );
-    let namespaces: Vec<_> =
-        world.machines.get(&key).expect("known").names.iter().map(|it| it.namespace.as_str()).collect();
-    assert_eq!(namespaces, ["vms"], "X38: its names moved with the namespace of its cluster");
+    let namespaces = |key: &MachineKey| -> Vec<&str> {
+        world.machines.get(key).expect("known").names.iter().map(|it| it.namespace.as_str()).collect()
+    };
+    assert_eq!(namespaces(&key), ["vms"], "X38: its names moved with the namespace of its cluster");
+    assert_eq!(namespaces(&settled), ["shop"], "X38: what is recorded does not move");
 }

@@ -105,9 +105,13 @@ pub fn machine(object: &DynamicObject) -> (MachineKey, Option<Seen>) {
     let annotation = |name: &str| object.annotations().get(name).filter(|value| !value.is_empty()).cloned();
     let networks = object.data.pointer("/spec/networks").and_then(Value::as_array);
     let mac = |network: &Value| network["macAddress"].as_str().map(str::to_owned);
+    let recorded = |part: &str| text(&format!("/status/kubevirtConfigRef/{part}")).filter(|text| !text.is_empty());
+    // As the controller reads it: without an identity nothing was made there yet.
+    let namespace = recorded("clusterId").map(|_| recorded("namespace").unwrap_or_else(|| key.namespace.clone()));
     let seen = Seen {
-        cluster: annotation(KUBEVIRT_CONFIG).or_else(|| text("/status/kubevirtConfigRef/name")),
+        cluster: annotation(KUBEVIRT_CONFIG).or_else(|| recorded("name")),
         resolved: annotation(RESOLVED),
+        namespace,
         vm_name: text("/status/vmName"),
         macs: networks.into_iter().flatten().filter_map(mac).collect(),
     };

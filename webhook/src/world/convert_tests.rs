@@ -75,6 +75,7 @@ fn x16_a_machine_is_read_leniently() {
     let wanted = Seen {
         cluster: text("east"),
         resolved: text("{}"),
+        namespace: None,
         vm_name: text("vm-web"),
         macs: vec!["52:54:00:00:00:01".to_owned()],
     };
@@ -85,6 +86,23 @@ fn x16_a_machine_is_read_leniently() {
     assert_eq!(spoilt.1.expect("ours").cluster, text("west"), "its status knows where it is");
     let foreign = json!({"metadata": {"name": "web", "namespace": "shop"}, "spec": {"provider": "proxmox"}});
     assert_eq!(machine(&object(foreign)).1, None);
+}
+
+#[test]
+fn x38_the_namespace_counts_from_when_the_identity_of_the_cluster_is_recorded() {
+    #[rustfmt::skip]
+    let cases = [
+        ("none yet",               json!({"name": "east", "namespace": "vms"}),                     None),
+        ("an empty identity",      json!({"name": "east", "clusterId": "", "namespace": "vms"}),    None),
+        ("a mapped one",           json!({"name": "east", "clusterId": "c-1", "namespace": "vms"}), Some("vms")),
+        ("the Machine's own",      json!({"name": "east", "clusterId": "c-1"}),                     Some("shop")),
+        ("an empty namespace",     json!({"name": "east", "clusterId": "c-1", "namespace": ""}),    Some("shop")),
+    ];
+    for (case, reference, wanted) in cases {
+        let object = json!({"metadata": {"name": "web", "namespace": "shop"}, "spec": {}, "status": {"kubevirtConfigRef": reference}});
+        let (_, seen) = machine(&serde_json::from_value(object).expect("an object"));
+        assert_eq!(seen.expect("ours").namespace.as_deref(), wanted, "{case}");
+    }
 }
 
 #[tokio::test]

@@ -30,8 +30,8 @@ use super::{Current, convert};
 const TOGETHER: usize = 512;
 /// A kind that must be there is looked for this often while it is not.
 const MISSING: Duration = Duration::from_secs(5);
-/// So is one that need not be.
-const OPTIONAL: Duration = Duration::from_secs(60);
+/// So is one that need not be, and also while it cannot be listed.
+const OPTIONAL: Duration = Duration::from_secs(10);
 
 /// One latch for each part without which nothing can be decided.
 pub struct Latches {
@@ -74,7 +74,15 @@ pub async fn follow(client: Client, current: Current, latches: Latches) {
     let network_namespace = |network: PartialObjectMeta<DynamicObject>| (key(&network), Some(()));
     let all = &client;
     tokio::join!(
-        part(Api::all(all.clone()), &current, MISSING, class, |world| &mut world.classes, |_| classes.open()),
+        part(
+            Api::all(all.clone()),
+            &current,
+            MISSING,
+            class,
+            |world| &mut world.classes,
+            |_| classes.open(),
+            |_, _| {}
+        ),
         part(
             Api::all(all.clone()),
             &current,
@@ -85,7 +93,8 @@ pub async fn follow(client: Client, current: Current, latches: Latches) {
                 if !world.policy.supervisor.is_empty() {
                     namespaces.open();
                 }
-            }
+            },
+            |_, _| {},
         ),
         part(
             Api::all(all.clone()),
@@ -93,7 +102,8 @@ pub async fn follow(client: Client, current: Current, latches: Latches) {
             MISSING,
             network,
             |world| &mut world.networks.configurations,
-            |_| networks.open()
+            |_| networks.open(),
+            |_, _| {},
         ),
         part(
             Api::all_with(all.clone(), &ours("NetworkNamespace")),
@@ -102,6 +112,7 @@ pub async fn follow(client: Client, current: Current, latches: Latches) {
             network_namespace,
             |world| &mut world.networks.namespaces,
             |_| {},
+            |world, why| world.networks.unlisted = why,
         ),
         machines_of(Api::all_with(all.clone(), &ours("Machine")), &current, &machines),
     );
@@ -139,7 +150,8 @@ impl<N: Ord + Clone, V: Clone> Part<N, V> for Arc<BTreeMap<N, V>> {
     }
 }
 
-/// Keeps one map true. `read` says name and value, or that the object counts as absent; `listed` hears of each list.
+/// Keeps one map true. `read` says name and value, or that the object counts as absent; `listed` hears of each list;
+/// `unlisted` hears why there is none, or that there is one now.
 async fn part<K, N, V, M>(
     api: Api<K>,
     current: &Current,
@@ -147,6 +159,7 @@ async fn part<K, N, V, M>(
     mut read: impl FnMut(K) -> (N, Option<V>),
     of: fn(&mut World) -> &mut M,
     listed: impl Fn(&World),
+    unlisted: fn(&mut World, Option<String>),
 ) where
     K: Resource + Clone + DeserializeOwned + Debug + Send + 'static,
     M: Part<N, V>,
@@ -166,9 +179,11 @@ async fn part<K, N, V, M>(
                             put(&mut map, one);
                         }
                         *of(world) = map;
+                        unlisted(world, None);
                     }
                     Step::Seen(one) => put(of(world), one),
                     Step::Deleted((name, _)) => of(world).unset(&name),
+                    Step::Unlisted(why) => unlisted(world, Some(why)),
                 }
             }
         });
@@ -186,6 +201,8 @@ async fn machines_of(api: Api<DynamicObject>, current: &Current, latch: &Latch) 
             match step {
                 Step::Seen(one) => changed.push(one),
                 Step::Deleted((key, _)) => changed.push((key, None)),
+                // Nothing is decided before the first list, and what is known then stays.
+                Step::Unlisted(_) => {}
                 Step::Listed(all) => {
                     changed.clear();
                     current.listed(all.into_iter().filter_map(|(key, seen)| Some((key, seen?))).collect());
@@ -206,9 +223,11 @@ enum Step<T> {
     Listed(Vec<T>),
     Seen(T),
     Deleted(T),
+    /// A list failed, and this is why.
+    Unlisted(String),
 }
 
-/// Follows a kind for ever. While it does not exist it is looked for every so often.
+/// Follows a kind for ever. While it does not exist it is looked for every so often; one that is optional has no objects then.
 async fn each<K, T>(api: Api<K>, absent: Duration, read: &mut impl FnMut(K) -> T, take: impl Fn(Vec<Step<T>>))
 where
     K: Resource + Clone + DeserializeOwned + Debug + Send + 'static,
@@ -218,7 +237,7 @@ where
         let mut events =
             watch(api.clone(), watcher::Config::default()).default_backoff().ready_chunks(TOGETHER).boxed();
         while let Some(chunk) = events.next().await {
-            let mut is_absent = false;
+            let mut later = false;
             let mut steps = Vec::new();
             for event in chunk {
                 match event {
@@ -228,12 +247,17 @@ where
                     Ok(Event::Apply(object)) => steps.push(Step::Seen(read(object))),
                     Ok(Event::Delete(object)) => steps.push(Step::Deleted(read(object))),
                     Err(why) => {
-                        is_absent = no_such_kind(&why);
+                        let optional = absent == OPTIONAL;
                         let (path, error) = (api.resource_url(), said(&why));
-                        if is_absent && absent == OPTIONAL {
+                        let is_absent = no_such_kind(&why);
+                        let unlisted = matches!(why, watcher::Error::InitialListFailed(_));
+                        later = is_absent || optional && unlisted;
+                        if is_absent && optional {
                             tracing::debug!(path, "this kind is not installed");
+                            steps.push(Step::Listed(Vec::new()));
                         } else {
                             tracing::warn!(path, error, "a watch on the supervisor failed; it is tried again");
+                            steps.extend(unlisted.then_some(Step::Unlisted(error)));
                         }
                     }
                 }
@@ -241,7 +265,7 @@ where
             if !steps.is_empty() {
                 take(steps);
             }
-            if is_absent {
+            if later {
                 break;
             }
         }

@@ -1,7 +1,11 @@
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use axum::Router;
 use axum::http::StatusCode;
+use axum::response::IntoResponse;
 use axum::routing::get;
 use model::admission::Policy;
+use model::admission::world::Networks;
 use model::names::ClusterName;
 use serde_json::{Value, json};
 use tokio::time::timeout;
@@ -82,6 +86,7 @@ async fn a24_x16_x36_the_supervisor_is_followed_and_a_kind_that_is_not_installed
             let load = |cluster: &str| world.machines.load(&ClusterName(cluster.to_owned()), None).machines;
             if ready.not_ready().is_empty()
                 && world.namespaces.contains_key("new")
+                && world.networks.unlisted.is_none()
                 && (load("east"), load("west")) == (0, 2)
             {
                 return world.clone();
@@ -99,11 +104,48 @@ async fn a24_x16_x36_the_supervisor_is_followed_and_a_kind_that_is_not_installed
         (Some(&true), Some(&false)),
         "X36: whose it is"
     );
-    assert!(world.networks.namespaces.is_empty());
+    assert!(world.networks.namespaces.is_empty(), "X36: known to be none");
     assert_eq!(world.machines.len(), 2);
     let names: Vec<_> =
         world.machines.get(&key("moved")).expect("known").names.iter().map(|it| it.name.clone()).collect();
     assert_eq!(names, ["vm-moved", "moved-root"], "X16");
+}
+
+/// The kind is installed later, at first we may not list it, and then we may.
+#[tokio::test(start_paused = true)]
+async fn x36_network_namespaces_that_cannot_be_listed_are_unknown_and_not_none() {
+    let current = Current::new(Policy::default());
+    let latches = Latches::take(&Ready::new());
+    assert!(current.load().networks.unlisted.is_some(), "before they were listed at all");
+    let stage = Arc::new(AtomicUsize::new(0));
+    let (at, listing) = (
+        stage.clone(),
+        json!({"apiVersion": "v1", "kind": "List", "metadata": {"resourceVersion": "7"}, "items": [object("shop", "lan", &json!({}))]}),
+    );
+    let answer = async move || match at.load(Ordering::Relaxed) {
+        0 => (StatusCode::NOT_FOUND, "404 page not found").into_response(),
+        1 => canned::failure(403, "Forbidden", "networknamespaces.vitistack.io is forbidden", &json!({})),
+        _ => canned::json(200, &listing),
+    };
+    let routes = Router::new()
+        .route("/apis/vitistack.io/v1alpha1/networknamespaces", get(answer))
+        .fallback_service(supervisor());
+    tokio::spawn(follow(canned::answering(routes), current.clone(), latches));
+    type Wanted = (&'static str, fn(&Networks) -> bool);
+    let wanted: [Wanted; 3] = [
+        ("none, where there is no such kind", |it| it.unlisted.is_none() && it.namespaces.is_empty()),
+        ("unknown", |it| it.unlisted.as_ref().is_some_and(|why| why.contains("is forbidden"))),
+        ("listed", |it| it.unlisted.is_none() && it.namespaces.size() == 1),
+    ];
+    for (number, (what, wanted)) in wanted.into_iter().enumerate() {
+        stage.store(number, Ordering::Relaxed);
+        let mut steps = 0;
+        while !wanted(&current.load().networks) {
+            tokio::time::advance(Duration::from_millis(10)).await;
+            steps += 1;
+            assert!(steps < 10_000, "{what}: {:?}", current.load().networks);
+        }
+    }
 }
 
 #[tokio::test]

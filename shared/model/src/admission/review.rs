@@ -84,6 +84,9 @@ pub struct Recorded<'a> {
     /// UID of the remote cluster's `kube-system` namespace.
     #[serde(borrow)]
     pub cluster_id: Option<Text<'a>>,
+    /// Namespace of the VM there; absent where it is the Machine's own.
+    #[serde(borrow)]
+    pub namespace: Option<Text<'a>>,
 }
 
 /// A Machine as admission reads it.

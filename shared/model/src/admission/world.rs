@@ -136,6 +136,8 @@ pub struct Networks {
     pub configurations: HashTrieMapSync<MachineKey, bool>,
     /// Every NetworkNamespace.
     pub namespaces: HashTrieMapSync<MachineKey, ()>,
+    /// Why NetworkNamespaces are not known: one that is missing here may exist. Where the kind is not installed, there is none.
+    pub unlisted: Option<String>,
 }
 
 /// Settings that decisions depend on.

@@ -160,7 +160,7 @@ fn worlds() -> impl Strategy<Value = World> {
                     kind: "PersistentVolumeClaim",
                     name: "web-data".to_owned(),
                 };
-                let held = Held { cluster: Some(cluster), names: vec![name], macs: Vec::new() };
+                let held = Held { cluster: Some(cluster), names: vec![name], ..Held::default() };
                 world.machines.put(&MachineKey { namespace: "default".to_owned(), name: "web".to_owned() }, held);
             }
             world

@@ -56,6 +56,8 @@ struct Placed<'r> {
     ask: &'r Ask<'r>,
     cluster: &'r ClusterName,
     config: &'r Arc<Config>,
+    /// Namespace of its objects there.
+    namespace: &'r str,
     /// The Machine as it was on this same cluster: nothing about a cluster that it was not on is held already.
     old: Option<&'r Object<'r>>,
 }
@@ -77,7 +79,10 @@ pub fn check(
         return;
     };
     let before = |old: &&Object<'_>| placement::recorded(old).or(assigned(old)) == Some(cluster.0.as_str());
-    let placed = Placed { ask, cluster, config, old: ask.old.filter(before) };
+    let old = ask.old.filter(before);
+    let namespace = old.and_then(|old| settled(ask, old));
+    let namespace = namespace.unwrap_or_else(|| config.remote_namespace(&ask.request.namespace));
+    let placed = Placed { ask, cluster, config, namespace, old };
     if let Some(sizing) = decided.sizing {
         taken(placed, sizing, world, &mut answer);
         cluster::room(placed, sizing, &mut answer);
@@ -86,6 +91,13 @@ pub fn check(
     cluster::storage_classes(placed, &mut answer);
     cluster::clones(placed, &mut answer);
     cluster::machine_type(placed, &mut answer);
+}
+
+/// Where its objects are, once that is recorded: an edit of the KubevirtConfig moves none of them (X38).
+fn settled<'r>(ask: &Ask<'r>, old: &'r Object<'r>) -> Option<&'r str> {
+    placement::recorded(old)?;
+    let reference = old.status.as_ref()?.kubevirt_config_ref.as_ref()?;
+    Some(reference.namespace.as_deref().filter(|it| !it.is_empty()).unwrap_or(&ask.request.namespace))
 }
 
 /// The name of the Machine, unless the API server has still to make it (X77).
@@ -129,12 +141,13 @@ fn attached(ask: &Ask<'_>, world: &World, answer: &mut Answer<'_>) {
         }
         let held = old.into_iter().flat_map(|old| old.networks.iter().flatten());
         let held = held.filter(|other| other.name == network.name).any(|other| networks::shared(other) == Some(name));
+        let path = format!("spec.networks[{index}].networkName");
+        if unlisted(&path, name, held, world, answer) {
+            continue;
+        }
         let why = if record.is_some() { "is the record of a Machine and no network" } else { "not found" };
         let says = missing_network(&key, why, world, true);
-        answer.say(
-            held,
-            Reason::NetworkConfigurationNotFound.at(format!("spec.networks[{index}].networkName")).says(says),
-        );
+        answer.say(held, Reason::NetworkConfigurationNotFound.at(path).says(says));
     }
     let published = |network: Option<&crate::admission::review::PublishedNetwork<'_>>| -> Option<String> {
         network?.network_namespace_name.as_deref().filter(|name| !name.is_empty()).map(str::to_owned)
@@ -143,11 +156,26 @@ fn attached(ask: &Ask<'_>, world: &World, answer: &mut Answer<'_>) {
         let key = MachineKey { namespace: ask.request.namespace.to_string(), name };
         if !world.networks.namespaces.contains_key(&key) {
             let held = old.and_then(|old| published(old.network.as_ref())).as_deref() == Some(&key.name);
-            let says = missing_network(&key, "not found", world, false);
-            let at = Reason::NetworkConfigurationNotFound.at("spec.network.networkNamespaceName");
-            answer.say(held, at.says(says));
+            let path = "spec.network.networkNamespaceName";
+            if !unlisted(path, &key.name, held, world, answer) {
+                let says = missing_network(&key, "not found", world, false);
+                answer.say(held, Reason::NetworkConfigurationNotFound.at(path).says(says));
+            }
         }
     }
+}
+
+/// While NetworkNamespaces are not known, that there is none of a name is no proof: whether that is so, and then a warning.
+fn unlisted(path: &str, name: &str, held: bool, world: &World, answer: &mut Answer<'_>) -> bool {
+    let Some(why) = &world.networks.unlisted else { return false };
+    if !held {
+        answer.warnings.push(format!(
+            "{path}: whether there is a NetworkNamespace {:?} is not known, they could not be listed: {}",
+            shown(name),
+            shown(why)
+        ));
+    }
+    true
 }
 
 fn missing_network(key: &MachineKey, why: &str, world: &World, configurations: bool) -> String {
@@ -195,11 +223,10 @@ fn macs(ask: &Ask<'_>, world: &World, answer: &mut Answer<'_>) {
 
 /// Names on the cluster that another Machine has: one VM, or one disk, would serve both (X16, KVO8, T12).
 fn taken(placed: Placed<'_>, sizing: &Sizing, world: &World, answer: &mut Answer<'_>) {
-    let Placed { ask, cluster, config, old } = placed;
+    let Placed { ask, cluster, namespace, old, .. } = placed;
     let Some(machine) = called(ask).filter(|_| !world.machines.is_empty()) else { return };
     let me = key(ask);
-    let namespace = config.remote_namespace(&ask.request.namespace).to_owned();
-    let mut name = Name { cluster: cluster.clone(), namespace, kind: VM, name: String::new() };
+    let mut name = Name { cluster: cluster.clone(), namespace: namespace.to_owned(), kind: VM, name: String::new() };
     if old.is_none() {
         name.name.push_str(&ask.policy.vm_prefix);
         name.name.push_str(machine);

@@ -36,6 +36,8 @@ pub struct Held {
     pub names: Vec<Name>,
     /// MAC addresses of its interfaces, in lower case with colons.
     pub macs: Vec<String>,
+    /// The namespace of its objects is recorded: an edit of the KubevirtConfig moves none of them (X38).
+    pub settled: bool,
 }
 
 /// The words of a Machine that say what it holds; empty ones say nothing.
@@ -45,6 +47,9 @@ pub struct Said<'a> {
     pub cluster: Option<&'a str>,
     /// The annotation [`crate::names::RESOLVED`].
     pub resolved: Option<&'a str>,
+    /// Namespace of its objects on the cluster, once the status records that: from then on it counts, whatever the
+    /// KubevirtConfig says.
+    pub namespace: Option<&'a str>,
     /// `status.vmName`, which outlives a change of `VM_NAME_PREFIX`.
     pub vm_name: Option<&'a str>,
     /// `spec.networks[].macAddress`, as written.
@@ -58,16 +63,17 @@ impl Held {
         let macs = macs.collect();
         let Some(cluster) = said.cluster.filter(|name| !name.is_empty()).map(|name| ClusterName(name.to_owned()))
         else {
-            return Held { cluster: None, names: Vec::new(), macs };
+            return Held { macs, ..Held::default() };
         };
-        let namespace = world.configs.get(&cluster).map_or(&*key.namespace, |it| it.remote_namespace(&key.namespace));
+        let mapped = || world.configs.get(&cluster).map_or(&*key.namespace, |it| it.remote_namespace(&key.namespace));
+        let namespace = said.namespace.unwrap_or_else(mapped);
         let name = |kind, name| Name { cluster: cluster.clone(), namespace: namespace.to_owned(), kind, name };
         let vm = said.vm_name.filter(|name| !name.is_empty()).map(str::to_owned);
         let vm = vm.unwrap_or_else(|| format!("{}{}", world.policy.vm_prefix, key.name));
         let claims = said.resolved.map(disks).unwrap_or_default();
         let claims = claims.iter().map(|disk| name(CLAIM, format!("{}-{disk}", key.name)));
         let names = [name(VM, vm)].into_iter().chain(claims).collect();
-        Held { cluster: Some(cluster), names, macs }
+        Held { cluster: Some(cluster), names, macs, settled: said.namespace.is_some() }
     }
 }
 
@@ -156,11 +162,11 @@ impl Machines {
         self.held.remove_mut(key);
     }
 
-    /// Follows a KubevirtConfig whose `spec.namespace` changed: the names of the Machines on it are elsewhere now. A step
-    /// for every Machine of the fleet.
+    /// Follows a KubevirtConfig whose `spec.namespace` changed: the names of the Machines on it are elsewhere now, unless
+    /// theirs is recorded. A step for every Machine of the fleet.
     pub fn moved(&mut self, cluster: &ClusterName, world: &World) {
         let config = world.configs.get(cluster);
-        let there = |held: &Held| held.cluster.as_ref() == Some(cluster);
+        let there = |held: &Held| held.cluster.as_ref() == Some(cluster) && !held.settled;
         let moved: Vec<_> = self
             .held
             .iter()
@@ -254,7 +260,7 @@ mod tests {
         let world = World { configs: configs.into(), ..World::default() };
         let resolved = r#"{"cores":1,"disks":[{"name":"root","size":"20Gi"},{"name":"data","size":"1Gi"}]}"#;
         let macs = ["52-54-00-AB-00-01".to_owned(), String::new()];
-        let said = |cluster, resolved, vm_name| Said { cluster, resolved, vm_name, macs: &macs };
+        let said = |cluster, resolved, vm_name| Said { cluster, resolved, vm_name, macs: &macs, ..Said::default() };
         #[rustfmt::skip]
         let cases = [
             ("assigned",          said(Some("east"), Some(resolved), None),        vec!["east/shop VirtualMachine vm-web", "east/shop PersistentVolumeClaim web-root", "east/shop PersistentVolumeClaim web-data"]),
@@ -262,6 +268,7 @@ mod tests {
             ("an unknown cluster", said(Some("nord"), None, None),                 vec!["nord/shop VirtualMachine vm-web"]),
             ("a recorded VM name", said(Some("east"), None, Some("old-web")),      vec!["east/shop VirtualMachine old-web"]),
             ("spoilt sizing",     said(Some("east"), Some("{\"disks\":7}"), Some("")), vec!["east/shop VirtualMachine vm-web"]),
+            ("a recorded namespace", Said { namespace: Some("tenants"), ..said(Some("west"), None, None) }, vec!["west/tenants VirtualMachine vm-web"]),
             ("not assigned",      said(Some(""), Some(resolved), Some("vm-web")),  vec![]),
         ];
         for (case, said, wanted) in cases {
@@ -293,6 +300,10 @@ mod tests {
         assert_eq!((machines.holder(&name("shop"), &other), machines.load(&east, None).machines), (None, 1));
         machines.moved(&east, &World::default());
         assert_eq!(machines.holder(&name("shop"), &other), Some(&key), "its KubevirtConfig is gone");
+        let recorded = Said { cluster: Some("east"), namespace: Some("shop"), ..Said::default() };
+        machines.put(&key, Held::of(&key, recorded, &world(Some("vms"))));
+        machines.moved(&east, &world(Some("tenants")));
+        assert_eq!(machines.holder(&name("shop"), &other), Some(&key), "recorded: an edit moves no VM");
     }
 
     #[test]
@@ -308,6 +319,7 @@ mod tests {
             cluster: Some(ClusterName("east".to_owned())),
             names: names.iter().map(|name| claim(name)).collect(),
             macs: vec![mac.to_owned()],
+            settled: false,
         };
         let load = |machines: &Machines| machines.load(&ClusterName("east".to_owned()), None).machines;
         let mut machines = Machines::default();

@@ -18,8 +18,12 @@ fn fleet() -> World {
         name("PersistentVolumeClaim", "web-data-root"),
         name("PersistentVolumeClaim", "web-data-iso"),
     ];
-    let held =
-        Held { cluster: Some(ClusterName("east".to_owned())), names, macs: vec!["52:54:00:aa:00:01".to_owned()] };
+    let held = Held {
+        cluster: Some(ClusterName("east".to_owned())),
+        names,
+        macs: vec!["52:54:00:aa:00:01".to_owned()],
+        ..Held::default()
+    };
     world.machines.put(&key("web-data"), held);
     world
 }
@@ -82,6 +86,35 @@ fn x59_a_shared_network_of_the_machines_name_is_not_overwritten() {
 }
 
 #[test]
+fn x38_the_recorded_namespace_counts_whatever_the_config_says_since() {
+    let spec = json!({"template": "small", "disks": [{"name": "data", "size": "1Gi"}]});
+    let mut before = stored("CREATE", &machine(spec), None, &networked());
+    let claim = Name {
+        cluster: ClusterName("east".to_owned()),
+        namespace: "tenants".to_owned(),
+        kind: "PersistentVolumeClaim",
+        name: "web-data".to_owned(),
+    };
+    let mut now = knowing(networked(), "east", |config| config.namespace = Some("tenants".to_owned()));
+    now.machines.put(&key("other"), Held { names: vec![claim], ..Held::default() });
+    let taken = warned(edited(&before, &now, halted));
+    assert!(taken.contains("which Machine default/other has already"), "not recorded yet: {taken}");
+    let source = |namespace: &str| {
+        let source = json!({"pvc": {"name": "image", "namespace": namespace}});
+        move |it: &mut Value| {
+            it["spec"]["disks"] = json!([it["spec"]["disks"][0], {"name": "copy", "size": "1Gi", "source": source}]);
+        }
+    };
+    let forbidden = [("spec.disks[1].source.pvc.namespace".to_owned(), Reason::FieldForbidden)];
+    for (recorded, own, other) in [(json!(null), "default", "tenants"), (json!("apart"), "apart", "default")] {
+        before["status"] = json!({"kubevirtConfigRef": {"name": "east", "clusterId": "c-1", "namespace": recorded}});
+        assert_eq!(warned(edited(&before, &now, halted)), "", "its disks are in {own}");
+        assert_eq!(reasons(edited(&before, &now, source(own))), [], "{own}");
+        assert_eq!(reasons(edited(&before, &now, source(other))), forbidden, "{own}");
+    }
+}
+
+#[test]
 fn x76_what_was_accepted_once_is_a_warning_and_what_is_new_is_refused() {
     let mut now = networked();
     let spec = json!({
@@ -106,7 +139,7 @@ fn x76_what_was_accepted_once_is_a_warning_and_what_is_new_is_refused() {
             kind: "PersistentVolumeClaim",
             name: "web-data".to_owned(),
         }],
-        cluster: None,
+        ..Held::default()
     };
     now.machines.put(&key("other"), held);
     let warnings = warned(edited(&before, &now, halted));

@@ -72,7 +72,7 @@ fn take(machine: &Value, world: &mut World) -> Option<Vec<Name>> {
     let sizing = sizing_of(&admission);
     let cluster = admission.placement.expect("a placement").cluster;
     let taken = names(object, &review.request.namespace, &cluster, &sizing, world);
-    let held = Held { cluster: Some(cluster), names: taken.clone(), macs: Vec::new() };
+    let held = Held { cluster: Some(cluster), names: taken.clone(), ..Held::default() };
     world.machines.put(&key(object.metadata.name.as_deref().expect("a name")), held);
     Some(taken)
 }

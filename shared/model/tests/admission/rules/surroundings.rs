@@ -40,6 +40,28 @@ fn c25_c47_x36_networks_that_interfaces_join() {
 }
 
 #[test]
+fn x36_a_network_that_may_exist_is_not_refused() {
+    let mut unknown = networked();
+    unknown.networks.unlisted = Some("403: forbidden".to_owned());
+    let says = |path: &str| {
+        format!(
+            "{path}: whether there is a NetworkNamespace \"late\" is not known, they could not be listed: 403: forbidden"
+        )
+    };
+    let published = with("network", json!({"networkNamespaceName": "late"}));
+    let warnings = admit(&machine(published.clone()), &unknown).warnings.join("\n");
+    assert!(warnings.contains(&says("spec.network.networkNamespaceName")), "{warnings}");
+    let warnings = admit(&machine(attached("late")), &unknown).warnings.join("\n");
+    assert!(warnings.contains(&says("spec.networks[0].networkName")), "{warnings}");
+    let before = stored("CREATE", &machine(attached("late")), None, &unknown);
+    let again = warned(edited(&before, &unknown, halted));
+    assert!(!again.contains("is not known"), "what was there before is not said again: {again}");
+    let known = warned(edited(&before, &networked(), halted));
+    assert!(known.contains("NetworkNamespace \"late\" not found"), "X76: {known}");
+    assert_eq!(refuse(&machine(published), &networked())[0].reason, Reason::NetworkConfigurationNotFound);
+}
+
+#[test]
 fn c25_c48_x23_x69_storage_classes_of_the_chosen_cluster() {
     let with_class = |name: &str| {
         knowing(world(&["east"]), "east", |config| config.link.storage_classes.insert_mut(name.to_owned(), ()))

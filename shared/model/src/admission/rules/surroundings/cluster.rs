@@ -16,9 +16,8 @@ const DEFAULT_MACHINES: [&str; 2] = ["q35*", "pc-q35*"];
 
 /// The namespace that this cluster's KubevirtConfig sends the Machine to (X38, X67).
 pub(super) fn namespace(placed: Placed<'_>, answer: &mut Answer<'_>) {
-    let Placed { ask, cluster, config, old } = placed;
+    let Placed { ask, cluster, namespace: remote, old, .. } = placed;
     let here = &*ask.request.namespace;
-    let remote = config.remote_namespace(here);
     if old.is_none() && remote != here && reserved(remote, &ask.policy.own_namespace) {
         answer.say(false, Reason::NamespaceReserved.at("metadata.namespace").says(format!(
             "Forbidden: KubevirtConfig {:?} sends it to the reserved namespace {remote:?}: correct its spec.namespace, or use another cluster",
@@ -29,7 +28,7 @@ pub(super) fn namespace(placed: Placed<'_>, answer: &mut Answer<'_>) {
 
 /// Storage classes of the disks (C48). While the cluster does not answer, that one is unknown is no proof (X69).
 pub(super) fn storage_classes(placed: Placed<'_>, answer: &mut Answer<'_>) {
-    let Placed { ask, cluster, config, old } = placed;
+    let Placed { ask, cluster, config, old, .. } = placed;
     let link = &config.link;
     for (index, given) in ask.object.spec.disks.iter().flatten().enumerate() {
         // X23: `default` stands for the cluster's default class, unless there is one of that name.
@@ -65,8 +64,7 @@ pub(super) fn storage_classes(placed: Placed<'_>, answer: &mut Answer<'_>) {
 
 /// A copy is made of what lies in the VM's own namespace: another namespace is another tenant's (T14).
 pub(super) fn clones(placed: Placed<'_>, answer: &mut Answer<'_>) {
-    let Placed { ask, config, old, .. } = placed;
-    let own = config.remote_namespace(&ask.request.namespace);
+    let Placed { ask, namespace: own, old, .. } = placed;
     for (index, given) in ask.object.spec.disks.iter().flatten().enumerate() {
         let pvc = given.source.as_ref().and_then(|source| source.pvc.as_ref());
         let namespace = pvc.and_then(|pvc| pvc.namespace.as_deref()).filter(|it| !it.is_empty() && *it != own);
@@ -109,7 +107,7 @@ fn needed(sizing: &Sizing) -> (u64, u64) {
 
 /// Room on the cluster (C49, X68): no node that is large enough is a mistake, no room now is a reason to wait.
 pub(super) fn room(placed: Placed<'_>, sizing: &Sizing, answer: &mut Answer<'_>) {
-    let Placed { ask, cluster, config, old } = placed;
+    let Placed { ask, cluster, config, old, .. } = placed;
     let Some(capacity) = &config.capacity else { return };
     let (cpu, memory) = needed(sizing);
     let spec = &ask.object.spec;
@@ -150,7 +148,7 @@ fn decimal(thousandths: u64) -> String {
 
 /// KubeVirt takes q35 alone, unless its administrator allows others (X45).
 pub(super) fn machine_type(placed: Placed<'_>, answer: &mut Answer<'_>) {
-    let Placed { ask, cluster, config, old } = placed;
+    let Placed { ask, cluster, config, old, .. } = placed;
     let Some((path, kind)) = firmware::machine_type(&ask.object.spec) else { return };
     let known = config.emulated_machines.as_deref();
     let allowed = match known {
