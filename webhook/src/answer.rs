@@ -5,6 +5,7 @@ mod response;
 use model::admission::changes::Change;
 use model::admission::placement::Source;
 use model::admission::review::{Request, decode};
+use model::admission::rules::sources;
 use model::admission::world::{Held, Said};
 use model::admission::{Admission, Verdict, World, decide};
 use model::names::{self, MachineKey};
@@ -109,7 +110,8 @@ fn holds(request: &Request<'_>, admission: &Admission, world: &World) -> Option<
     let networks = object.spec.networks.as_deref().unwrap_or_default();
     let macs: Vec<String> =
         networks.iter().filter_map(|network| Some(network.mac_address.as_deref()?.to_owned())).collect();
-    let said = Said { cluster: Some(cluster), resolved, macs: &macs, ..Said::default() };
+    let iso = sources::iso(&object.spec).is_some();
+    let said = Said { cluster: Some(cluster), resolved, macs: &macs, iso, ..Said::default() };
     let held = Held::of(&key, said, world);
     Some((key, held))
 }

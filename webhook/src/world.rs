@@ -115,6 +115,8 @@ pub struct Seen {
     pub vm_name: Option<String>,
     /// `spec.networks[].macAddress`.
     pub macs: Vec<String>,
+    /// Whether `spec.os.isoUri` says something.
+    pub iso: bool,
 }
 
 impl Seen {
@@ -125,6 +127,7 @@ impl Seen {
             namespace: self.namespace.as_deref(),
             vm_name: self.vm_name.as_deref(),
             macs: &self.macs,
+            iso: self.iso,
         };
         Held::of(key, said, world)
     }

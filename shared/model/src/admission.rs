@@ -18,7 +18,7 @@ use self::placement::Placement;
 use self::review::{Annotations, Object, Request, Text};
 use self::rules::Ask;
 use self::rules::surroundings::{self, Decided};
-use self::sizing::Sizing;
+use self::sizing::{Before, Sizing};
 pub use self::world::{Config, Policy, World};
 use crate::names;
 use crate::reason::{Reason, Violation};
@@ -139,8 +139,8 @@ fn resolve(
         return Some((before.to_owned(), sizing.as_ref().ok().cloned()));
     }
     let held = held.and_then(|(old, sizing, _)| Some((old, sizing.ok()?)));
-    let class = held.as_ref().and_then(|(_, sizing)| sizing.template.as_deref());
-    let sizing = sizing::resolve(object, class, world, wrong, warnings)?;
+    let before = held.as_ref().map(|(old, sizing)| Before { object: old, sizing });
+    let sizing = sizing::resolve(object, before, world, wrong, warnings)?;
     if let Some((_, before)) = held.as_ref().filter(|(old, ..)| placement::recorded(old).is_some()) {
         sizing::disks::compare(before, &sizing, wrong, warnings);
     }

@@ -119,6 +119,16 @@ fn a24_x77_what_a_new_machine_holds_is_noted_by_the_last_route_unless_nothing_is
 }
 
 #[test]
+fn t12_the_claim_of_an_iso_image_is_noted_with_the_others() {
+    for (uri, wanted) in [("https://images.example.org/a.iso", true), ("", false)] {
+        let mut object = stored("web");
+        object["spec"]["os"] = json!({"isoUri": uri});
+        let (_, held) = ask(Route::Validate, &object).0.holds.expect("a new Machine");
+        assert_eq!(held.names.iter().any(|name| name.name == "web-iso"), wanted, "{uri:?}");
+    }
+}
+
+#[test]
 fn e8_e9_an_assignment_is_told_once_and_never_on_a_dry_run() {
     let object = json!({"metadata": {"name": "web"}, "spec": {"template": "small"}});
     let named = stored("web");

@@ -114,6 +114,7 @@ pub fn machine(object: &DynamicObject) -> (MachineKey, Option<Seen>) {
         namespace,
         vm_name: text("/status/vmName"),
         macs: networks.into_iter().flatten().filter_map(mac).collect(),
+        iso: text("/spec/os/isoUri").is_some_and(|uri| !uri.is_empty()),
     };
     (key, Some(seen))
 }

@@ -68,7 +68,7 @@ fn x16_a_machine_is_read_leniently() {
     let object = |value: Value| serde_json::from_value::<DynamicObject>(value).expect("an object");
     let (key, seen) = machine(&object(json!({
         "metadata": {"name": "web", "namespace": "shop", "annotations": {"vitistack.io/kubevirt-config": "east", "vitistack.io/resolved": "{}"}},
-        "spec": {"networks": [{"macAddress": "52:54:00:00:00:01"}, {"name": "b"}, 7]}, "status": {"vmName": "vm-web"},
+        "spec": {"networks": [{"macAddress": "52:54:00:00:00:01"}, {"name": "b"}, 7], "os": {"isoUri": "https://a/b.iso"}}, "status": {"vmName": "vm-web"},
     })));
     assert_eq!(key, MachineKey { namespace: "shop".to_owned(), name: "web".to_owned() });
     let text = |text: &str| Some(text.to_owned());
@@ -78,12 +78,14 @@ fn x16_a_machine_is_read_leniently() {
         namespace: None,
         vm_name: text("vm-web"),
         macs: vec!["52:54:00:00:00:01".to_owned()],
+        iso: true,
     };
     assert_eq!(seen, Some(wanted));
     let spoilt = machine(&object(
         json!({"metadata": {"name": "web", "namespace": "shop"}, "spec": "?", "status": {"kubevirtConfigRef": {"name": "west"}}}),
     ));
-    assert_eq!(spoilt.1.expect("ours").cluster, text("west"), "its status knows where it is");
+    let spoilt = spoilt.1.expect("ours");
+    assert_eq!((spoilt.cluster, spoilt.iso), (text("west"), false), "its status knows where it is");
     let foreign = json!({"metadata": {"name": "web", "namespace": "shop"}, "spec": {"provider": "proxmox"}});
     assert_eq!(machine(&object(foreign)).1, None);
 }

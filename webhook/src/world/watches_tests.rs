@@ -112,6 +112,8 @@ async fn a24_x16_x36_the_supervisor_is_followed_and_a_kind_that_is_not_installed
 }
 
 /// The kind is installed later, at first we may not list it, and then we may.
+type Wanted = (&'static str, fn(&Networks) -> bool);
+
 #[tokio::test(start_paused = true)]
 async fn x36_network_namespaces_that_cannot_be_listed_are_unknown_and_not_none() {
     let current = Current::new(Policy::default());
@@ -131,7 +133,6 @@ async fn x36_network_namespaces_that_cannot_be_listed_are_unknown_and_not_none()
         .route("/apis/vitistack.io/v1alpha1/networknamespaces", get(answer))
         .fallback_service(supervisor());
     tokio::spawn(follow(canned::answering(routes), current.clone(), latches));
-    type Wanted = (&'static str, fn(&Networks) -> bool);
     let wanted: [Wanted; 3] = [
         ("none, where there is no such kind", |it| it.unlisted.is_none() && it.namespaces.is_empty()),
         ("unknown", |it| it.unlisted.as_ref().is_some_and(|why| why.contains("is forbidden"))),

@@ -151,6 +151,25 @@ fn number(out: &mut String, key: &str, value: i64) {
     let _ = write!(out, "{key}{value}");
 }
 
+/// A Machine as it is stored, and the size that was resolved for it.
+#[derive(Clone, Copy, Debug)]
+pub struct Before<'r> {
+    /// The Machine.
+    pub object: &'r Object<'r>,
+    /// Its size.
+    pub sizing: &'r Sizing,
+}
+
+impl<'r> Before<'r> {
+    /// The class that the size was read from, if the Machine names the same one now as it did then, or again none.
+    pub fn class(self, object: &Object<'_>) -> Option<&'r str> {
+        let class = self.sizing.template.as_deref().filter(|_| self.sizing.source == Source::MachineClass)?;
+        let named = base::named(object).next().map(|(_, name)| name);
+        let same = named == base::named(self.object).next().map(|(_, name)| name);
+        (same && named.is_none_or(|named| named == class)).then_some(class)
+    }
+}
+
 /// Whether two objects ask for the same size: an answer that was given once is kept while they do (X60).
 pub fn same_size(new: &Object<'_>, old: &Object<'_>) -> bool {
     fn label<'o>(object: &'o Object<'_>) -> Option<&'o str> {
@@ -174,21 +193,22 @@ pub fn same_size(new: &Object<'_>, old: &Object<'_>) -> bool {
 /// Resolves the size of a Machine.
 ///
 /// Guarantees: same spec and classes, same answer; every mistake is reported, not the first one; `None` only together with
-/// a violation. `held` is the class that the Machine uses already: it may be disabled since.
+/// a violation. What the Machine had `before` stays, where nothing asks for a change, although its class was disabled,
+/// narrowed or taken away since (X60, X76).
 pub fn resolve(
     object: &Object<'_>,
-    held: Option<&str>,
+    before: Option<Before<'_>>,
     world: &World,
     wrong: &mut Vec<Violation>,
     warnings: &mut Vec<String>,
 ) -> Option<Sizing> {
-    let found = base::find(object, held, world, wrong, warnings);
+    let found = base::find(object, before, world, wrong, warnings);
     let known = found.is_some();
     // Without a size the rest is judged all the same: its mistakes belong into the same answer.
     let base = found.unwrap_or_else(Base::unknown);
     let spec = &object.spec;
     let (cores, threads, sockets) = overrides::cpu(spec, &base, wrong, warnings);
-    let memory = overrides::memory(spec, &base, wrong, warnings);
+    let memory = overrides::memory(object, before, &base, wrong, warnings);
     let disks = disks::merge(spec, &base, &world.policy, wrong);
     let Base { template, source, class, .. } = base;
     let generation = class.map(|class| class.generation);

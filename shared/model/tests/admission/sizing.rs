@@ -52,6 +52,127 @@ fn x60_a_size_that_was_spoilt_is_left_alone_until_a_refresh_or_another_size_asks
     assert!(text(&stored("UPDATE", &resized, Some(&spoilt), &world)).to_string().contains("8Gi"));
 }
 
+/// The sizing and the warnings of an edit.
+fn edit(before: &Value, world: &World, change: impl FnOnce(&mut Value)) -> (Sizing, Vec<String>) {
+    let mut after = before.clone();
+    change(&mut after);
+    let admission = match judge("UPDATE", &after, Some(before), world) {
+        Verdict::Admit(admission) => admission,
+        Verdict::Refuse(wrong) => panic!("refused: {wrong:?}"),
+    };
+    let after = stored("UPDATE", &after, Some(before), world);
+    let text = after["metadata"]["annotations"][names::RESOLVED].as_str().expect("resolved");
+    (serde_json::from_str(text).expect("a sizing"), admission.warnings)
+}
+
+fn cpus(machine: &mut Value) {
+    machine["spec"]["resources"] = json!({"cpu": {"sockets": 2}});
+}
+
+fn refresh(machine: &mut Value) {
+    machine["metadata"]["annotations"][names::REFRESH_CLASS] = json!("1");
+}
+
+#[test]
+fn x60_x76_a_machine_whose_class_is_gone_keeps_its_numbers_and_can_be_edited() {
+    let std = Class { default: true, threads: 2, ..class(16, "64Gi") };
+    let labelled = |mut machine: Value| {
+        machine["metadata"]["labels"] = json!({"vitistack.io/machine-template": "gold"});
+        machine
+    };
+    let cases = [
+        ("X76: named", "gold", machine(json!({"template": "gold"}))),
+        ("X60: as a built-in is", "small", machine(json!({"template": "small"}))),
+        ("X76: by its label", "gold", labelled(machine(json!({})))),
+        ("X76: the default", "std", machine(json!({}))),
+    ];
+    for (case, name, object) in cases {
+        let mut then = world(&["east"]);
+        Arc::make_mut(&mut then.classes).insert(name.into(), std.clone());
+        let before = stored("CREATE", &object, None, &then);
+        let mut now = world(&["east"]);
+        if name == "std" {
+            Arc::make_mut(&mut now.classes).insert("tiny".into(), Class { default: true, ..class(1, "1Gi") });
+        }
+        for (change, sockets) in [(cpus as fn(&mut Value), 2), (refresh, 1)] {
+            let (got, warnings) = edit(&before, &now, change);
+            let numbers = (got.cores, got.threads, got.sockets, got.memory.as_str(), got.template.as_deref());
+            assert_eq!(numbers, (16, 2, sockets, "64Gi", Some(name)), "{case}");
+            assert_eq!(
+                (got.source, disks(&got)),
+                (model::admission::sizing::Source::MachineClass, vec![("root", "20Gi", Some("default"))]),
+                "{case}"
+            );
+            let said = format!("MachineClass {name:?} is gone");
+            assert_eq!(warnings.iter().filter(|it| it.contains(&said)).count(), 1, "{case}: {warnings:?}");
+            assert!(!warnings.iter().any(|it| it.contains("gives anyway")), "{case}: {warnings:?}");
+        }
+    }
+}
+
+#[test]
+fn x60_what_names_another_size_does_not_get_the_numbers_of_the_class_that_is_gone() {
+    let mut then = world(&["east"]);
+    Arc::make_mut(&mut then.classes).insert("gold".into(), class(16, "64Gi"));
+    let now = world(&["east"]);
+    let before = stored("CREATE", &machine(json!({"template": "gold"})), None, &then);
+    assert_eq!(edit(&before, &now, |it| it["spec"]["template"] = json!("small")).0.cores, 1);
+    let wrong = refuse(&machine(json!({"template": "gold"})), &now);
+    assert_eq!((wrong[0].reason, wrong[0].path.as_str()), (Reason::TemplateNotFound, "spec.template"), "a new Machine");
+    let before = stored("CREATE", &machine(json!({"template": "small"})), None, &then);
+    let mut after = before.clone();
+    after["spec"]["template"] = json!("gold");
+    let Verdict::Refuse(wrong) = judge("UPDATE", &after, Some(&before), &now) else { panic!("admitted") };
+    assert_eq!((wrong[0].reason, wrong[0].path.as_str()), (Reason::TemplateNotFound, "spec.template"));
+}
+
+#[test]
+fn x76_a_machine_of_the_default_class_stays_editable_when_two_or_none_are_the_default() {
+    let std = Class { default: true, ..class(16, "64Gi") };
+    let mut then = world(&["east"]);
+    Arc::make_mut(&mut then.classes).insert("std".into(), std.clone());
+    let before = stored("CREATE", &machine(json!({})), None, &then);
+    let mut two = then.clone();
+    Arc::make_mut(&mut two.classes).insert("other".into(), Class { default: true, ..class(1, "1Gi") });
+    let mut none = then.clone();
+    Arc::make_mut(&mut none.classes).insert("std".into(), Class { default: false, ..std });
+    for now in [two, none] {
+        let (got, _) = edit(&before, &now, cpus);
+        assert_eq!((got.template.as_deref(), got.cores, got.sockets), (Some("std"), 16, 2));
+        let wrong = refuse(&machine(json!({})), &now);
+        assert_eq!(
+            (wrong[0].reason, wrong[0].path.as_str()),
+            (Reason::FieldRequired, "spec.template"),
+            "a new Machine"
+        );
+    }
+}
+
+#[test]
+fn x76_bounds_that_were_narrowed_since_warn_of_a_memory_that_is_not_changed() {
+    let mut then = world(&["east"]);
+    let bounds = |most: u64| Class { memory_bounds: (None, Some(most << 30)), ..class(4, "8Gi") };
+    Arc::make_mut(&mut then.classes).insert("gold".into(), bounds(64));
+    Arc::make_mut(&mut then.classes).insert("iron".into(), bounds(16));
+    let memory = |size: &str| json!({"memory": {"size": size}});
+    let before = stored("CREATE", &machine(json!({"template": "gold", "resources": memory("32Gi")})), None, &then);
+    let mut now = then.clone();
+    Arc::make_mut(&mut now.classes).insert("gold".into(), bounds(16));
+    let (got, warnings) = edit(&before, &now, |it| it["spec"]["cpu"] = json!({"cores": 2}));
+    assert_eq!((got.cores, got.memory.as_str()), (2, "32Gi"));
+    assert!(
+        warnings.iter().any(|it| it.starts_with("spec.resources.memory.size: ") && it.contains("at most 16Gi")),
+        "{warnings:?}"
+    );
+    for (template, size) in [("gold", "33Gi"), ("iron", "32Gi")] {
+        let mut after = before.clone();
+        after["spec"] = json!({"template": template, "resources": memory(size)});
+        let Verdict::Refuse(wrong) = judge("UPDATE", &after, Some(&before), &now) else { panic!("{template} {size}") };
+        let found = (wrong[0].reason, wrong[0].path.as_str());
+        assert_eq!(found, (Reason::FieldInvalid, "spec.resources.memory.size"), "{template} {size}");
+    }
+}
+
 #[test]
 fn c2_c3_c11_c12_c13_c14_c15_a16_x21_x24_sizes() {
     let mut world = world(&["east"]);

@@ -135,14 +135,20 @@ pub fn is_registry_url(text: &str) -> bool {
     })
 }
 
-/// Whether a URL leads to the importer itself or to its node: there is nothing to fetch there but secrets (T6).
+/// Whether a URL leads to the importer itself or to its node: there is nothing to fetch there but secrets (T6). As the CEL
+/// rule does, it takes every IPv6 address that begins with a zero for local.
 pub fn is_local(url: &str) -> bool {
     let host = url.split_once("://").map_or(url, |(_, rest)| rest);
     let starts = |with: &str| host.get(..with.len()).is_some_and(|head| head.eq_ignore_ascii_case(with));
     let local = |name: &str| {
         starts(name) && host.get(name.len()..).is_some_and(|rest| rest.is_empty() || rest.starts_with([':', '/', '?']))
     };
-    ["127.", "169.254.", "0.0.0.0", "[::", "[fe80:"].into_iter().any(starts) || local("localhost")
+    let six = host.strip_prefix('[').is_some_and(|six| match six.as_bytes() {
+        [b'0' | b':', ..] => true,
+        [b'f' | b'F', b'e' | b'E', b'8' | b'9' | b'a' | b'b' | b'A' | b'B', last, ..] => last.is_ascii_hexdigit(),
+        _ => false,
+    });
+    six || ["127.", "169.254.", "0.0.0.0"].into_iter().any(starts) || local("localhost")
 }
 
 /// A value as it is shown: strangers' text is cut.
@@ -185,5 +191,46 @@ pub fn length(path: impl FnOnce() -> String, value: &str, most: usize, wrong: &m
         );
     } else if value.len() > most && value.chars().count() > most {
         wrong.push(invalid(path(), value, &format!("must have at most {most} characters")));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{Ipv4Addr, Ipv6Addr};
+
+    use super::*;
+
+    fn local4(four: Ipv4Addr) -> bool {
+        four.is_loopback() || four.is_unspecified() || four.is_link_local()
+    }
+
+    fn local6(six: Ipv6Addr) -> bool {
+        let mapped = six.to_ipv4_mapped().is_some_and(local4);
+        six.is_loopback() || six.is_unspecified() || six.is_unicast_link_local() || mapped
+    }
+
+    #[test]
+    fn t6_no_spelling_of_a_local_address_passes() {
+        #[rustfmt::skip]
+        let sixes = [
+            "::", "::1", "0::", "0::1", "0:0:0:0:0:0:0:1", "0000:0000:0000:0000:0000:0000:0000:0001", "0:0::1", "00::01", "::0.0.0.1", "0::0.0.0.0",
+            "::ffff:127.0.0.1", "::FFFF:7f00:1", "0:0:0:0:0:ffff:169.254.169.254", "0::ffff:0:0", "fe80::1", "FE80:0::1", "feBf::1", "fe9a::",
+        ];
+        for six in sixes {
+            assert!(six.parse().is_ok_and(local6), "{six} is local");
+            for url in [format!("http://[{six}]/a"), format!("https://[{six}]:8080/a")] {
+                assert!(is_http_url(&url) && is_local(&url), "{url}");
+            }
+        }
+        for six in ["2001:db8::1", "2001:db8::", "fec0::1", "fd00::1", "fe8::1", "100::1", "2001:db8:0:0:0:0:0:1"] {
+            assert!(six.parse().is_ok_and(|six| !local6(six)), "{six} is not local");
+            assert!(!is_local(&format!("http://[{six}]/a")), "{six}");
+        }
+        for (four, local) in
+            [("127.0.0.1", true), ("127.9.9.9", true), ("169.254.1.1", true), ("0.0.0.0", true), ("10.0.0.1", false)]
+        {
+            assert_eq!(four.parse().is_ok_and(local4), local, "{four}");
+            assert_eq!(is_local(&format!("http://{four}:80/a")), local, "{four}");
+        }
     }
 }

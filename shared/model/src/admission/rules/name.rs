@@ -5,6 +5,7 @@ use super::{Ask, Violation};
 use crate::admission::placement;
 use crate::admission::sizing::disks::disk_name;
 use crate::admission::world::Name;
+use crate::admission::world::machines::{CLAIM, VM};
 use crate::names::ClusterName;
 use crate::reason::Reason;
 
@@ -74,11 +75,6 @@ pub fn reserved(namespace: &str, own: &str) -> bool {
         || RESERVED.contains(&namespace)
         || !own.is_empty() && namespace == own
 }
-
-/// Kind of a [`Name`]: the VirtualMachine.
-pub const VM: &str = "VirtualMachine";
-/// Kind of a [`Name`]: the claim of a disk.
-pub const CLAIM: &str = "PersistentVolumeClaim";
 
 /// Every name that a Machine takes on a cluster: `vm`, and a claim for each disk. `namespace` is the remote one.
 ///

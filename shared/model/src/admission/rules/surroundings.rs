@@ -9,11 +9,12 @@ mod cluster;
 use std::sync::Arc;
 
 use super::form::{did_you_mean, shown};
-use super::name::{self, CLAIM, VM, claim};
+use super::name::claim;
 use super::{Ask, cloudinit, networks, sources};
 use crate::admission::review::{Disk, Object};
 use crate::admission::sizing::Sizing;
 use crate::admission::sizing::disks::disk_name;
+use crate::admission::world::machines::{CLAIM, VM};
 use crate::admission::world::{Name, World};
 use crate::admission::{Config, assigned, placement};
 use crate::names::{ClusterName, ISO_DISK, MachineKey};
@@ -258,14 +259,4 @@ fn collision(path: String, value: &str, name: &Name, other: &MachineKey) -> Viol
         "Invalid value: {:?}: it makes the {} {}/{} on cluster {:?}, which Machine {other} has already: choose another name",
         shown(value), name.kind, name.namespace, name.name, name.cluster.0
     ))
-}
-
-/// Every name that an admitted Machine takes on its cluster, for the index that the next request is judged by.
-pub fn names(object: &Object<'_>, namespace: &str, cluster: &ClusterName, sizing: &Sizing, world: &World) -> Vec<Name> {
-    let machine = object.metadata.name.as_deref().unwrap_or_default();
-    let remote = world.configs.get(cluster).map_or(namespace, |config| config.remote_namespace(namespace));
-    let vm = format!("{}{machine}", world.policy.vm_prefix);
-    let iso = sources::iso(&object.spec).map(|_| ISO_DISK);
-    let disks = sizing.disks.iter().map(|disk| disk.name.as_str()).chain(iso);
-    name::derived(cluster, remote, machine, &vm, disks)
 }

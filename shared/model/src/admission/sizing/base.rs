@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::super::World;
 use super::super::review::{Labels, Object, Spec, Text};
-use super::{Class, Source, overrides};
+use super::{Before, Class, Sizing, Source, overrides};
 use crate::reason::{Reason, Violation, nearest};
 
 /// Names of the built-in templates, smallest first.
@@ -24,12 +24,22 @@ pub struct Base {
     pub memory: Option<String>,
     /// Size of the root disk that the size brings.
     pub root: Option<&'static str>,
+    /// The class is gone, and these are the numbers of the Machine itself, overrides and all.
+    pub kept: bool,
 }
 
 impl Base {
     /// Stands in for a size that could not be found, so that the overrides can be judged.
     pub fn unknown() -> Self {
-        Base { template: None, source: Source::Spec, class: None, cores: 1, memory: None, root: Some("20Gi") }
+        Base {
+            template: None,
+            source: Source::Spec,
+            class: None,
+            cores: 1,
+            memory: None,
+            root: Some("20Gi"),
+            kept: false,
+        }
     }
 }
 
@@ -49,7 +59,35 @@ fn built_in(name: &str) -> Option<Base> {
         cores,
         memory,
         root: Some(root),
+        kept: false,
     })
+}
+
+/// A Machine that says nothing about its root disk gets this one beside the numbers of a class.
+fn from_class(name: &str, class: Class, spec: &Spec<'_>, kept: bool) -> Base {
+    Base {
+        template: Some(name.to_owned()),
+        source: Source::MachineClass,
+        cores: class.cores,
+        memory: Some(class.memory.clone()),
+        class: Some(class),
+        root: spec.disks.as_deref().unwrap_or_default().is_empty().then_some("20Gi"),
+        kept,
+    }
+}
+
+/// What a class gave once, from the Machine that has it.
+fn remembered(sizing: &Sizing) -> Class {
+    Class {
+        generation: sizing.generation.unwrap_or_default(),
+        cores: sizing.cores,
+        threads: sizing.threads,
+        sockets: sizing.sockets,
+        memory: sizing.memory.clone(),
+        memory_bounds: (None, None),
+        enabled: true,
+        default: false,
+    }
 }
 
 /// Where a template is named, and what as: the spec's three fields and the label (X1).
@@ -69,12 +107,11 @@ pub fn named<'o>(object: &'o Object<'_>) -> impl Iterator<Item = (&'static str, 
 /// Finds the size that a Machine starts from: its class, a built-in template, the default class, or the spec alone (X63).
 pub fn find(
     object: &Object<'_>,
-    held: Option<&str>,
+    before: Option<Before<'_>>,
     world: &World,
     wrong: &mut Vec<Violation>,
     warnings: &mut Vec<String>,
 ) -> Option<Base> {
-    let before = wrong.len();
     let first = named(object).next();
     if named(object).any(|(_, name)| Some(name) != first.map(|(_, name)| name)) {
         return None; // the rule about templates says so
@@ -83,8 +120,18 @@ pub fn find(
         warnings.push(format!("{path} is an alias: use spec.template: {name}"));
     }
     let spec = &object.spec;
-    let Some(name) = first.map(|(_, name)| name).or_else(|| default_class(&world.classes, spec, wrong)) else {
-        return if wrong.len() > before { None } else { from_spec_alone(spec, wrong) };
+    let held = before.and_then(|before| Some((before.class(object)?, before.sizing)));
+    if let Some((name, sizing)) = held.filter(|(name, _)| !world.classes.contains_key(*name)) {
+        warnings.push(format!(
+            "MachineClass {name:?} is gone: the Machine keeps the cores and memory that it has: name another size in spec.template"
+        ));
+        return Some(from_class(name, remembered(sizing), spec, true));
+    }
+    let count = wrong.len();
+    let held = held.map(|(name, _)| name);
+    let default = || default_class(&world.classes, spec, held, wrong);
+    let Some(name) = first.map(|(_, name)| name).or_else(default) else {
+        return if wrong.len() > count { None } else { from_spec_alone(spec, wrong) };
     };
     let Some(class) = world.classes.get(name) else {
         return built_in(name).or_else(|| {
@@ -92,40 +139,38 @@ pub fn find(
             None
         });
     };
-    if !class.enabled && held != Some(name) {
+    if !class.enabled && before.and_then(|before| before.sizing.template.as_deref()) != Some(name) {
         wrong.push(Reason::FieldForbidden.at("spec.template").says(format!(
             "MachineClass {name:?} is disabled for new Machines: choose another, or set its spec.enabled to true"
         )));
         return None;
     }
-    Some(Base {
-        template: Some(name.to_owned()),
-        source: Source::MachineClass,
-        class: Some(class.clone()),
-        cores: class.cores,
-        memory: Some(class.memory.clone()),
-        root: spec.disks.as_deref().unwrap_or_default().is_empty().then_some("20Gi"),
-    })
+    Some(from_class(name, class.clone(), spec, false))
 }
 
+/// The class that says it is the default. Where none or several do, a Machine without a template keeps the one that it has
+/// (`held`), unless it gives everything itself.
 fn default_class<'w>(
     classes: &'w BTreeMap<String, Class>,
     spec: &Spec<'_>,
+    held: Option<&'w str>,
     wrong: &mut Vec<Violation>,
 ) -> Option<&'w str> {
     let mut defaults =
         classes.iter().filter(|(_, class)| class.default && class.enabled).map(|(name, _)| name.as_str());
-    let first = defaults.next()?;
-    if let Some(second) = defaults.next() {
-        if from_spec_alone(spec, &mut Vec::new()).is_some() {
-            return None;
-        }
+    let (first, second) = (defaults.next(), defaults.next());
+    if let (Some(only), None) = (first, second) {
+        return Some(only);
+    }
+    if from_spec_alone(spec, &mut Vec::new()).is_some() {
+        return None;
+    }
+    if let (None, Some(first), Some(second)) = (held, first, second) {
         wrong.push(Reason::FieldRequired.at("spec.template").says(format!(
             "Required value: MachineClasses {first:?} and {second:?} both say default: true, so none of them is; name one"
         )));
-        return None;
     }
-    Some(first)
+    held
 }
 
 /// Cores and memory are enough without a template, but then a disk must be given too (X63).
@@ -145,7 +190,7 @@ fn from_spec_alone(spec: &Spec<'_>, wrong: &mut Vec<Violation>) -> Option<Base> 
         );
         return None;
     }
-    Some(Base { template: None, source: Source::Spec, class: None, cores: 1, memory: None, root: None })
+    Some(Base { template: None, source: Source::Spec, class: None, cores: 1, memory: None, root: None, kept: false })
 }
 
 fn not_found(object: &Object<'_>, name: &str, classes: &BTreeMap<String, Class>) -> Violation {

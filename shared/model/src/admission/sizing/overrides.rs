@@ -1,8 +1,9 @@
 //! CPU and memory overrides, in the form of seed 002 and in the published one. Pure. X24, X25, X66, X79.
 
 use super::super::quantity;
-use super::super::review::{Amount, Spec};
+use super::super::review::{Amount, Object, Spec};
 use super::super::rules::size::{self, Count, LEAST_MEMORY, MEMORY, MOST_MEMORY, counts};
+use super::Before;
 use super::base::Base;
 use crate::reason::{Reason, Violation};
 
@@ -17,7 +18,7 @@ pub fn cpu(spec: &Spec<'_>, base: &Base, wrong: &mut Vec<Violation>, warnings: &
     let class = base.class.as_ref();
     let bases = [base.cores, class.map_or(1, |class| class.threads), class.map_or(1, |class| class.sockets)];
     let counts = counts(spec);
-    if base.template.is_some() && counts[0].value() == Some(base.cores) {
+    if base.template.is_some() && !base.kept && counts[0].value() == Some(base.cores) {
         let path = counts[0].paths[usize::from(counts[0].given[0].is_none())];
         warnings.push(format!("{path}: {} is what the template gives anyway", base.cores));
     }
@@ -44,8 +45,16 @@ pub fn memory_given<'s>(spec: &'s Spec<'_>) -> Option<Amount<'s>> {
     new.or(spec.memory.filter(|bytes| *bytes != 0).map(Amount::Number))
 }
 
-/// The guest memory after the override, within the bounds of its class; what the spec gives is judged by the rules.
-pub fn memory(spec: &Spec<'_>, base: &Base, wrong: &mut Vec<Violation>, warnings: &mut Vec<String>) -> Option<String> {
+/// The guest memory after the override, within the bounds of its class; what the spec gives is judged by the rules. A class
+/// that was narrowed since does not make the Machine uneditable (X76).
+pub fn memory(
+    object: &Object<'_>,
+    before: Option<Before<'_>>,
+    base: &Base,
+    wrong: &mut Vec<Violation>,
+    warnings: &mut Vec<String>,
+) -> Option<String> {
+    let spec = &object.spec;
     let size = spec.resources.as_ref().and_then(|resources| resources.memory.as_ref()?.size.as_ref());
     let path = if size.is_some() { MEMORY } else { "spec.memory" };
     let Some(given) = memory_given(spec) else {
@@ -66,15 +75,23 @@ pub fn memory(spec: &Spec<'_>, base: &Base, wrong: &mut Vec<Violation>, warnings
     let (least, most) = base.class.as_ref().map_or((None, None), |class| class.memory_bounds);
     let least = least.unwrap_or(0).max(LEAST_MEMORY);
     if bytes < least || most.is_some_and(|most| bytes > most) {
+        let same = |before: Before<'_>| {
+            before.class(object) == base.template.as_deref()
+                && memory_given(&before.object.spec).as_ref().and_then(size::bytes) == Some(bytes)
+        };
         let upper = most.map(|most| format!(" and at most {}", quantity::canonical(most))).unwrap_or_default();
-        wrong.push(Reason::FieldInvalid.at(path).says(format!(
+        let says = format!(
             "Invalid value: \"{given}\": the MachineClass wants at least {}{upper}",
             quantity::canonical(least)
-        )));
-        return None;
+        );
+        if !before.is_some_and(same) {
+            wrong.push(Reason::FieldInvalid.at(path).says(says));
+            return None;
+        }
+        warnings.push(format!("{path}: {says}"));
     }
     let text = quantity::canonical(bytes);
-    if base.memory.as_deref() == Some(&text) {
+    if base.memory.as_deref() == Some(&text) && !base.kept {
         warnings.push(format!("{path}: {given} is what the template gives anyway"));
     }
     Some(text)

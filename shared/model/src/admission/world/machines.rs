@@ -7,7 +7,8 @@ use serde::Deserialize;
 
 use super::World;
 use super::loads::{Load, Loads, Slot};
-use crate::names::{ClusterName, MachineKey};
+use crate::admission::rules::name::derived;
+use crate::names::{ClusterName, ISO_DISK, MachineKey};
 
 /// The kind of a VM's [`Name`].
 pub const VM: &str = "VirtualMachine";
@@ -54,6 +55,8 @@ pub struct Said<'a> {
     pub vm_name: Option<&'a str>,
     /// `spec.networks[].macAddress`, as written.
     pub macs: &'a [String],
+    /// Whether `spec.os.isoUri` says something: the CD-ROM has a claim, too.
+    pub iso: bool,
 }
 
 impl Held {
@@ -67,12 +70,11 @@ impl Held {
         };
         let mapped = || world.configs.get(&cluster).map_or(&*key.namespace, |it| it.remote_namespace(&key.namespace));
         let namespace = said.namespace.unwrap_or_else(mapped);
-        let name = |kind, name| Name { cluster: cluster.clone(), namespace: namespace.to_owned(), kind, name };
         let vm = said.vm_name.filter(|name| !name.is_empty()).map(str::to_owned);
         let vm = vm.unwrap_or_else(|| format!("{}{}", world.policy.vm_prefix, key.name));
-        let claims = said.resolved.map(disks).unwrap_or_default();
-        let claims = claims.iter().map(|disk| name(CLAIM, format!("{}-{disk}", key.name)));
-        let names = [name(VM, vm)].into_iter().chain(claims).collect();
+        let disks = said.resolved.map(disks).unwrap_or_default();
+        let iso = said.iso.then_some(ISO_DISK);
+        let names = derived(&cluster, namespace, &key.name, &vm, disks.iter().map(String::as_str).chain(iso));
         Held { cluster: Some(cluster), names, macs, settled: said.namespace.is_some() }
     }
 }
@@ -261,9 +263,11 @@ mod tests {
         let resolved = r#"{"cores":1,"disks":[{"name":"root","size":"20Gi"},{"name":"data","size":"1Gi"}]}"#;
         let macs = ["52-54-00-AB-00-01".to_owned(), String::new()];
         let said = |cluster, resolved, vm_name| Said { cluster, resolved, vm_name, macs: &macs, ..Said::default() };
+        let with_iso = |said: Said<'static>| Said { iso: true, macs: &macs, ..said };
         #[rustfmt::skip]
         let cases = [
             ("assigned",          said(Some("east"), Some(resolved), None),        vec!["east/shop VirtualMachine vm-web", "east/shop PersistentVolumeClaim web-root", "east/shop PersistentVolumeClaim web-data"]),
+            ("X16: an ISO image", with_iso(Said { cluster: Some("east"), ..Said::default() }), vec!["east/shop VirtualMachine vm-web", "east/shop PersistentVolumeClaim web-iso"]),
             ("a mapped namespace", said(Some("west"), Some(resolved), None),       vec!["west/vms VirtualMachine vm-web", "west/vms PersistentVolumeClaim web-root", "west/vms PersistentVolumeClaim web-data"]),
             ("an unknown cluster", said(Some("nord"), None, None),                 vec!["nord/shop VirtualMachine vm-web"]),
             ("a recorded VM name", said(Some("east"), None, Some("old-web")),      vec!["east/shop VirtualMachine old-web"]),

@@ -96,9 +96,9 @@ pub const RULES: &[Rule] = &[
          || !has(self.firmware.bootloader.secureBoot) || !self.firmware.bootloader.secureBoot"),
 ];
 
-/// A URL that does not lead to the machine that fetches it (T6).
-const NOT_LOCAL: &str =
-    "!self.lowerAscii().matches('^[a-z]+://(localhost([:/?]|$)|127[.]|169[.]254[.]|0[.]0[.]0[.]0|\\\\[::|\\\\[fe80:)')";
+/// A URL that does not lead to the machine that fetches it (T6). Every IPv6 address that begins with a zero is refused: the
+/// loopback, the unspecified and the mapped IPv4 addresses have dozens of spellings, and nothing else is in that block.
+const NOT_LOCAL: &str = "!self.lowerAscii().matches('^[a-z]+://(localhost([:/?]|$)|127[.]|169[.]254[.]|0[.]0[.]0[.]0|\\\\[[0:]|\\\\[fe[89ab][0-9a-f])')";
 
 /// The rules as the CRD has them.
 pub fn cel() -> Vec<CelRule> {

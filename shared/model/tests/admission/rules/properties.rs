@@ -2,7 +2,7 @@
 //! admitted Machines share a name on their cluster.
 
 use model::admission::quantity;
-use model::admission::rules::surroundings::names;
+use model::admission::world::Said;
 use proptest::prelude::*;
 use proptest::sample::select;
 
@@ -69,20 +69,25 @@ fn take(machine: &Value, world: &mut World) -> Option<Vec<Name>> {
     let review = decode(body.as_bytes()).expect("a review");
     let Verdict::Admit(admission) = decide(&review.request, world) else { return None };
     let object = review.request.object.as_ref().expect("an object");
-    let sizing = sizing_of(&admission);
-    let cluster = admission.placement.expect("a placement").cluster;
-    let taken = names(object, &review.request.namespace, &cluster, &sizing, world);
-    let held = Held { cluster: Some(cluster), names: taken.clone(), ..Held::default() };
-    world.machines.put(&key(object.metadata.name.as_deref().expect("a name")), held);
-    Some(taken)
+    let cluster = &admission.placement.as_ref().expect("a placement").cluster.0;
+    let said = Said {
+        cluster: Some(cluster),
+        resolved: Some(resolved(&admission)),
+        iso: machine["spec"]["os"]["isoUri"].is_string(),
+        ..Said::default()
+    };
+    let key = key(object.metadata.name.as_deref().expect("a name"));
+    let held = Held::of(&key, said, world);
+    world.machines.put(&key, held.clone());
+    Some(held.names)
 }
 
-fn sizing_of(admission: &Admission) -> Sizing {
+fn resolved(admission: &Admission) -> &str {
     let text = admission.changes.iter().find_map(|change| match change {
         Change::Annotate(names::RESOLVED, text) => Some(text),
         _ => None,
     });
-    serde_json::from_str(text.expect("resolved")).expect("a sizing")
+    text.expect("resolved")
 }
 
 proptest! {
