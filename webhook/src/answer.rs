@@ -4,7 +4,7 @@ mod response;
 
 use model::admission::changes::Change;
 use model::admission::placement::Source;
-use model::admission::review::{Request, decode};
+use model::admission::review::{Request, decode, shortened};
 use model::admission::rules::sources;
 use model::admission::world::{Held, Said};
 use model::admission::{Admission, Verdict, World, decide};
@@ -62,7 +62,7 @@ pub struct Assigned {
 
 /// Answers one call with what is known, or says what should be asked before.
 pub fn answer_or_ask(route: Route, body: &[u8], world: &World) -> Result<Answer, Questions> {
-    match decode(body) {
+    match decode(&shortened(body)) {
         Err(wrong) => Ok(undecodable(wrong)),
         Ok(review) => match Questions::about(&review.request, world) {
             None => Ok(decided(route, &review.request, world)),
@@ -73,7 +73,7 @@ pub fn answer_or_ask(route: Route, body: &[u8], world: &World) -> Result<Answer,
 
 /// Answers one call with what is known.
 pub fn answer(route: Route, body: &[u8], world: &World) -> Answer {
-    match decode(body) {
+    match decode(&shortened(body)) {
         Err(wrong) => undecodable(wrong),
         Ok(review) => decided(route, &review.request, world),
     }

@@ -39,26 +39,25 @@ struct Cause<'a> {
 pub(super) fn admit(request: &Request<'_>, admission: &Admission) -> Answer {
     let mut out = begin(&request.uid, true);
     for (at, warning) in admission.warnings.iter().enumerate() {
-        out.push_str(if at == 0 { ",\"warnings\":[" } else { "," });
+        out.extend_from_slice(if at == 0 { ",\"warnings\":[" } else { "," }.as_bytes());
         json::string(&mut out, warning);
     }
     if !admission.warnings.is_empty() {
-        out.push(']');
+        out.push(b']');
     }
     if let Some(placement) = &admission.placement {
-        out.push_str(",\"auditAnnotations\":{\"placement\":");
+        out.extend_from_slice(b",\"auditAnnotations\":{\"placement\":");
         json::string(&mut out, &placement.why);
-        out.push('}');
+        out.push(b'}');
     }
-    let mut body = out.into_bytes();
     if let Some(object) = request.object.as_ref().filter(|_| !admission.changes.is_empty()) {
-        patch(&mut body, &changes::patch(&admission.changes, &object.metadata));
+        patch(&mut out, &changes::patch(&admission.changes, &object.metadata));
     }
-    end("admitted", body)
+    end("admitted", out)
 }
 
 /// As Go writes bytes; kube's own type writes a list of integers, which only Go reads.
-fn patch(body: &mut Vec<u8>, patch: &str) {
+fn patch(body: &mut Vec<u8>, patch: &[u8]) {
     body.extend_from_slice(b",\"patchType\":\"JSONPatch\",\"patch\":\"");
     let start = body.len();
     body.resize(start + base64::encoded_len(patch.len(), true).expect("invariant: a patch is small"), 0);
@@ -83,7 +82,7 @@ pub(super) fn refuse(uid: &str, name: &str, violations: &[Violation]) -> Answer 
         code: 422,
         details: Details { name, group: names::GROUP, kind: "Machine", causes: causes.collect() },
     };
-    let mut body = begin(uid, false).into_bytes();
+    let mut body = begin(uid, false);
     body.extend_from_slice(b",\"status\":");
     serde_json::to_writer(&mut body, &status).expect("invariant: a status is plain data");
     end("refused", body)
@@ -103,12 +102,12 @@ pub(super) fn unstable(changes: &[Change]) -> Vec<Violation> {
     changes.iter().map(|change| said(path(change))).collect()
 }
 
-fn begin(uid: &str, allowed: bool) -> String {
+fn begin(uid: &str, allowed: bool) -> Vec<u8> {
     // Most answers fit, patch and all, so that the body is not moved while it grows.
-    let mut out = String::with_capacity(4096);
-    out.push_str(r#"{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview","response":{"uid":"#);
+    let mut out = Vec::with_capacity(4096);
+    out.extend_from_slice(br#"{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview","response":{"uid":"#);
     json::string(&mut out, uid);
-    out.push_str(if allowed { ",\"allowed\":true" } else { ",\"allowed\":false" });
+    out.extend_from_slice(if allowed { ",\"allowed\":true" } else { ",\"allowed\":false" }.as_bytes());
     out
 }
 

@@ -46,36 +46,39 @@ pub fn wanted(
 }
 
 /// The JSON patch (RFC 6902) that makes the changes on an object with this metadata.
-pub fn patch(changes: &[Change], metadata: &Metadata<'_>) -> String {
-    let mut out = String::with_capacity(1024);
-    out.push('[');
+pub fn patch(changes: &[Change], metadata: &Metadata<'_>) -> Vec<u8> {
+    let mut out = Vec::with_capacity(1024);
+    out.push(b'[');
     if metadata.annotations.is_none() && changes.iter().any(|change| matches!(change, Change::Annotate(..))) {
-        out.push_str(r#"{"op":"add","path":"/metadata/annotations","value":{}}"#);
+        out.extend_from_slice(br#"{"op":"add","path":"/metadata/annotations","value":{}}"#);
     }
     for change in changes {
-        out.push_str(if out.len() == 1 { r#"{"op":"add","path":""# } else { r#",{"op":"add","path":""# });
+        if out.len() > 1 {
+            out.push(b',');
+        }
+        out.extend_from_slice(br#"{"op":"add","path":""#);
         match change {
             Change::Annotate(key, value) => {
-                out.push_str("/metadata/annotations");
+                out.extend_from_slice(b"/metadata/annotations");
                 for (at, part) in key.split('/').enumerate() {
-                    out.push_str(if at == 0 { "/" } else { "~1" });
-                    out.push_str(part);
+                    out.extend_from_slice(if at == 0 { "/" } else { "~1" }.as_bytes());
+                    out.extend_from_slice(part.as_bytes());
                 }
-                out.push_str(r#"","value":"#);
+                out.extend_from_slice(br#"","value":"#);
                 json::string(&mut out, value);
             }
             Change::Guard if metadata.finalizers.is_none() => {
-                out.push_str(r#"/metadata/finalizers","value":["#);
+                out.extend_from_slice(br#"/metadata/finalizers","value":["#);
                 json::string(&mut out, names::CLEANUP);
-                out.push(']');
+                out.push(b']');
             }
             Change::Guard => {
-                out.push_str(r#"/metadata/finalizers/-","value":"#);
+                out.extend_from_slice(br#"/metadata/finalizers/-","value":"#);
                 json::string(&mut out, names::CLEANUP);
             }
         }
-        out.push('}');
+        out.push(b'}');
     }
-    out.push(']');
+    out.push(b']');
     out
 }

@@ -2,8 +2,6 @@
 //!
 //! Our own, because the crate for it (kube_quantity 0.9) reads `1.5Gi` as 1Gi and `Gi` as 0.
 
-use std::fmt::Write;
-
 use super::review::Amount;
 
 /// Bytes in a GiB.
@@ -70,11 +68,7 @@ fn unit(suffix: &str) -> Option<(u128, u128)> {
 /// The shortest whole number with a binary suffix: `17179869184` is `16Gi`.
 pub fn canonical(bytes: u64) -> String {
     let (suffix, unit) = UNITS.into_iter().find(|(_, unit)| bytes.is_multiple_of(*unit)).unwrap_or(("", 1));
-    let mut text = String::with_capacity(24);
-    // Writing to a String does not fail.
-    let _ = write!(text, "{}", bytes / unit);
-    text.push_str(if bytes == 0 { "" } else { suffix });
-    text
+    [(bytes / unit).to_string().as_str(), if bytes == 0 { "" } else { suffix }].concat()
 }
 
 #[cfg(test)]

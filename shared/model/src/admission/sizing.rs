@@ -5,8 +5,6 @@ pub mod base;
 pub mod disks;
 pub mod overrides;
 
-use std::fmt::Write;
-
 use serde::{Deserialize, Serialize};
 
 use self::base::Base;
@@ -108,11 +106,11 @@ impl Sizing {
     /// The text of the annotation.
     pub fn json(&self) -> String {
         let Sizing { template, source, generation, cores, threads, sockets, memory, disks } = self;
-        let mut out = String::with_capacity(256 + 128 * disks.len());
-        out.push('{');
+        let mut out = Vec::with_capacity(256 + 128 * disks.len());
+        out.push(b'{');
         if let Some(template) = template {
             text(&mut out, "\"template\":", template);
-            out.push(',');
+            out.push(b',');
         }
         text(&mut out, "\"source\":", source.name());
         if let Some(generation) = generation {
@@ -122,7 +120,7 @@ impl Sizing {
         number(&mut out, ",\"threads\":", *threads);
         number(&mut out, ",\"sockets\":", *sockets);
         text(&mut out, ",\"memory\":", memory);
-        out.push_str(",\"disks\":[");
+        out.extend_from_slice(b",\"disks\":[");
         for (at, disk) in disks.iter().enumerate() {
             let SizedDisk { name, size, storage_class, access_mode, volume_mode, boot } = disk;
             text(&mut out, if at == 0 { "{\"name\":" } else { ",{\"name\":" }, name);
@@ -134,21 +132,24 @@ impl Sizing {
             if let Some(mode) = volume_mode {
                 text(&mut out, ",\"volumeMode\":", mode);
             }
-            out.push_str(if *boot { ",\"boot\":true}" } else { "}" });
+            if *boot {
+                out.extend_from_slice(b",\"boot\":true");
+            }
+            out.push(b'}');
         }
-        out.push_str("]}");
-        out
+        out.extend_from_slice(b"]}");
+        json::text(out)
     }
 }
 
-fn text(out: &mut String, key: &str, value: &str) {
-    out.push_str(key);
+fn text(out: &mut Vec<u8>, key: &str, value: &str) {
+    out.extend_from_slice(key.as_bytes());
     json::string(out, value);
 }
 
-fn number(out: &mut String, key: &str, value: i64) {
-    // Writing to a String does not fail.
-    let _ = write!(out, "{key}{value}");
+fn number(out: &mut Vec<u8>, key: &str, value: i64) {
+    out.extend_from_slice(key.as_bytes());
+    json::number(out, value);
 }
 
 /// A Machine as it is stored, and the size that was resolved for it.

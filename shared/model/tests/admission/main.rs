@@ -86,9 +86,9 @@ fn stored(operation: &str, object: &Value, old: Option<&Value>, world: &World) -
     let body = review(operation, object, old);
     let review = decode(body.as_bytes()).expect("a review");
     let Verdict::Admit(admission) = decide(&review.request, world) else { panic!("refused") };
-    let text = patch(&admission.changes, &review.request.object.as_ref().expect("an object").metadata);
+    let json = patch(&admission.changes, &review.request.object.as_ref().expect("an object").metadata);
     let mut after = object.clone();
-    let operations: json_patch::Patch = serde_json::from_str(&text).expect("a JSON patch");
+    let operations: json_patch::Patch = serde_json::from_slice(&json).expect("a JSON patch");
     json_patch::patch(&mut after, &operations).expect("it applies");
     after
 }

@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::fmt::{self, Write};
 
+use model::json;
 use serde_json::Value;
 use tracing::Level;
 use tracing::field::{Field, Visit};
@@ -77,20 +78,36 @@ impl Visit for Fields {
 
 /// `{"timestamp":…,"level":"info",…fields…,"message":…,"target":…}`
 pub(super) fn json(time: &str, level: Level, target: &str, fields: &Fields) -> String {
-    let level = level.as_str().to_lowercase();
-    let mut line = String::from("{");
-    let mut put = |name: &str, value: &dyn fmt::Display| {
-        let comma = if line.len() == 1 { "" } else { "," };
-        let _ = write!(line, "{comma}{}:{value}", Value::from(name));
-    };
-    put("timestamp", &Value::from(time));
-    put("level", &Value::from(level));
+    let mut line = Vec::with_capacity(512);
+    line.extend_from_slice(b"{\"timestamp\":");
+    json::string(&mut line, time);
+    line.extend_from_slice(b",\"level\":");
+    json::string(&mut line, level_name(level));
     for (name, value) in fields.others() {
-        put(name, value);
+        line.push(b',');
+        json::string(&mut line, name);
+        line.push(b':');
+        match value {
+            Value::String(text) => json::string(&mut line, text),
+            other => line.extend_from_slice(other.to_string().as_bytes()),
+        }
     }
-    put(MESSAGE, &Value::from(fields.message()));
-    put("target", &Value::from(target));
-    line + "}\n"
+    line.extend_from_slice(b",\"message\":");
+    json::string(&mut line, fields.message());
+    line.extend_from_slice(b",\"target\":");
+    json::string(&mut line, target);
+    line.extend_from_slice(b"}\n");
+    json::text(line)
+}
+
+fn level_name(level: Level) -> &'static str {
+    match level {
+        Level::ERROR => "error",
+        Level::WARN => "warn",
+        Level::INFO => "info",
+        Level::DEBUG => "debug",
+        Level::TRACE => "trace",
+    }
 }
 
 /// `TIME LEVEL message key=value …`, on one line whatever the values hold (T22).

@@ -34,20 +34,20 @@ struct Why<'a> {
 
 /// The explanation of a rule that does not compare clusters.
 pub(super) fn plain(source: Source, cluster: &ClusterName, vm: Option<&str>, searched: bool) -> String {
-    let mut out = String::with_capacity(128);
-    out.push_str("{\"rule\":");
+    let mut out = Vec::with_capacity(128);
+    out.extend_from_slice(b"{\"rule\":");
     json::string(&mut out, source.name());
-    out.push_str(",\"cluster\":");
+    out.extend_from_slice(b",\"cluster\":");
     json::string(&mut out, &cluster.0);
     if let Some(vm) = vm {
-        out.push_str(",\"vm\":");
+        out.extend_from_slice(b",\"vm\":");
         json::string(&mut out, vm);
     }
     if !searched {
-        out.push_str(",\"searched\":false");
+        out.extend_from_slice(b",\"searched\":false");
     }
-    out.push('}');
-    out
+    out.push(b'}');
+    json::text(out)
 }
 
 /// The explanation of a choice: how many were left out for which reason, and up to [`NAMES`] of those that were not.

@@ -1,6 +1,7 @@
 //! Data for cloud-init: its sources, their order, and the Secrets behind them. Pure. C8, X26, X70, X79, T9.
 
 use base64::Engine as _;
+use memchr::memchr2;
 
 use super::super::World;
 use super::super::review::{CloudInit, KeyRef, Long, Object, Spec};
@@ -86,9 +87,7 @@ pub fn keywords(spec: &Spec<'_>, wrong: &mut Vec<Violation>) {
     for (at, key) in spec.ssh_keys.iter().flatten().enumerate() {
         let bytes = key.as_bytes();
         let begins = bytes.first().is_some_and(|byte| !matches!(byte, b' ' | b'\t' | b'\x0c'));
-        // Without an early exit many bytes are looked at together.
-        let broken = bytes.iter().fold(false, |found, byte| found | matches!(byte, b'\r' | b'\n'));
-        if !begins || broken {
+        if !begins || memchr2(b'\r', b'\n', bytes).is_some() {
             wrong.push(invalid(format!("spec.sshKeys[{at}]"), key, KEY));
         }
     }
