@@ -10,6 +10,7 @@ mod outages;
 mod ownership;
 mod placement;
 mod requests;
+mod writes;
 
 use std::time::Duration;
 
