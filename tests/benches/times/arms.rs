@@ -135,8 +135,11 @@ fn world(configs: usize) -> World {
         policy: Arc::new(Policy { default_cluster: Some(ClusterName(name(0))), ..Policy::default() }),
         ..World::default()
     };
-    let network = MachineKey { namespace: "team-platform-prod".to_owned(), name: "prod-net".to_owned() };
-    world.networks.namespaces.insert_mut(network, ());
+    // Where the review is from, and where Machines are created.
+    for namespace in ["team-platform-prod", "default"] {
+        let network = MachineKey { namespace: namespace.to_owned(), name: "prod-net".to_owned() };
+        world.networks.namespaces.insert_mut(network, ());
+    }
     world
 }
 

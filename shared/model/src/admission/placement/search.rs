@@ -23,7 +23,7 @@ pub(super) type Member<'w> = (&'w ClusterName, &'w Config);
 impl<'r, 'a> Subject<'r, 'a> {
     pub(super) fn new(request: &'r Request<'a>, object: &'r Object<'a>, world: &World) -> Self {
         let name = object.metadata.name.as_deref().unwrap_or_default();
-        let key = |prefix: &str| VmKey { namespace: request.namespace.to_string(), name: [prefix, name].concat() };
+        let key = |prefix: &str| VmKey { namespace: (*request.namespace).to_owned(), name: [prefix, name].concat() };
         let vms = match (name, world.policy.vm_prefix.as_str()) {
             ("", _) => Vec::new(),
             (_, "") => vec![key("")],

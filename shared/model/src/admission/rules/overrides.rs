@@ -60,7 +60,7 @@ fn given<'o, 'a>(object: &'o Object<'a>) -> Option<&'o Overrides<'a>> {
 fn admitted(ask: &Ask<'_>, decided: Decided<'_>, world: &World) -> Admitted {
     let metadata = &ask.object.metadata;
     let name = metadata.name.as_deref().unwrap_or_default();
-    let key = MachineKey { namespace: ask.request.namespace.to_string(), name: name.to_owned() };
+    let key = MachineKey { namespace: (*ask.request.namespace).to_owned(), name: name.to_owned() };
     let vm = VmKey { namespace: key.namespace.clone(), name: format!("{}{name}", world.policy.vm_prefix) };
     Admitted {
         identity: Identity {

@@ -108,7 +108,7 @@ fn called<'r>(ask: &Ask<'r>) -> Option<&'r str> {
 
 fn key(ask: &Ask<'_>) -> MachineKey {
     let name = called(ask).unwrap_or_default();
-    MachineKey { namespace: ask.request.namespace.to_string(), name: name.to_owned() }
+    MachineKey { namespace: (*ask.request.namespace).to_owned(), name: name.to_owned() }
 }
 
 /// The disk of that name in a spec.
@@ -135,7 +135,7 @@ fn attached(ask: &Ask<'_>, world: &World, answer: &mut Answer<'_>) {
     for (index, network) in spec.networks.iter().flatten().enumerate() {
         any = true;
         let Some(name) = networks::shared(network) else { continue };
-        let key = MachineKey { namespace: ask.request.namespace.to_string(), name: name.to_owned() };
+        let key = MachineKey { namespace: (*ask.request.namespace).to_owned(), name: name.to_owned() };
         let record = world.networks.configurations.get(&key);
         if record == Some(&false) || world.networks.namespaces.contains_key(&key) {
             continue;
@@ -154,7 +154,7 @@ fn attached(ask: &Ask<'_>, world: &World, answer: &mut Answer<'_>) {
         network?.network_namespace_name.as_deref().filter(|name| !name.is_empty()).map(str::to_owned)
     };
     if let Some(name) = published(spec.network.as_ref()).filter(|_| !any) {
-        let key = MachineKey { namespace: ask.request.namespace.to_string(), name };
+        let key = MachineKey { namespace: (*ask.request.namespace).to_owned(), name };
         if !world.networks.namespaces.contains_key(&key) {
             let held = old.and_then(|old| published(old.network.as_ref())).as_deref() == Some(&key.name);
             let path = "spec.network.networkNamespaceName";

@@ -46,7 +46,8 @@ pub fn merge(spec: &Spec<'_>, base: &Base, policy: &Policy, wrong: &mut Vec<Viol
             }
             None => {}
         }
-        let text = |value: &Option<Text<'_>>| value.as_ref().filter(|text| !text.is_empty()).map(ToString::to_string);
+        let text =
+            |value: &Option<Text<'_>>| value.as_ref().filter(|text| !text.is_empty()).map(|text| (**text).to_owned());
         merged.storage_class = text(&disk.storage_class).or(merged.storage_class.take());
         merged.access_mode = text(&disk.access_mode).unwrap_or_else(|| std::mem::take(&mut merged.access_mode));
         merged.volume_mode = text(&disk.volume_mode).or(merged.volume_mode.take());
