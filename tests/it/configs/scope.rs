@@ -1,15 +1,13 @@
 //! KubevirtConfigs of the published CRD, which is cluster-scoped: they work, and the rights are no more than they need.
 
-use std::time::Duration;
-
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
-use kube::Api;
 use kube::runtime::wait::{await_condition, conditions};
+use kube::{Api, ResourceExt};
 use model::api::KubevirtConfig;
-use model::names::{KUBEVIRT_CONFIG, RESOLVED};
+use model::names::KUBEVIRT_CONFIG;
 use serde_json::{Value, json};
-use tests::fleet::{self, Component, Fleet, NAMESPACE};
-use tests::install::{self, Render, apply, kubectl};
+use tests::fleet::{self, Component, Endpoint, Fleet, NAMESPACE};
+use tests::install::{self, Render, apply};
 use tests::process::Stop;
 
 use super::{create, keep, says};
@@ -39,11 +37,9 @@ fn published() -> Value {
 }
 
 #[tokio::test]
-async fn x9_b29_cluster_scoped_configs_find_their_secrets_in_several_namespaces() {
+async fn x8_x9_b29_cluster_scoped_configs_find_their_secrets_in_several_namespaces() {
     let fleet = fresh(&["east", "west"]).await;
     let ground = Ground::new(&fleet, "default").await;
-    // What admission decides is taken from it beforehand: here it is about the one who executes.
-    let admitted = decided(&ground, "placed", "east").await;
     replace_definition(&fleet, &ground).await;
     for (namespace, remote) in [("team-a", "east"), ("team-b", "west"), ("team-c", "west")] {
         fleet.supervisor().ensure_namespace(namespace).await.unwrap_or_else(|error| panic!("{error}"));
@@ -53,13 +49,15 @@ async fn x9_b29_cluster_scoped_configs_find_their_secrets_in_several_namespaces(
         keep(&ground.supervisor, namespace, "access", "kubeconfig", &kubeconfig).await;
     }
     // team-c is nowhere in the chart's values.
-    let set =
-        ["crds.install=false", "kubevirtConfigs.secretNamespaces={team-a,team-b}", "webhook.url=https://127.0.0.1:1"];
-    let set = set.map(str::to_owned).to_vec();
+    let address = fleet.address(Endpoint::Webhook).unwrap_or_else(|error| panic!("{error}"));
+    let set = ["crds.install=false".to_owned(), "kubevirtConfigs.secretNamespaces={team-a,team-b}".to_owned()];
+    let set = set.into_iter().chain([format!("webhook.url=https://{address}")]).collect();
     let release = Render { set, ..Render::in_namespace(NAMESPACE) };
     let rendered = install::template(&install::chart(), &release).await.unwrap_or_else(|error| panic!("{error}"));
     apply(fleet.supervisor(), &rendered).await.unwrap_or_else(|error| panic!("{error}"));
-    fleet.start(&Component::Controller).await.unwrap_or_else(|error| panic!("{error}"));
+    for ours in [Component::Controller, Component::Webhook] {
+        fleet.start(&ours).await.unwrap_or_else(|error| panic!("{error}"));
+    }
 
     let configs: Api<KubevirtConfig> = Api::all(ground.supervisor.clone());
     let spec = |namespace: &str, secret: &str| json!({"name": "any", "kubeconfigSecretRef": secret, "secretNamespace": namespace});
@@ -74,9 +72,15 @@ async fn x9_b29_cluster_scoped_configs_find_their_secrets_in_several_namespaces(
         "Secret team-c/access cannot be read: add \"team-c\" to kubevirtConfigs.secretNamespaces of the chart";
     assert_eq!(says(&configs, "forbidden", sentence).await.status.as_deref(), Some("Refused"), "B29");
 
-    without_admission(&fleet).await;
-    ground.applied(&admitted).await;
-    ground.running("placed").await;
+    let small = json!({"template": "small"});
+    admitted(&ground, &machine("placed", Some("east"), &small)).await;
+    let refused = ground.apply(&machine("lost", Some("nord"), &small)).await.expect_err("no such cluster");
+    assert!(
+        refused.contains("KubevirtConfig \"nord\" not found: known are east"),
+        "X8: no namespace is named: {refused}"
+    );
+    let placed = ground.running("placed").await;
+    assert_eq!(placed.annotations()[KUBEVIRT_CONFIG], "east");
     assert_eq!(ground.remains("east", "placed").await.len(), 3, "VM, instance and claim");
 
     // The one that was forbidden is taken up once it may be read; the watch asks by itself.
@@ -88,34 +92,10 @@ async fn x9_b29_cluster_scoped_configs_find_their_secrets_in_several_namespaces(
     says(&configs, "forbidden", "the cluster answers").await;
 }
 
-/// A Machine as admission would store it.
-async fn decided(ground: &Ground<'_>, name: &str, cluster: &str) -> Value {
-    let manifest = machine(name, Some(cluster), &json!({"template": "small"}));
-    let args = ["--namespace", &ground.namespace, "apply", "--dry-run=server", "--output", "json", "--filename", "-"];
-    let decided = async {
-        loop {
-            if let Ok(printed) = kubectl(ground.fleet.supervisor(), &args, &manifest.to_string()).await {
-                return printed;
-            }
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
-    };
-    let printed = tokio::time::timeout(LIMIT, decided).await.expect("the webhook knows the cluster");
-    let stored: Value = serde_json::from_str(&printed).unwrap_or_else(|error| panic!("{error}: {printed}"));
-    let annotations = &stored["metadata"]["annotations"];
-    let mut admitted = manifest;
-    admitted["metadata"]["annotations"] =
-        json!({KUBEVIRT_CONFIG: annotations[KUBEVIRT_CONFIG], RESOLVED: annotations[RESOLVED]});
-    admitted["metadata"]["finalizers"] = stored["metadata"]["finalizers"].clone();
-    admitted
-}
-
-async fn without_admission(fleet: &Fleet) {
-    for kind in ["mutatingwebhookconfiguration", "validatingwebhookconfiguration"] {
-        kubectl(fleet.supervisor(), &["delete", kind, "kubevirt-operator"], "")
-            .await
-            .unwrap_or_else(|error| panic!("{error}"));
-    }
+/// Applies again until the webhook has seen the KubevirtConfigs: its watch has no other signal.
+async fn admitted(ground: &Ground<'_>, manifest: &Value) {
+    let admitted = async { while ground.apply(manifest).await.is_err() {} };
+    tokio::time::timeout(LIMIT, admitted).await.expect("the webhook knows the cluster");
 }
 
 /// Takes our definition away, and puts the published one in its place.

@@ -95,7 +95,7 @@ async fn who_is_not_known_there_has_the_secret_read_again(
             if records.iter().any(|it| lists(&it)) {
                 return;
             }
-            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+            tokio::task::yield_now().await;
         }
     };
     tokio::time::timeout(crate::machines::LIMIT, read_again).await.expect("B27: after a 401 the Secret is read again");

@@ -48,6 +48,10 @@ fn x76_a_patch_that_was_taken_once_does_not_make_a_machine_uneditable() {
     let mut halted = before.clone();
     halted["spec"]["runStrategy"] = json!("Halted");
     assert!(matches!(judge("UPDATE", &halted, Some(&before), &closed), Verdict::Admit(_)), "not touched");
+    let elsewhere = knowing(world(&["east", "west"]), "east", |config| config.allow_scheduling_patches = true);
+    let moved = annotated(before.clone(), names::KUBEVIRT_CONFIG, "west");
+    let Verdict::Refuse(wrong) = judge("UPDATE", &moved, Some(&before), &elsewhere) else { panic!("west allows none") };
+    assert_eq!((wrong[0].path.as_str(), wrong[0].reason), (FIELD, Reason::PatchForbidden), "judged where it goes");
     let more = json!([{"op": "add", "path": "/spec/template/spec/nodeSelector", "value": {"zone": "b"}}]);
     let edited = annotated(before.clone(), "platform.kubevirt.io/patch", &more.to_string());
     let Verdict::Refuse(wrong) = judge("UPDATE", &edited, Some(&before), &closed) else { panic!("admitted") };
