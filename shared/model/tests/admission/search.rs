@@ -260,3 +260,17 @@ fn x77_under_generate_name_nothing_is_searched_until_the_name_is_known() {
     let taken = has(fleet(), "west", "vm-web-x7k2p", machines_vm("m-2"));
     assert_eq!(outcome(&named, &taken), Err((Reason::VirtualMachineTaken, "metadata.name".to_owned())));
 }
+
+#[test]
+fn x43_a_cluster_that_answers_between_the_two_calls_does_not_refuse_the_machine() {
+    let one = || policy(world(&["east"]), |policy| "super-1".clone_into(&mut policy.supervisor));
+    let silent = is_silent(one(), "east");
+    let after = stored("CREATE", &plain(), None, &silent);
+    let why = after["metadata"]["annotations"][names::PLACEMENT].as_str().expect("an explanation");
+    assert!(why.contains(r#""searched":false"#), "{why}");
+    for answers in [one(), has(one(), "east", "vm-web", vm(None))] {
+        assert_eq!(stored("CREATE", &after, None, &answers), after, "the controller looks under both names");
+    }
+    let searched = stored("CREATE", &plain(), None, &one());
+    assert_ne!(stored("CREATE", &searched, None, &silent), searched, "nobody may claim a search that nobody made");
+}

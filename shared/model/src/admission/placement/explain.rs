@@ -107,8 +107,9 @@ pub(super) fn names_cluster(explanation: &str, cluster: &ClusterName) -> bool {
 /// kept for its rule; one that anybody else wrote may say nothing else.
 pub(in super::super) fn agrees(explanation: &str, placement: &Placement) -> bool {
     read(explanation).is_some_and(|said| {
-        *said.cluster == *placement.cluster.0
-            && said.vm.as_deref() == placement.vm.as_deref()
-            && said.searched == placement.searched
+        let same = said.vm.as_deref() == placement.vm.as_deref() && said.searched == placement.searched;
+        // A cluster that answers since the earlier pass is no reason to refuse: told nothing, the controller looks itself.
+        let open = said.vm.is_none() && !said.searched;
+        *said.cluster == *placement.cluster.0 && (same || open)
     })
 }
