@@ -13,12 +13,12 @@ mod machines;
 
 use std::sync::Arc;
 
+use admission::review::decode;
+use admission::world::Capacity;
+use admission::{Config, Policy, Verdict, World, decide};
 use futures::StreamExt;
 use kube::Api;
 use kube::api::{ApiResource, DynamicObject, PostParams};
-use model::admission::review::decode;
-use model::admission::world::Capacity;
-use model::admission::{Config, Policy, Verdict, World, decide};
 use model::names::{ClusterName, MachineKey};
 use model::reason::Reason;
 use serde_json::{Value, json};
@@ -37,13 +37,13 @@ fn generous() -> World {
     config.labels.insert("region".to_owned(), "eu".to_owned());
     config.capacity = Some(Capacity::default());
     for class in machines::CLASSES {
-        config.link.storage_classes.insert_mut((*class).to_owned(), ());
+        config.inventory.storage_classes.insert_mut((*class).to_owned(), ());
     }
     let policy = Policy { vm_prefix: String::new(), ..Policy::default() };
     let mut world = World {
         configs: [(ClusterName("east".to_owned()), Arc::new(config))].into(),
         policy: Arc::new(policy),
-        readable: machines::SECRETS.iter().map(|name| ((*name).to_owned(), Ok(true))).collect(),
+        readable: Some(machines::SECRETS.iter().map(|name| ((*name).to_owned(), Ok(true))).collect()),
         ..World::default()
     };
     for network in machines::NETWORKS {
@@ -64,6 +64,7 @@ fn judged(machine: &Value, world: &World) -> Vec<String> {
         Err(wrong) => return vec![format!("{}: {}", wrong.violation.path, wrong.violation.message)],
     };
     match decide(&review.request, world) {
+        Verdict::Ask(needs) => panic!("everything is known already: {needs:?}"),
         Verdict::Admit(_) => Vec::new(),
         Verdict::Refuse(wrong) => {
             let of_the_template = |path: &str| path.starts_with("spec.disks[") && path.ends_with("].size");

@@ -23,7 +23,7 @@ pub struct File {
 
 /// Every generated file. A new one is a line here.
 pub fn files() -> Vec<File> {
-    let crds = model::api::crds();
+    let crds = model::crds::crds();
     let mut files: Vec<File> = crds
         .iter()
         .map(|crd| File { path: format!("{CRDS}/{}.vitistack.io.yaml", crd.spec.names.plural), text: yaml::crd(crd) })

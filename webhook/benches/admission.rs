@@ -8,7 +8,7 @@ mod callgrind;
 use std::process::{Command, ExitCode};
 use std::sync::Arc;
 
-use model::admission::{Config, Policy, World};
+use admission::{Config, Policy, World};
 use model::names::{ClusterName, MachineKey};
 use webhook::answer::{Route, answer};
 

@@ -2,16 +2,15 @@
 
 mod response;
 
-use model::admission::changes::Change;
-use model::admission::placement::Source;
-use model::admission::review::{Request, decode, shortened};
-use model::admission::rules::sources;
-use model::admission::world::{Held, Said};
-use model::admission::{Admission, Verdict, World, decide};
+use admission::changes::Change;
+use admission::placement::Rule;
+use admission::review::{Request, decode};
+use admission::world::Held;
+use admission::{Admission, Answers, Verdict, World, decide, hold};
 use model::names::{self, MachineKey};
 
-use self::response::{admit, refuse, undecodable, unstable};
-use crate::ask::Questions;
+pub use self::response::undecodable;
+use self::response::{admit, refuse, unstable};
 
 /// Which webhook was called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,36 +56,28 @@ pub struct Assigned {
     /// The KubevirtConfig.
     pub cluster: String,
     /// The rule.
-    pub source: Source,
+    pub rule: Rule,
 }
 
-/// Answers one call with what is known, or says what should be asked before.
-pub fn answer_or_ask(route: Route, body: &[u8], world: &World) -> Result<Answer, Questions> {
-    match decode(&shortened(body)) {
-        Err(wrong) => Ok(undecodable(wrong)),
-        Ok(review) => match Questions::about(&review.request, world) {
-            None => Ok(decided(route, &review.request, world)),
-            Some(questions) => Err(questions),
-        },
-    }
-}
-
-/// Answers one call with what is known.
+/// Answers one call with what is known; what would have to be asked first stays unknown.
 pub fn answer(route: Route, body: &[u8], world: &World) -> Answer {
-    match decode(&shortened(body)) {
+    match decode(body) {
         Err(wrong) => undecodable(wrong),
-        Ok(review) => decided(route, &review.request, world),
+        Ok(review) => decided(route, &review.request, decide(&review.request, world), world),
     }
 }
 
-fn decided(route: Route, request: &Request<'_>, world: &World) -> Answer {
-    match (decide(request, world), route) {
+/// The answer to a request that was decided, on this World.
+pub fn decided(route: Route, request: &Request<'_>, verdict: Verdict, world: &World) -> Answer {
+    match (verdict, route) {
+        // Nobody could be asked.
+        (Verdict::Ask(_), _) => decided(route, request, decide(request, &world.knowing(Answers::default())), world),
         (Verdict::Refuse(violations), _) => refuse(&request.uid, &request.name, &violations),
         (Verdict::Admit(admission), Route::Validate) if !admission.changes.is_empty() => {
             refuse(&request.uid, &request.name, &unstable(&admission.changes))
         }
         (Verdict::Admit(admission), Route::Validate) => {
-            let holds = holds(request, &admission, world);
+            let holds = hold(request, &admission, world);
             Answer { holds, ..admit(request, &Admission { warnings: Vec::new(), ..admission }) }
         }
         (Verdict::Admit(admission), Route::Mutate) => {
@@ -95,37 +86,16 @@ fn decided(route: Route, request: &Request<'_>, world: &World) -> Answer {
     }
 }
 
-/// What an admitted Machine holds, when it is new or newly assigned and will be stored. The validating route is the last that
-/// is asked, and the one that knows its name under `generateName` (X77).
-fn holds(request: &Request<'_>, admission: &Admission, world: &World) -> Option<(MachineKey, Held)> {
-    let cluster = admission.placement.as_ref()?.cluster.0.as_str();
-    let object = request.object.as_ref().filter(|_| request.dry_run != Some(true))?;
-    let old = request.old_object.as_ref().and_then(|old| old.metadata.annotations.as_ref());
-    if old.and_then(|old| old.kubevirt_config.as_deref()) == Some(cluster) {
-        return None;
-    }
-    let name = object.metadata.name.as_deref().filter(|name| !name.is_empty())?;
-    let key = MachineKey { namespace: request.namespace.to_string(), name: name.to_owned() };
-    let resolved = object.metadata.annotations.as_ref().and_then(|all| all.resolved.as_deref());
-    let networks = object.spec.networks.as_deref().unwrap_or_default();
-    let macs: Vec<String> =
-        networks.iter().filter_map(|network| Some(network.mac_address.as_deref()?.to_owned())).collect();
-    let iso = sources::iso(&object.spec).is_some();
-    let said = Said { cluster: Some(cluster), resolved, macs: &macs, iso, ..Said::default() };
-    let held = Held::of(&key, said, world);
-    Some((key, held))
-}
-
 /// The assignment that an answer brings about.
 fn assigned(request: &Request<'_>, admission: &Admission) -> Option<Assigned> {
     let placement = admission.placement.as_ref()?;
     let news = |change: &Change| matches!(change, Change::Annotate(names::KUBEVIRT_CONFIG, _));
     let new = &*request.operation == "CREATE" || admission.changes.iter().any(news);
-    let stored = new && placement.source != Source::Kept && request.dry_run != Some(true);
-    stored.then(|| assignment(request, &placement.cluster.0, placement.source))
+    let stored = new && placement.rule != Rule::Kept && request.dry_run != Some(true);
+    stored.then(|| assignment(request, &placement.cluster.0, placement.rule))
 }
 
-fn assignment(request: &Request<'_>, cluster: &str, source: Source) -> Assigned {
+fn assignment(request: &Request<'_>, cluster: &str, rule: Rule) -> Assigned {
     let metadata = request.object.as_ref().map(|object| &object.metadata);
     let name = |text: Option<&str>| text.filter(|text| !text.is_empty()).map(str::to_owned);
     let machine = metadata
@@ -134,7 +104,7 @@ fn assignment(request: &Request<'_>, cluster: &str, source: Source) -> Assigned 
         machine: machine.unwrap_or_default(),
         namespace: request.namespace.to_string(),
         cluster: cluster.to_owned(),
-        source,
+        rule,
     }
 }
 

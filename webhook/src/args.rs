@@ -1,7 +1,8 @@
 //! The webhook's settings.
 
-use model::admission::Policy;
-use model::admission::world::{Adoption, Strategy, WhenUnreachable};
+use admission::Policy;
+use admission::world::{Strategy, WhenUnreachable};
+use model::machine::owner::Adoption;
 use model::names::ClusterName;
 use runtime::args::Settings;
 use runtime::bind::Bind;

@@ -10,16 +10,17 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use admission::review::Request;
+use admission::{Answers, Needs};
 use futures::future::{join_all, try_join_all};
 use k8s_openapi::api::authorization::v1::{ResourceAttributes, SubjectAccessReview, SubjectAccessReviewSpec};
 use kube::api::{DynamicObject, PostParams};
 use kube::core::PartialObjectMeta;
 use kube::{Api, Client};
-use model::admission::review::Request;
-use model::admission::world::{Vm, vms};
-use model::admission::{Answers, Needs, World, needs};
+use model::machine::owner::{self, Ownership};
 use model::names::{ClusterName, VmKey};
 use runtime::clusters::{Cluster, said};
+use serde_json::value::RawValue;
 use tokio::sync::Semaphore;
 
 use self::user::User;
@@ -31,27 +32,6 @@ const VM: Duration = Duration::from_millis(1200);
 const SECRET: Duration = Duration::from_millis(1500);
 /// Questions on their way at the same time. Behind a cluster that hangs, requests queue here and then go without an answer.
 const AT_ONCE: usize = 64;
-
-/// Questions about one request, with all that is needed to ask them.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Questions {
-    needs: Needs,
-    namespace: String,
-    /// JSON of `userInfo`.
-    user: Option<String>,
-}
-
-impl Questions {
-    /// What has to be asked before this request can be decided; nothing, for nearly every one.
-    pub fn about(request: &Request<'_>, world: &World) -> Option<Self> {
-        let needs = needs(request, world);
-        (!needs.is_empty()).then(|| Self {
-            needs,
-            namespace: request.namespace.to_string(),
-            user: request.user_info.map(|raw| raw.get().to_owned()),
-        })
-    }
-}
 
 /// The connection to a cluster, if there is one.
 type Find = Box<dyn Fn(&ClusterName) -> Option<Arc<Cluster<Index>>> + Send + Sync>;
@@ -73,15 +53,15 @@ impl Asking {
     }
 
     /// The answers that come in time.
-    pub async fn ask(&self, questions: Questions) -> Answers {
-        let Questions { needs, namespace, user } = questions;
+    pub async fn ask(&self, needs: Needs, request: &Request<'_>) -> Answers {
+        let user = request.user_info.map(RawValue::get);
         let vms = join_all(needs.vms.into_iter().map(|(cluster, keys)| self.vms(cluster, keys)));
-        let (vms, readable) = tokio::join!(vms, self.secrets(&needs.secrets, &namespace, user.as_deref()));
+        let (vms, readable) = tokio::join!(vms, self.secrets(&needs.secrets, &request.namespace, user));
         Answers { vms: vms.into_iter().flatten().collect(), readable }
     }
 
     /// What a cluster says about each of these VMs; nothing unless it answered for all of them.
-    async fn vms(&self, name: ClusterName, keys: Vec<VmKey>) -> Option<(ClusterName, Vec<(VmKey, Option<Vm>)>)> {
+    async fn vms(&self, name: ClusterName, keys: Vec<VmKey>) -> Option<(ClusterName, Vec<(VmKey, Option<Ownership>)>)> {
         let cluster = (self.find)(&name)?;
         let asked = async {
             let _place = self.places.acquire().await;
@@ -147,11 +127,11 @@ impl Asking {
 }
 
 /// Whether a VM is there, and whose it is. Only an API server that knows the kind can say that there is none of that name.
-async fn vm(cluster: &Arc<Cluster<Index>>, key: &VmKey) -> Result<Option<Vm>, String> {
+async fn vm(cluster: &Arc<Cluster<Index>>, key: &VmKey) -> Result<Option<Ownership>, String> {
     let api: Api<PartialObjectMeta<DynamicObject>> =
         Api::namespaced_with(cluster.client.clone(), &key.namespace, &virtual_machines());
     match api.get(&key.name).await {
-        Ok(vm) => Ok(Some(vms::read(&vm.metadata))),
+        Ok(vm) => Ok(Some(owner::read(&vm.metadata))),
         Err(kube::Error::Api(status))
             if status.code == 404
                 && status.details.as_ref().is_some_and(|it| it.name == key.name && it.group == "kubevirt.io") =>

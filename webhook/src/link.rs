@@ -8,6 +8,7 @@ pub mod watch;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use admission::world::Inventory;
 use futures::future::BoxFuture;
 use futures::stream::BoxStream;
 use futures::{StreamExt, stream};
@@ -15,7 +16,7 @@ use k8s_openapi::api::storage::v1::StorageClass;
 use kube::api::{ApiResource, DynamicObject};
 use kube::core::{GroupVersionKind, PartialObjectMeta};
 use kube::{Api, Client, ResourceExt};
-use model::admission::world::{Link, Vm, vms};
+use model::machine::owner::{self, Ownership};
 use model::names::{ClusterName, VmKey};
 use runtime::clusters::{Cluster, Session};
 use tokio::sync::mpsc;
@@ -24,15 +25,15 @@ use self::watch::{Seen, watch};
 
 /// What a link holds of its cluster. It is read by cloning a few reference counts.
 #[derive(Debug, Default)]
-pub struct Index(Mutex<Link>);
+pub struct Index(Mutex<Inventory>);
 
 impl Index {
     /// What is held now; `silent` is not set here.
-    pub fn view(&self) -> Link {
+    pub fn view(&self) -> Inventory {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn change<T>(&self, change: impl FnOnce(&mut Link) -> T) -> T {
+    fn change<T>(&self, change: impl FnOnce(&mut Inventory) -> T) -> T {
         change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
@@ -51,7 +52,7 @@ pub fn virtual_machines() -> ApiResource {
 
 /// One step of one of the two watches.
 enum Step {
-    Vm(Seen<(VmKey, Vm)>),
+    Vm(Seen<(VmKey, Ownership)>),
     StorageClass(Seen<String>),
 }
 
@@ -62,7 +63,7 @@ impl Session for Watches {
         let touched = self.touched.clone();
         Box::pin(async move {
             let mut merged = stream::select(vms_of(&cluster.client), storage_classes_of(&cluster.client));
-            let mut fresh = Link::default();
+            let mut fresh = Inventory::default();
             let (mut pending, mut synced) = (2, Some(synced));
             while let Some(step) = merged.next().await {
                 let step = match step {
@@ -92,7 +93,7 @@ fn vms_of(client: &Client) -> BoxStream<'static, Result<Step, String>> {
     let api: Api<PartialObjectMeta<DynamicObject>> = Api::all_with(client.clone(), &virtual_machines());
     let read = |vm: PartialObjectMeta<DynamicObject>| {
         let key = VmKey { namespace: vm.namespace().unwrap_or_default(), name: vm.name_any() };
-        (key, vms::read(&vm.metadata))
+        (key, owner::read(&vm.metadata))
     };
     watch(api, read).map(|seen| seen.map(Step::Vm)).boxed()
 }
@@ -103,9 +104,9 @@ fn storage_classes_of(client: &Client) -> BoxStream<'static, Result<Step, String
 }
 
 /// Takes one step into what is held; whether that changed. A list is collected beside it and takes over as a whole.
-fn take(link: &mut Link, fresh: &mut Link, step: Step) -> bool {
+fn take(link: &mut Inventory, fresh: &mut Inventory, step: Step) -> bool {
     match step {
-        Step::Vm(Seen::Listing) => fresh.vms = Link::default().vms,
+        Step::Vm(Seen::Listing) => fresh.vms = Inventory::default().vms,
         Step::Vm(Seen::Item((key, vm))) => fresh.vms.insert_mut(key, vm),
         Step::Vm(Seen::Listed) => {
             link.vms = std::mem::take(&mut fresh.vms);
@@ -119,7 +120,7 @@ fn take(link: &mut Link, fresh: &mut Link, step: Step) -> bool {
             return news;
         }
         Step::Vm(Seen::Deleted((key, _))) => return link.vms.remove_mut(&key),
-        Step::StorageClass(Seen::Listing) => fresh.storage_classes = Link::default().storage_classes,
+        Step::StorageClass(Seen::Listing) => fresh.storage_classes = Inventory::default().storage_classes,
         Step::StorageClass(Seen::Item(name)) => fresh.storage_classes.insert_mut(name, ()),
         Step::StorageClass(Seen::Listed) => {
             link.storage_classes = std::mem::take(&mut fresh.storage_classes);

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use admission::review::{Request as Review, decode};
+use admission::{Verdict, decide};
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
@@ -11,8 +13,8 @@ use axum::routing::post;
 use tokio::sync::Semaphore;
 use tower_http::catch_panic::CatchPanicLayer;
 
-use crate::answer::{Answer, Route, answer, answer_or_ask};
-use crate::ask::{Asking, BUDGET, Questions};
+use crate::answer::{Answer, Route, decided, undecodable};
+use crate::ask::{Asking, BUDGET};
 use crate::body;
 use crate::metrics::Metrics;
 use crate::world::Current;
@@ -50,19 +52,24 @@ async fn review(route: Route, State(shared): State<Arc<Shared>>, request: Reques
         Err(status) => return unread(route, status, &shared.metrics),
     };
     let started = Instant::now();
-    let first = answer_or_ask(route, &held.bytes, &shared.world.load());
-    let answer = match first {
-        Ok(answer) => answer,
-        Err(questions) => informed(route, &held.bytes, questions, &shared).await,
+    let answer = match decode(&held.bytes) {
+        Err(wrong) => undecodable(wrong),
+        Ok(review) => judge(route, &review.request, &shared).await,
     };
     respond(route, answer, started, &shared)
 }
 
-/// Answers after asking. Whatever was not said in time stays unknown.
-async fn informed(route: Route, body: &[u8], questions: Questions, shared: &Shared) -> Answer {
-    let answers = tokio::time::timeout(BUDGET, shared.asking.ask(questions)).await.unwrap_or_default();
-    let world = shared.world.load().knowing(answers);
-    answer(route, body, &world)
+/// Decides on one World, which may learn what had to be asked. Whatever was not said in time stays unknown.
+async fn judge(route: Route, request: &Review<'_>, shared: &Shared) -> Answer {
+    let world = shared.world.load_full();
+    match decide(request, &world) {
+        Verdict::Ask(needs) => {
+            let asked = tokio::time::timeout(BUDGET, shared.asking.ask(needs, request)).await;
+            let world = world.knowing(asked.unwrap_or_default());
+            decided(route, request, decide(request, &world), &world)
+        }
+        verdict => decided(route, request, verdict, &world),
+    }
 }
 
 fn respond(route: Route, answer: Answer, started: Instant, shared: &Shared) -> Response {
@@ -72,9 +79,9 @@ fn respond(route: Route, answer: Answer, started: Instant, shared: &Shared) -> R
     }
     let seconds = started.elapsed().as_secs_f64();
     if let Some(it) = assigned {
-        let source = it.source.name();
+        let source = it.rule.name();
         shared.metrics.placed(source, seconds);
-        if it.source.automatic() {
+        if it.rule.is_automatic() {
             tracing::info!(
                 machine = it.machine,
                 namespace = it.namespace,

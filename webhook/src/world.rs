@@ -11,9 +11,9 @@ pub mod watches;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
+use admission::world::{Held, Machines, Stored};
+use admission::{Policy, World};
 use arc_swap::{ArcSwap, Guard};
-use model::admission::world::Held;
-use model::admission::{Policy, World};
 use model::names::{ClusterName, MachineKey};
 
 pub use self::notes::NOTED_FOR;
@@ -38,9 +38,14 @@ impl Current {
         Self(Arc::new(Inner { world: ArcSwap::from_pointee(world), notes: Mutex::default() }))
     }
 
-    /// The World of this moment, for one decision. Not to be kept across an `await`.
+    /// The World of this moment. Not to be kept across an `await`.
     pub fn load(&self) -> Guard<Arc<World>> {
         self.0.world.load()
+    }
+
+    /// The World of this moment, for as long as one decision takes.
+    pub fn load_full(&self) -> Arc<World> {
+        self.0.world.load_full()
     }
 
     /// Replaces the World by one that was changed.
@@ -54,22 +59,22 @@ impl Current {
     }
 
     /// The watch showed a Machine; `None`: there is none of that name.
-    pub fn seen(&self, machines: Vec<(MachineKey, Option<Seen>)>) {
+    pub fn seen(&self, machines: Vec<(MachineKey, Option<Stored>)>) {
         self.with_notes(|world, notes| {
             let mut held = std::mem::take(&mut world.machines);
-            for (key, seen) in machines {
-                notes.seen(&mut held, &key, seen.map(|seen| seen.held(&key, world)));
+            for (key, stored) in machines {
+                notes.seen(&mut held, &key, stored.map(|stored| world.held(&key, &stored)));
             }
             world.machines = held;
         });
     }
 
     /// The watch listed all Machines anew.
-    pub fn listed(&self, machines: Vec<(MachineKey, Seen)>) {
+    pub fn listed(&self, machines: Vec<(MachineKey, Stored)>) {
         self.with_notes(|world, notes| {
-            let mut held = world.machines.emptied();
-            for (key, seen) in machines {
-                held.put(&key, seen.held(&key, world));
+            let mut held = Machines::default();
+            for (key, stored) in machines {
+                held.put(&key, world.held(&key, &stored));
             }
             notes.listed(&mut held);
             world.machines = held;
@@ -83,15 +88,9 @@ impl Current {
         }
     }
 
-    /// The names of Machines on a cluster follow its namespace (X38).
-    pub(crate) fn moved(&self, clusters: &[ClusterName]) {
-        self.change(|world| {
-            let mut held = std::mem::take(&mut world.machines);
-            for cluster in clusters {
-                held.moved(cluster, world);
-            }
-            world.machines = held;
-        });
+    /// The names of Machines on these clusters follow their namespaces (X38).
+    pub(crate) fn move_names(&self, clusters: &[ClusterName]) {
+        self.change(|world| clusters.iter().for_each(|cluster| world.move_names(cluster)));
     }
 
     fn with_notes(&self, change: impl FnOnce(&mut World, &mut Notes)) {
@@ -99,36 +98,5 @@ impl Current {
         let mut world = World::clone(&self.load());
         change(&mut world, &mut notes);
         self.0.world.store(Arc::new(world));
-    }
-}
-
-/// What is kept of a Machine between its event and the World: nothing but what says what it holds.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Seen {
-    /// The annotation with its cluster, or where its status records one.
-    pub cluster: Option<String>,
-    /// The annotation with its sizing.
-    pub resolved: Option<String>,
-    /// Namespace of its VM on the cluster, once its status records a cluster's identity.
-    pub namespace: Option<String>,
-    /// `status.vmName`.
-    pub vm_name: Option<String>,
-    /// `spec.networks[].macAddress`.
-    pub macs: Vec<String>,
-    /// Whether `spec.os.isoUri` says something.
-    pub iso: bool,
-}
-
-impl Seen {
-    fn held(&self, key: &MachineKey, world: &World) -> Held {
-        let said = model::admission::world::Said {
-            cluster: self.cluster.as_deref(),
-            resolved: self.resolved.as_deref(),
-            namespace: self.namespace.as_deref(),
-            vm_name: self.vm_name.as_deref(),
-            macs: &self.macs,
-            iso: self.iso,
-        };
-        Held::of(key, said, world)
     }
 }

@@ -14,11 +14,8 @@ pub mod config;
 mod forms;
 pub mod machine;
 pub mod network;
-mod schema;
+pub(crate) mod schema;
 pub mod selector;
-
-use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
-use kube::CustomResourceExt;
 
 pub use class::{MachineClass, MachineClassSpec, MachineClassStatus};
 pub use condition::Condition;
@@ -31,13 +28,3 @@ pub use machine::{Machine, MachineSpec, MachineStatus};
 pub use network::{NetworkConfiguration, NetworkConfigurationSpec, NetworkConfigurationStatus};
 pub use schema::CelRule;
 pub use selector::Selector;
-
-/// The CRDs to install, complete: those of the derives lack the CEL rules.
-pub fn crds() -> Vec<CustomResourceDefinition> {
-    vec![
-        schema::finish(&Machine::crd(), &machine::rules::cel()),
-        schema::finish(&MachineClass::crd(), &[]),
-        schema::finish(&KubevirtConfig::crd(), config::RULES),
-        schema::finish(&NetworkConfiguration::crd(), &[]),
-    ]
-}

@@ -1,20 +1,21 @@
-//! Every decision of kubevirt-operator, and the CRD types they are about. No I/O, no clock, no randomness.
+//! What a Machine is, what admission leaves on it, and what to do about it; no I/O, no clock, no randomness.
 //!
-//! - [`admission::decide`] answers a review: what is written onto the Machine, or why it is refused.
+//! - [`api`] has the custom resources, [`crds`] how they are installed.
+//! - [`message`] is what admission and the controller say to each other through the Machine; [`names`] has every name that
+//!   both of them must make alike. The decisions of admission are a crate of their own, which the controller does not know.
 //! - [`machine::plan`] answers a reconcile: which writes make the Machine's VM true on its cluster;
-//!   [`machine::status`] says what the Machine shows of it.
+//!   [`machine::status()`] says what the Machine shows of it.
 //! - [`patch`] answers what a user's JSON patch, ignored fields and opt-outs make of the objects we write.
 //! - [`clusters`] answers which connections to remote clusters should run.
 //!
 //! `runtime` and the two binaries fetch what these functions are given, and carry their answers to API servers.
 
-pub mod admission;
 pub mod api;
 pub mod clusters;
-pub mod json;
+pub mod crds;
 pub mod machine;
+pub mod message;
 pub mod names;
 pub mod patch;
+pub mod quantity;
 pub mod reason;
-
-pub use admission::quantity;

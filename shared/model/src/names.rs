@@ -1,4 +1,5 @@
-//! Every annotation, label, finalizer and field manager that we read or write, and the newtypes for names.
+//! Every annotation, label, finalizer and field manager that we read or write, every name that is made of others, and the
+//! newtypes for names.
 
 use std::fmt;
 
@@ -11,23 +12,24 @@ pub const OPERATOR: &str = "kubevirt-operator";
 
 /// Annotation: the KubevirtConfig that a Machine is assigned to.
 pub const KUBEVIRT_CONFIG: &str = "vitistack.io/kubevirt-config";
-/// Annotation: the sizing that admission resolved, as JSON ([`crate::admission::sizing::Sizing`]).
+/// Annotation: the size that admission resolved, as JSON ([`crate::message::Sizing`]).
 pub const RESOLVED: &str = "vitistack.io/resolved";
 /// Annotation: a changed value asks admission to read the MachineClass again (X60).
 pub const REFRESH_CLASS: &str = "vitistack.io/refresh-class";
 /// Annotation: `Delete`, `Retain` or `Orphan` (X57).
 pub const DELETION_POLICY: &str = "vitistack.io/deletion-policy";
-/// Annotation: why the Machine is where it is, written together with a new assignment, as JSON.
+/// Annotation: why the Machine is where it is, written together with a new assignment, as JSON
+/// ([`crate::message::Explanation`]).
 pub const PLACEMENT: &str = "vitistack.io/placement";
 /// Annotation on a VM without an owner: the Machine that may adopt it, as `<namespace>/<name>` (X54).
 pub const ADOPT_BY: &str = "vitistack.io/adopt-by";
 /// Prefixes of the three annotations below; the first is the documented one (X41).
-pub const OVERRIDES: [&str; 2] = ["platform.kubevirt.io/", "vitistack.io/"];
-/// Annotation, after a prefix of [`OVERRIDES`]: a JSON Patch (RFC 6902) of the object that is written (X46, X47).
+pub const PATCH_PREFIXES: [&str; 2] = ["platform.kubevirt.io/", "vitistack.io/"];
+/// Annotation, after a prefix of [`PATCH_PREFIXES`]: a JSON Patch (RFC 6902) of the object that is written (X46, X47).
 pub const PATCH: &str = "patch";
-/// Annotation, after a prefix of [`OVERRIDES`]: JSON pointers, separated by commas, to fields that are left as they are.
+/// Annotation, after a prefix of [`PATCH_PREFIXES`]: JSON pointers, separated by commas, to fields that are left as they are.
 pub const IGNORE_FIELDS: &str = "ignore-fields";
-/// Annotation, after a prefix of [`OVERRIDES`]: `unmanaged` leaves the whole object alone.
+/// Annotation, after a prefix of [`PATCH_PREFIXES`]: `unmanaged` leaves the whole object alone.
 pub const MODE: &str = "mode";
 /// Between one of these three and the name of a disk: that disk's claim is meant, and not the VM (X47).
 pub const OF_DISK: &str = ".disk.";
@@ -103,4 +105,56 @@ impl fmt::Display for VmKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.namespace, self.name)
     }
+}
+
+/// A name on a cluster that one object only can have.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Name {
+    /// The cluster.
+    pub cluster: ClusterName,
+    /// Namespace on the cluster.
+    pub namespace: String,
+    /// [`VM`] or [`CLAIM`].
+    pub kind: &'static str,
+    /// The name.
+    pub name: String,
+}
+
+/// The kind of a VM's [`Name`].
+pub const VM: &str = "VirtualMachine";
+/// The kind of a disk's [`Name`].
+pub const CLAIM: &str = "PersistentVolumeClaim";
+
+/// The name of a new Machine's VM.
+pub fn vm_name(prefix: &str, machine: &str) -> String {
+    [prefix, machine].concat()
+}
+
+/// The names that a Machine's VM may have: the one that we give, and the one that the published operator gave (X2).
+pub fn vm_names(prefix: &str, machine: &str) -> Vec<String> {
+    let bare = (!prefix.is_empty()).then(|| machine.to_owned());
+    std::iter::once(vm_name(prefix, machine)).chain(bare).collect()
+}
+
+/// The name of a disk's claim (X16).
+pub fn claim_name(machine: &str, disk: &str) -> String {
+    [machine, "-", disk].concat()
+}
+
+/// The disk that a claim of this name belongs to, if it is a Machine's.
+pub fn disk_of_claim<'c>(machine: &str, claim: &'c str) -> Option<&'c str> {
+    claim.strip_prefix(machine)?.strip_prefix('-')
+}
+
+/// Every name that a Machine takes on a cluster: its VM's, and a claim's for each disk. `namespace` is the remote one.
+pub fn names_on_cluster<'d>(
+    cluster: &ClusterName,
+    namespace: &str,
+    machine: &str,
+    vm: String,
+    disks: impl IntoIterator<Item = &'d str>,
+) -> Vec<Name> {
+    let name = |kind, name| Name { cluster: cluster.clone(), namespace: namespace.to_owned(), kind, name };
+    let claims = disks.into_iter().map(|disk| name(CLAIM, claim_name(machine, disk)));
+    std::iter::once(name(VM, vm)).chain(claims).collect()
 }

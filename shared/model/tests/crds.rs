@@ -1,13 +1,11 @@
 //! What the CRDs promise: the fields of the seeds and of the published CRDs, descriptions for `kubectl explain`, schemas
 //! that an API server takes without a warning. The same files are applied to a real API server by the harness.
 
-#[path = "crds/rules.rs"]
-mod rules;
-
 use std::collections::BTreeMap;
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
-use model::api::{Condition, Machine, crds};
+use model::api::{Condition, Machine};
+use model::crds::crds;
 use serde_json::{Value, json};
 
 fn crd(kind: &str) -> CustomResourceDefinition {

@@ -5,6 +5,8 @@ use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
 
+use admission::world::Class;
+use admission::{Config, Policy, World};
 use axum::Router;
 use axum::body::Bytes;
 use axum::routing::post;
@@ -18,8 +20,6 @@ use hyper_util::rt::TokioIo;
 use kube::Client;
 use kube::api::DynamicObject;
 use kube::core::admission::{AdmissionRequest, AdmissionResponse, AdmissionReview};
-use model::admission::sizing::Class;
-use model::admission::{Config, Policy, World};
 use model::names::{ClusterName, MachineKey};
 use runtime::shutdown::Shutdown;
 use rustls::ServerConfig;

@@ -3,7 +3,7 @@
 use std::fs;
 
 use kube::core::Status;
-use model::api::machine::rules::RULES;
+use model::api::machine::rules::Rule;
 use serde_json::{Value, json};
 use tests::generated::root;
 
@@ -104,8 +104,8 @@ fn refused(status: &Status) -> Answer {
     // Where a rule speaks about the whole object there is no field, and the API server writes this.
     let field = if cause.field == "<nil>" { String::new() } else { format!("{}: ", cause.field) };
     // A rule's words come after the value that it refuses, of which an object or a list shows only its type.
-    match RULES.iter().find(|rule| cause.message.ends_with(&format!(": {}", rule.cel.message))) {
-        Some(rule) => Answer::Refused("Cel", format!("{field}{}", rule.cel.message)),
+    match Rule::ALL.iter().find(|rule| cause.message.ends_with(&format!(": {}", rule.cel().message))) {
+        Some(rule) => Answer::Refused("Cel", format!("{field}{}", rule.cel().message)),
         None => Answer::Refused("Schema", format!("{field}{}", cause.message)),
     }
 }
@@ -113,8 +113,8 @@ fn refused(status: &Status) -> Answer {
 #[test]
 fn x55_every_rule_of_the_crd_is_on_the_page() {
     let rows = rows();
-    for rule in RULES {
-        let told = rows.iter().any(|row| row.layer == "Cel" && row.answer.ends_with(rule.cel.message));
-        assert!(told, "docs/backstop.md has no Machine that {:?} refuses", rule.cel.message);
+    for rule in Rule::ALL {
+        let told = rows.iter().any(|row| row.layer == "Cel" && row.answer.ends_with(rule.cel().message));
+        assert!(told, "docs/backstop.md has no Machine that {:?} refuses", rule.cel().message);
     }
 }

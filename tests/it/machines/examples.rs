@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use model::admission::sizing::Sizing;
+use model::message::Sizing;
 use model::names::{KUBEVIRT_CONFIG, RESOLVED};
 use serde_json::{Value, json};
 use tests::generated::root;

@@ -37,7 +37,7 @@ mod tests {
 
     #[test]
     fn reading_the_yaml_gives_the_crd_again() {
-        for wanted in model::api::crds() {
+        for wanted in model::crds::crds() {
             let text = crd(&wanted);
             let read: CustomResourceDefinition = serde_saphyr::from_str(&text).expect("YAML");
             assert_eq!(read, wanted);

@@ -3,8 +3,8 @@
 
 mod shares;
 
-use model::admission::placement::draw::Draw;
-use model::admission::world::Load;
+use admission::placement::draw::draw;
+use admission::world::Load;
 
 use shares::Shares;
 
@@ -115,11 +115,11 @@ pub(crate) fn simulate(scene: &Scene, policy: Policy) -> Found {
     let replica = || Replica { loads: shares.nothing(), seen: 0, forgotten: 0, least: 0 };
     let mut all: Vec<Replica> = (0..scene.replicas).map(|_| replica()).collect();
     let mut log: Vec<Arrival> = Vec::with_capacity(scene.machines);
-    let mut draw = Draw::new(shares.weights());
+    let mut weights = shares.weights();
     let between = scene.machines / (scene.churn + 1);
     for number in 0..scene.machines {
         if number > 0 && number.is_multiple_of(between) && shares.exchange() {
-            draw = Draw::new(shares.weights());
+            weights = shares.weights();
             for it in &mut all {
                 it.least = shares.least(&it.loads);
             }
@@ -135,10 +135,10 @@ pub(crate) fn simulate(scene: &Scene, policy: Policy) -> Found {
         }
         let drawn = match policy {
             Policy::Balanced | Policy::OwnCountedOnce => {
-                draw.draw(random, |at| it.loads[shares.eligible()[at]].expected(replicas))
+                draw(random, &weights, |at| it.loads[shares.eligible()[at]].expected(replicas))
             }
             // With the same load for its weight everywhere, the draw takes the first that it draws.
-            Policy::Random => draw.draw(random, |at| shares.weight(at) - 1),
+            Policy::Random => draw(random, &weights, |at| shares.weight(at) - 1),
             Policy::ArgminOfOldView => Some(it.least),
         };
         let cluster = shares.eligible()[drawn.expect("there are clusters")];

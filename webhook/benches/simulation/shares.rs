@@ -1,6 +1,6 @@
 //! What each cluster has, and what it should have. Pure.
 
-use model::admission::world::Load;
+use admission::world::Load;
 
 use super::Found;
 

@@ -1,12 +1,12 @@
 //! An [`Answer`] as the API server reads it: an AdmissionReview in JSON. No I/O.
 
+use admission::changes::{self, Change};
+use admission::review::{Request, Undecodable};
+use admission::{Admission, json};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use model::admission::Admission;
-use model::admission::changes::{self, Change};
-use model::admission::review::{Request, Undecodable};
+use model::names;
 use model::reason::{Reason, Violation};
-use model::{json, names};
 use serde::Serialize;
 
 use super::Answer;
@@ -116,7 +116,8 @@ fn end(outcome: &'static str, mut body: Vec<u8>) -> Answer {
     Answer { status: 200, body, outcome, assigned: None, holds: None }
 }
 
-pub(super) fn undecodable(wrong: Undecodable) -> Answer {
+/// The answer to a body that is no review.
+pub fn undecodable(wrong: Undecodable) -> Answer {
     if let Some(uid) = wrong.uid {
         return refuse(&uid, "", &[wrong.violation]);
     }

@@ -1,8 +1,8 @@
 use std::sync::Arc;
 
+use admission::Config;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use model::admission::Config;
 use model::names::ClusterName;
 use serde_json::{Value, json};
 
@@ -139,8 +139,8 @@ fn e8_e9_an_assignment_is_told_once_and_never_on_a_dry_run() {
     };
     #[rustfmt::skip]
     let cases = [
-        ("E9: chosen",         Route::Mutate,   review(&object, "CREATE", false), Some(Source::OnlyCluster)),
-        ("E9: named",          Route::Mutate,   review(&named, "CREATE", false),  Some(Source::Named)),
+        ("E9: chosen",         Route::Mutate,   review(&object, "CREATE", false), Some(Rule::OnlyCluster)),
+        ("E9: named",          Route::Mutate,   review(&named, "CREATE", false),  Some(Rule::Named)),
         ("E9: a dry run",      Route::Mutate,   review(&object, "CREATE", true),  None),
         ("E9: kept",           Route::Mutate,   review(&named, "UPDATE", false),  None),
         ("E9: only validated", Route::Validate, review(&named, "CREATE", false),  None),
@@ -148,6 +148,6 @@ fn e8_e9_an_assignment_is_told_once_and_never_on_a_dry_run() {
     for (case, route, body, wanted) in cases {
         let answer = super::answer(route, body.as_bytes(), &world());
         assert_eq!(answer.outcome, "admitted", "{case}: {}", String::from_utf8_lossy(&answer.body));
-        assert_eq!(answer.assigned.map(|it| it.source), wanted, "{case}");
+        assert_eq!(answer.assigned.map(|it| it.rule), wanted, "{case}");
     }
 }

@@ -1,3 +1,4 @@
+use admission::review::decode;
 use axum::Router;
 use axum::extract::Path;
 use axum::routing::{get, post};
@@ -19,14 +20,17 @@ fn east(names: &[&str]) -> Needs {
     Needs { vms: [(ClusterName("east".to_owned()), keys)].into(), secrets: Vec::new() }
 }
 
-fn questions(needs: Needs, user: Option<&str>) -> Questions {
-    Questions { needs, namespace: "shop".to_owned(), user: user.map(str::to_owned) }
+/// Asks about a request of this user for a Machine in `shop`.
+async fn asked(asking: &Asking, needs: Needs, user: Option<&str>) -> Answers {
+    let user = user.map(|user| format!(r#","userInfo":{user}"#)).unwrap_or_default();
+    let body = format!(r#"{{"request":{{"uid":"u-1","kind":{{}},"operation":"CREATE","namespace":"shop"{user}}}}}"#);
+    asking.ask(needs, &decode(body.as_bytes()).expect("a review").request).await
 }
 
 /// Asks a supervisor, and a cluster `east` whose watches are silent.
-async fn ask(supervisor: Client, cluster: Option<Client>, questions: Questions) -> Answers {
+async fn ask(supervisor: Client, cluster: Option<Client>, needs: Needs, user: Option<&str>) -> Answers {
     let cluster = cluster.map(|client| canned::cluster(client, State::Connecting));
-    Asking::new(supervisor, move |_| cluster.clone()).ask(questions).await
+    asked(&Asking::new(supervisor, move |_| cluster.clone()), needs, user).await
 }
 
 /// A cluster with the VM `vm-web` of another supervisor.
@@ -57,7 +61,7 @@ fn kubevirt() -> Router {
 async fn x43_a17_a_cluster_without_fresh_watches_is_asked_for_the_vm() {
     let nobody = canned::silent().await;
     let remote = canned::answering(kubevirt());
-    let answers = ask(nobody, Some(remote), questions(east(&["vm-web", "vm-new"]), None)).await;
+    let answers = ask(nobody, Some(remote), east(&["vm-web", "vm-new"]), None).await;
     let found = &answers.vms[&ClusterName("east".to_owned())];
     let there: Vec<_> = found.iter().map(|(key, vm)| (key.name.as_str(), vm.is_some())).collect();
     assert_eq!(there, [("vm-web", true), ("vm-new", false)], "that vm-new is not there is an answer, too");
@@ -76,10 +80,10 @@ async fn x43_a17_what_is_no_answer_about_the_vm_is_none() {
     });
     for (case, routes) in [("no such kind", no_kind), ("forbidden", forbidden), ("another group", elsewhere)] {
         let remote = canned::answering(routes);
-        let answers = ask(canned::silent().await, Some(remote), questions(east(&["vm-web"]), None)).await;
+        let answers = ask(canned::silent().await, Some(remote), east(&["vm-web"]), None).await;
         assert!(answers.vms.is_empty(), "{case}: {:?}", answers.vms);
     }
-    let answers = ask(canned::silent().await, None, questions(east(&["vm-web"]), None)).await;
+    let answers = ask(canned::silent().await, None, east(&["vm-web"]), None).await;
     assert!(answers.vms.is_empty(), "there is no connection at all");
 }
 
@@ -89,9 +93,9 @@ async fn x43_t9_whoever_hangs_is_not_waited_for() {
     let (supervisor, remote) = (canned::silent().await, canned::silent().await);
     let began = Instant::now();
     let cluster = canned::cluster(remote, State::Connecting);
-    let (asked, hung) = (cluster.clone(), cluster);
-    let asking = Asking::new(supervisor, move |_| Some(asked.clone()));
-    let answers = asking.ask(questions(needs, Some(r#"{"username":"ann"}"#))).await;
+    let (known, hung) = (cluster.clone(), cluster);
+    let asking = Asking::new(supervisor, move |_| Some(known.clone()));
+    let answers = asked(&asking, needs, Some(r#"{"username":"ann"}"#)).await;
     assert!(began.elapsed() < Duration::from_millis(2500), "{:?}", began.elapsed());
     assert!(answers.vms.is_empty(), "not answered is not absent");
     let why = answers.readable["cloud-init"].as_ref().expect_err("unknown, not refused");
@@ -129,7 +133,7 @@ async fn t9_the_author_of_the_request_must_be_able_to_read_the_secret() {
     ];
     for (case, user, secret, wanted) in cases {
         let needs = Needs { secrets: vec![secret.to_owned()], ..Needs::default() };
-        let answers = ask(supervisor.clone(), None, questions(needs, user)).await;
+        let answers = ask(supervisor.clone(), None, needs, user).await;
         match (&answers.readable[secret], wanted) {
             (Err(why), Err(wanted)) => assert!(why.starts_with(wanted), "{case}: {why}"),
             (got, wanted) => assert_eq!(got.as_ref().ok(), wanted.as_ref().ok(), "{case}: {got:?}"),

@@ -80,7 +80,7 @@ async fn x43_x69_the_index_follows_list_and_watch_and_keeps_owners_only() {
         let view = cluster.index.view();
         let names = |name: &str| view.storage_classes.contains_key(name);
         let owner = view.vms.get(&key("vm-web")).and_then(|vm| vm.owner.clone());
-        let owned = matches!(owner, Some(model::admission::world::Owner::Machine { uid, .. }) if uid == "u-2");
+        let owned = matches!(owner, Some(model::machine::owner::Owner::Machine { uid, .. }) if uid == "u-2");
         let vms = view.vms.size() == 2 && view.vms.contains_key(&key("vm-new"));
         owned && vms && names("fast") && names("default") && !names("slow") && view.silent.is_none()
     };

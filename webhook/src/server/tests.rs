@@ -2,10 +2,10 @@
 
 use std::net::SocketAddr;
 
+use admission::{Config, Policy};
 use axum::routing::get;
 use certs::issue::Ca;
 use certs::resolver::{Resolver, server_config};
-use model::admission::{Config, Policy};
 use model::names::ClusterName;
 use prometheus_client::registry::Registry;
 use runtime::shutdown::Trigger;

@@ -6,10 +6,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use admission::Config;
+use admission::world::Inventory;
 use kube::runtime::reflector::Store;
 use kube::{Client, ResourceExt};
-use model::admission::Config;
-use model::admission::world::Link;
 use model::api::KubevirtConfig;
 use model::names::ClusterName;
 use runtime::clusters::{ClusterMap, Entry, KeyOrder, Scope, Source};
@@ -68,13 +68,13 @@ struct Configs {
     store: Store<KubevirtConfig>,
     clusters: Clusters,
     current: Current,
-    known: BTreeMap<ClusterName, Known>,
+    known: BTreeMap<ClusterName, Made>,
     /// How many have the capability `virtualmachines`, as last logged (E16).
     capable: Option<usize>,
 }
 
 /// What a [`Config`] of the World was made of.
-struct Known {
+struct Made {
     config: Arc<KubevirtConfig>,
     silent: Option<String>,
 }
@@ -90,10 +90,10 @@ impl Configs {
             gone.remove(&name);
             let entry = entries.get(&name);
             let silent = convert::silence(entry);
-            let same = |known: &Known| Arc::ptr_eq(&known.config, &config) && known.silent == silent;
+            let same = |known: &Made| Arc::ptr_eq(&known.config, &config) && known.silent == silent;
             if touched.contains(&name) || !self.known.get(&name).is_some_and(same) {
-                made.push((name.clone(), convert::config(&config, link(entry, silent.clone()))));
-                self.known.insert(name, Known { config, silent });
+                made.push((name.clone(), convert::config(&config, inventory(entry, silent.clone()))));
+                self.known.insert(name, Made { config, silent });
             }
         }
         if gone.is_empty() && made.is_empty() {
@@ -111,12 +111,11 @@ impl Configs {
         self.current.change(|world| {
             world.configs.retain(|name, _| !gone.contains(name));
             for (name, config) in made {
-                let slot = Some(world.machines.slot(&name));
-                world.configs.insert(name, Arc::new(Config { slot, ..config }));
+                world.configs.insert(name, Arc::new(config));
             }
         });
         if !moved.is_empty() {
-            self.current.moved(&moved);
+            self.current.move_names(&moved);
         }
         let count = self.current.load().configs.values().filter(|config| config.virtual_machines).count();
         if self.capable != Some(count) {
@@ -126,9 +125,9 @@ impl Configs {
     }
 }
 
-fn link(entry: Option<&Entry<Index>>, silent: Option<String>) -> Link {
+fn inventory(entry: Option<&Entry<Index>>, silent: Option<String>) -> Inventory {
     let view = entry.and_then(|entry| entry.cluster.as_ref()).map(|cluster| cluster.index.view());
-    Link { silent, ..view.unwrap_or_default() }
+    Inventory { silent, ..view.unwrap_or_default() }
 }
 
 #[cfg(test)]

@@ -1,12 +1,11 @@
+use admission::world::Stored;
+use admission::{Policy, World};
 use axum::Router;
-use model::admission::world::{Held, Said};
-use model::admission::{Policy, World};
 use model::names::MachineKey;
 use runtime::ready::Ready;
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
-use super::super::Seen;
 use super::*;
 use crate::canned;
 
@@ -46,11 +45,12 @@ async fn x43_x48_e16_configs_are_followed_and_without_a_kubeconfig_they_are_sile
     // A Machine of the name space `shop`, whose VM is known to be where `east` has its VMs.
     let key = MachineKey { namespace: "shop".to_owned(), name: "web".to_owned() };
     let east = ClusterName("east".to_owned());
-    let said = Said { cluster: Some("east"), ..Said::default() };
-    current.change(|world| world.machines.put(&key, Held::of(&key, said, &World::default())));
+    let stored = Stored { cluster: Some("east".to_owned()), ..Stored::default() };
+    let held = World::default().held(&key, &stored);
+    current.change(|world| world.machines.put(&key, held));
     // Another, whose VM was made before somebody mapped the namespace.
     let settled = MachineKey { name: "old".to_owned(), ..key.clone() };
-    let seen = Seen { cluster: Some("east".to_owned()), namespace: Some("shop".to_owned()), ..Seen::default() };
+    let seen = Stored { cluster: Some("east".to_owned()), namespace: Some("shop".to_owned()), ..Stored::default() };
     current.seen(vec![(settled.clone(), Some(seen))]);
     let following = current.clone();
     tokio::spawn(async move {
@@ -62,7 +62,7 @@ async fn x43_x48_e16_configs_are_followed_and_without_a_kubeconfig_they_are_sile
             let world = Arc::clone(&current.load());
             let names: Vec<_> = world.configs.keys().map(|name| name.0.as_str()).collect();
             if names == ["east", "north"]
-                && world.configs[&east].link.silent.as_ref().is_some_and(|why| why.contains("Secret"))
+                && world.configs[&east].inventory.silent.as_ref().is_some_and(|why| why.contains("Secret"))
             {
                 return world.clone();
             }
@@ -72,12 +72,12 @@ async fn x43_x48_e16_configs_are_followed_and_without_a_kubeconfig_they_are_sile
     assert!(ready.not_ready().is_empty(), "no cluster answers, and none is waited for");
     let config = &world.configs[&east];
     assert_eq!((config.schedulable, config.labels["region"].as_str()), (false, "eu"));
-    let why = config.link.silent.as_deref().expect("silent");
+    let why = config.inventory.silent.as_deref().expect("silent");
     assert!(why.starts_with("its kubeconfig cannot be used: Secret configs/east, key \"kubeconfig\": "), "{why}");
     let north = &world.configs[&ClusterName("north".to_owned())];
     assert!(!north.virtual_machines, "X53");
     assert_eq!(
-        north.link.silent.as_deref(),
+        north.inventory.silent.as_deref(),
         Some(
             "its kubeconfig cannot be used: Secret configs/north does not exist: create it with the key \"kubeconfig\""
         )

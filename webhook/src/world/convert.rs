@@ -2,24 +2,22 @@
 
 use std::collections::BTreeMap;
 
+use admission::Config;
+use admission::world::{Capacity, Class, Inventory, Room, Stored};
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use kube::ResourceExt;
 use kube::api::DynamicObject;
-use model::admission::sizing::Class;
-use model::admission::world::{Capacity, Link, Room};
-use model::admission::{Config, quantity};
 use model::api::config::Amounts;
 use model::api::{KubevirtConfig, MachineClass, config};
 use model::clusters::capability::capabilities;
-use model::clusters::capacity::thousandths;
+use model::message::{Recorded, Reference, is_ours, said};
 use model::names::{KUBEVIRT_CONFIG, MachineKey, RESOLVED};
+use model::quantity;
 use runtime::clusters::{Entry, State};
 use serde_json::Value;
 
-use super::Seen;
-
 /// What admission keeps of a KubevirtConfig.
-pub fn config(config: &KubevirtConfig, link: Link) -> Config {
+pub fn config(config: &KubevirtConfig, inventory: Inventory) -> Config {
     let (spec, status) = (&config.spec, config.status.as_ref());
     let failed = status.filter(|status| status.phase.as_deref() == Some("Failed"));
     let machines = status.and_then(|status| status.facts.as_ref()).map(|facts| facts.emulated_machines.clone());
@@ -34,9 +32,7 @@ pub fn config(config: &KubevirtConfig, link: Link) -> Config {
         unhealthy: failed.map(|status| status.message.clone().unwrap_or_default()),
         emulated_machines: machines.filter(|machines| !machines.is_empty()),
         capacity: status.and_then(|status| status.capacity.as_ref()).map(capacity),
-        // Given by the World, which knows it.
-        slot: None,
-        link,
+        inventory,
     }
 }
 
@@ -57,6 +53,10 @@ fn capacity(capacity: &config::Capacity) -> Capacity {
 }
 
 type Read = fn(&str) -> Option<u64>;
+
+fn thousandths(text: &str) -> Option<u64> {
+    quantity::thousandths(text).ok()
+}
 
 fn memory(text: &str) -> Option<u64> {
     quantity::parse(text).ok()
@@ -96,27 +96,27 @@ pub fn class(class: &MachineClass) -> Option<Class> {
 
 /// What a Machine says about what it holds; `None` for another provider's. Whatever does not read is skipped: an object of
 /// an older schema must not hide the others.
-pub fn machine(object: &DynamicObject) -> (MachineKey, Option<Seen>) {
-    let text = |path: &str| object.data.pointer(path).and_then(Value::as_str).map(str::to_owned);
+pub fn machine(object: &DynamicObject) -> (MachineKey, Option<Stored>) {
+    let text = |path: &str| object.data.pointer(path).and_then(Value::as_str);
     let key = MachineKey { namespace: object.namespace().unwrap_or_default(), name: object.name_any() };
-    if !matches!(text("/spec/provider").as_deref(), None | Some("" | "kubevirt")) {
+    if !is_ours(text("/spec/provider")) {
         return (key, None);
     }
-    let annotation = |name: &str| object.annotations().get(name).filter(|value| !value.is_empty()).cloned();
+    let annotation = |name: &str| said(object.annotations().get(name).map(String::as_str));
     let networks = object.data.pointer("/spec/networks").and_then(Value::as_array);
     let mac = |network: &Value| network["macAddress"].as_str().map(str::to_owned);
-    let recorded = |part: &str| text(&format!("/status/kubevirtConfigRef/{part}")).filter(|text| !text.is_empty());
-    // As the controller reads it: without an identity nothing was made there yet.
-    let namespace = recorded("clusterId").map(|_| recorded("namespace").unwrap_or_else(|| key.namespace.clone()));
-    let seen = Seen {
-        cluster: annotation(KUBEVIRT_CONFIG).or_else(|| recorded("name")),
-        resolved: annotation(RESOLVED),
-        namespace,
-        vm_name: text("/status/vmName"),
+    let [name, cluster_id, namespace] =
+        ["name", "clusterId", "namespace"].map(|part| text(&format!("/status/kubevirtConfigRef/{part}")));
+    let recorded = Recorded::read(Reference { name, cluster_id, namespace }, None);
+    let stored = Stored {
+        cluster: annotation(KUBEVIRT_CONFIG).or(said(name)).map(str::to_owned),
+        disks: Stored::disks_of(annotation(RESOLVED)),
+        namespace: recorded.map(|recorded| recorded.namespace.unwrap_or(&key.namespace).to_owned()),
+        vm_name: text("/status/vmName").map(str::to_owned),
         macs: networks.into_iter().flatten().filter_map(mac).collect(),
-        iso: text("/spec/os/isoUri").is_some_and(|uri| !uri.is_empty()),
+        iso: said(text("/spec/os/isoUri")).is_some(),
     };
-    (key, Some(seen))
+    (key, Some(stored))
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use super::*;
 
 fn read(object: Value) -> Config {
     let config: KubevirtConfig = serde_json::from_value(object).expect("a KubevirtConfig");
-    super::config(&config, Link::default())
+    super::config(&config, Inventory::default())
 }
 
 #[test]
@@ -63,18 +63,20 @@ fn x53_whether_machines_may_be_placed_there() {
     }
 }
 
+const RESOLVED_TEXT: &str = r#"{"source":"spec","cores":1,"threads":1,"sockets":1,"memory":"1Gi","disks":[{"name":"root","size":"1Gi","accessMode":"ReadWriteOnce"}]}"#;
+
 #[test]
 fn x16_a_machine_is_read_leniently() {
     let object = |value: Value| serde_json::from_value::<DynamicObject>(value).expect("an object");
     let (key, seen) = machine(&object(json!({
-        "metadata": {"name": "web", "namespace": "shop", "annotations": {"vitistack.io/kubevirt-config": "east", "vitistack.io/resolved": "{}"}},
+        "metadata": {"name": "web", "namespace": "shop", "annotations": {"vitistack.io/kubevirt-config": "east", "vitistack.io/resolved": RESOLVED_TEXT}},
         "spec": {"networks": [{"macAddress": "52:54:00:00:00:01"}, {"name": "b"}, 7], "os": {"isoUri": "https://a/b.iso"}}, "status": {"vmName": "vm-web"},
     })));
     assert_eq!(key, MachineKey { namespace: "shop".to_owned(), name: "web".to_owned() });
     let text = |text: &str| Some(text.to_owned());
-    let wanted = Seen {
+    let wanted = Stored {
         cluster: text("east"),
-        resolved: text("{}"),
+        disks: vec!["root".to_owned()],
         namespace: None,
         vm_name: text("vm-web"),
         macs: vec!["52:54:00:00:00:01".to_owned()],

@@ -8,7 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-use model::admission::world::{Held, Machines};
+use admission::world::{Held, Machines};
 use model::names::MachineKey;
 
 /// How long a decision counts without having been seen.
@@ -184,7 +184,7 @@ mod tests {
                 }
                 let cluster = machines.get(&key()).and_then(|held| held.cluster.as_ref());
                 assert_eq!(cluster.map(|it| it.0.as_str()).unwrap_or_default(), *wanted, "{case}: step {at}");
-                let unseen = |cluster: &str| machines.load(&ClusterName(cluster.to_owned()), None).unseen;
+                let unseen = |cluster: &str| machines.load(&ClusterName(cluster.to_owned())).unseen;
                 let noted = |cluster: &str| notes.notes.values().filter(|note| note.decided == on(cluster)).count();
                 for cluster in ["east", "west"] {
                     assert_eq!(unseen(cluster) as usize, noted(cluster), "{case}: step {at}: {cluster}");

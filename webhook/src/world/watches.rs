@@ -9,6 +9,7 @@ use std::hash::Hash;
 use std::sync::Arc;
 use std::time::Duration;
 
+use admission::World;
 use futures::StreamExt;
 use k8s_openapi::api::core::v1::Namespace;
 use kube::api::{ApiResource, DynamicObject};
@@ -16,7 +17,6 @@ use kube::core::{DeserializeGuard, GroupVersionKind, PartialObjectMeta};
 use kube::runtime::watcher::{self, Event};
 use kube::runtime::{WatchStreamExt, watcher as watch};
 use kube::{Api, Client, Resource, ResourceExt};
-use model::admission::World;
 use model::api::{MachineClass, NetworkConfiguration};
 use model::names::{GROUP, MANAGED_BY, MachineKey, OPERATOR, VERSION};
 use rpds::HashTrieMapSync;

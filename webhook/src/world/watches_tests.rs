@@ -1,11 +1,11 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use admission::Policy;
+use admission::world::Networks;
 use axum::Router;
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use axum::routing::get;
-use model::admission::Policy;
-use model::admission::world::Networks;
 use model::names::ClusterName;
 use serde_json::{Value, json};
 use tokio::time::timeout;
@@ -29,8 +29,7 @@ fn object(namespace: &str, name: &str, more: &Value) -> Value {
 
 /// A Machine on a cluster, with a VM of the usual name.
 fn machine(name: &str, cluster: &str) -> Value {
-    let annotations =
-        json!({"vitistack.io/kubevirt-config": cluster, "vitistack.io/resolved": "{\"disks\":[{\"name\":\"root\"}]}"});
+    let annotations = json!({"vitistack.io/kubevirt-config": cluster, "vitistack.io/resolved": "{\"source\":\"spec\",\"cores\":1,\"threads\":1,\"sockets\":1,\"memory\":\"1Gi\",\"disks\":[{\"name\":\"root\",\"size\":\"1Gi\",\"accessMode\":\"ReadWriteOnce\"}]}"});
     object("shop", name, &json!({"metadata": {"annotations": annotations}, "spec": {}}))
 }
 
@@ -83,7 +82,7 @@ async fn a24_x16_x36_the_supervisor_is_followed_and_a_kind_that_is_not_installed
         loop {
             tokio::task::yield_now().await;
             let world = Arc::clone(&current.load());
-            let load = |cluster: &str| world.machines.load(&ClusterName(cluster.to_owned()), None).machines;
+            let load = |cluster: &str| world.machines.load(&ClusterName(cluster.to_owned())).machines;
             if ready.not_ready().is_empty()
                 && world.namespaces.contains_key("new")
                 && world.networks.unlisted.is_none()

@@ -1,4 +1,4 @@
-//! Patterns of the schemas; `admission::rules::form` reads the same forms (X55).
+//! Patterns of the schemas; admission reads the same forms (X55).
 
 /// Name of an object.
 pub(super) const SUBDOMAIN: &str = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$";

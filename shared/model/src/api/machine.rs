@@ -27,7 +27,11 @@ use self::published::{Backup, OperatingSystem, ProviderConfig};
 use self::size::{PublishedCpu, Resources};
 pub use self::status::MachineStatus;
 use super::{Selector, forms};
-use crate::admission::rules::spec::{BOOT_DEVICES, RUN_STRATEGIES};
+
+/// KubeVirt's run strategies that a Machine may name.
+pub const RUN_STRATEGIES: [&str; 5] = ["Always", "Halted", "Manual", "RerunOnFailure", "Once"];
+/// Kinds of device that a guest may start from.
+pub const BOOT_DEVICES: [&str; 3] = ["disk", "network", "cdrom"];
 
 optional! {
     /// What the virtual machine should be. Everything is optional: without a size the default MachineClass is used.

@@ -51,7 +51,7 @@ pub(super) fn conditions(generator: &mut SchemaGenerator) -> Schema {
 }
 
 /// Completes a derived CRD: adds the rules and tidies the schema.
-pub(super) fn finish(crd: &CustomResourceDefinition, rules: &[CelRule]) -> CustomResourceDefinition {
+pub(crate) fn finish(crd: &CustomResourceDefinition, rules: &[CelRule]) -> CustomResourceDefinition {
     let mut crd = serde_json::to_value(crd).expect("invariant: a CRD is JSON");
     let names = &mut crd["spec"]["names"];
     names["listKind"] = json!(format!("{}List", names["kind"].as_str().unwrap_or_default()));

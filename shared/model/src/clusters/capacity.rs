@@ -74,7 +74,10 @@ impl Room {
     /// Unreadable quantities count as nothing: the API server that they come from has checked them.
     fn of(quantities: &Quantities) -> Self {
         let text = |name: &str| quantities.get(name).map_or("", |quantity| &quantity.0);
-        Self { cpu: thousandths(text("cpu")).unwrap_or(0), memory: quantity::parse(text("memory")).unwrap_or(0) }
+        Self {
+            cpu: quantity::thousandths(text("cpu")).unwrap_or(0),
+            memory: quantity::parse(text("memory")).unwrap_or(0),
+        }
     }
 
     fn plus(self, other: Self) -> Self {
@@ -93,18 +96,6 @@ impl Room {
     fn by_name(self) -> Quantities {
         let (cpu, memory) = self.quantities();
         [("cpu".to_owned(), cpu), ("memory".to_owned(), memory)].into()
-    }
-}
-
-/// A quantity of CPUs in thousandths of one, rounded up: `1500` for `1.5` and for `1500m`.
-pub fn thousandths(text: &str) -> Option<u64> {
-    match text.strip_suffix('m') {
-        Some(number) => quantity::parse(number).ok(),
-        // Exact where a fraction is; other suffixes are whole CPUs in practice.
-        None if text.ends_with(|c: char| c.is_ascii_digit()) && !text.contains(['e', 'E']) => {
-            quantity::parse(&format!("{text}k")).ok()
-        }
-        None => quantity::parse(text).ok()?.checked_mul(1000),
     }
 }
 

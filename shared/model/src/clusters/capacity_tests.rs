@@ -22,7 +22,7 @@ fn x68_cpus_are_read_in_thousandths() {
         ("1e3", Some(1_000_000)), ("0.1", Some(100)), ("0.5m", Some(1)), ("", None), ("many", None), ("-1", None),
     ];
     for (text, want) in cases {
-        assert_eq!(thousandths(text), want, "{text}");
+        assert_eq!(quantity::thousandths(text).ok(), want, "{text}");
     }
 }
 

@@ -11,6 +11,7 @@ use serde_json::{Map, Value, json};
 
 use super::vm::{DESIRED, owner_labels};
 use super::{Admitted, Failure, Identity, Kind, Observed, Plan, Vm, Write, owner};
+use crate::message::Explanation;
 use crate::names::{self, ClusterName};
 use crate::reason::Reason;
 
@@ -56,33 +57,15 @@ struct Asked {
     memory: String,
 }
 
-/// The two names that a Machine's VM may have: the one that we give, and the one that the published operator gave (X2).
-pub fn vm_names(machine: &str, prefix: &str) -> [String; 2] {
-    [format!("{prefix}{machine}"), machine.to_owned()]
-}
-
-/// Under which of its names a VM has to be looked for before one is made, by the explanation of admission
-/// (`vitistack.io/placement`): under the one that was found, under none when the cluster was searched in vain, and under
-/// both when it was not searched or nothing is said about it. No hint is not *no VM*.
-pub fn names_to_look_under(explanation: Option<&str>, cluster: &ClusterName, names: [String; 2]) -> Vec<String> {
-    #[derive(Deserialize)]
-    struct Why {
-        cluster: String,
-        vm: Option<String>,
-        #[serde(default = "yes")]
-        searched: bool,
-    }
-    fn yes() -> bool {
-        true
-    }
-    let why = explanation.and_then(|text| serde_json::from_str::<Why>(text).ok());
-    match why.filter(|why| why.cluster == cluster.0) {
-        Some(Why { vm: Some(vm), .. }) if names.contains(&vm) => vec![vm],
-        Some(Why { vm: None, searched: true, .. }) => Vec::new(),
-        _ => {
-            let [ours, bare] = names;
-            if ours == bare { vec![ours] } else { vec![ours, bare] }
-        }
+/// Under which of its names a VM has to be looked for before one is made, by the explanation of admission: under the one
+/// that was found, under none when the cluster was searched in vain, and under all of them when it was not searched or
+/// nothing is said about it. No hint is not *no VM*.
+pub fn names_to_look_under(explanation: Option<&str>, cluster: &ClusterName, names: Vec<String>) -> Vec<String> {
+    let explanation = explanation.and_then(Explanation::read).filter(|it| *it.cluster == *cluster.0);
+    match explanation.map(|it| (it.vm, it.searched)) {
+        Some((Some(vm), _)) if names.iter().any(|name| *name == *vm) => vec![vm.into_owned()],
+        Some((None, true)) => Vec::new(),
+        _ => names,
     }
 }
 

@@ -3,9 +3,9 @@
 use kube::ResourceExt;
 
 use super::adoption;
-use crate::admission::sizing::Sizing;
 use crate::api::Machine;
-use crate::names::{self, ClusterName, MachineKey, VmKey};
+use crate::message::{Recorded, Reference, Sizing, is_ours, said};
+use crate::names::{self, ClusterName, MachineKey, VmKey, vm_name, vm_names};
 use crate::reason::Reason;
 
 /// A Machine that provably carries an assignment and a sizing.
@@ -98,37 +98,20 @@ impl Intent {
         // A provider that was changed while the webhook was away must not keep what we guard from being taken away.
         let guarded = machine.finalizers().iter().any(|name| name == names::CLEANUP);
         let leaving = machine.metadata.deletion_timestamp.is_some();
-        let ours = matches!(machine.spec.provider.as_deref(), None | Some("" | "kubevirt"));
-        if !(ours || leaving && guarded) {
+        if !(is_ours(machine.spec.provider.as_deref()) || leaving && guarded) {
             return Intent::Foreign;
         }
-        let status = machine.status.clone().unwrap_or_default();
-        let recorded = status.kubevirt_config_ref.unwrap_or_default();
-        let cluster_id = recorded.cluster_id.filter(|id| !id.is_empty());
-        let namespace = machine.namespace().unwrap_or_default();
-        let name = machine.name_any();
-        let remote = if cluster_id.is_some() { recorded.namespace } else { mapped.map(str::to_owned) };
-        let remote = remote.filter(|remote| !remote.is_empty());
-        let identity = Identity {
-            vm: VmKey {
-                namespace: remote.unwrap_or_else(|| namespace.clone()),
-                name: status.vm_name.unwrap_or_else(|| format!("{vm_prefix}{name}")),
-            },
-            key: MachineKey { namespace, name },
-            uid: machine.uid().unwrap_or_default(),
-            generation: machine.metadata.generation.unwrap_or_default(),
-            resource_version: machine.resource_version(),
-            cluster_id,
-        };
-        let annotation =
-            |key: &str| machine.annotations().get(key).map(String::as_str).filter(|value| !value.is_empty());
+        let annotation = |key: &str| said(machine.annotations().get(key).map(String::as_str));
+        let assigned = annotation(names::KUBEVIRT_CONFIG);
+        let recorded = recorded(machine, assigned);
+        let identity = identity(machine, recorded, vm_prefix, mapped);
         if leaving {
             let finalizers = machine
                 .finalizers()
                 .iter()
                 .filter(|name| [names::CLEANUP, names::LEGACY_FINALIZER].contains(&name.as_str()));
             return Intent::Leave(Leaving {
-                cluster: identity.cluster_id.as_ref().and(recorded.name).map(ClusterName),
+                cluster: recorded.and_then(|recorded| recorded.cluster).map(|name| ClusterName(name.to_owned())),
                 finalizers: finalizers.cloned().collect(),
                 policy: match annotation(names::DELETION_POLICY) {
                     None | Some("Delete") => Ok(DeletionPolicy::Delete),
@@ -139,15 +122,14 @@ impl Intent {
                 identity,
             });
         }
-        let (Some(cluster), Some(resolved)) = (annotation(names::KUBEVIRT_CONFIG), annotation(names::RESOLVED)) else {
+        let (Some(cluster), Some(resolved)) = (assigned, annotation(names::RESOLVED)) else {
             return Intent::Undecided(
                 identity,
                 Reason::NotAdmitted,
                 "admission has not decided about this Machine yet".to_owned(),
             );
         };
-        if identity.cluster_id.is_some() && recorded.name.as_deref().is_some_and(|name| name != cluster) {
-            let was = recorded.name.unwrap_or_default();
+        if let Some(was) = recorded.and_then(|recorded| recorded.cluster).filter(|name| *name != cluster) {
             let why = format!(
                 "the annotation {} says {cluster:?}, but the VM is on {was:?}: set it back",
                 names::KUBEVIRT_CONFIG
@@ -155,7 +137,7 @@ impl Intent {
             return Intent::Undecided(identity, Reason::InvalidAssignment, why);
         }
         let cluster = ClusterName(cluster.to_owned());
-        match serde_json::from_str(resolved) {
+        match Sizing::read(resolved) {
             Err(why) => Intent::Undecided(
                 identity,
                 Reason::InvalidAssignment,
@@ -171,7 +153,7 @@ impl Intent {
                 adopt: adoption::names_to_look_under(
                     annotation(names::PLACEMENT),
                     &cluster,
-                    adoption::vm_names(&identity.key.name, vm_prefix),
+                    vm_names(vm_prefix, &identity.key.name),
                 )
                 .into_iter()
                 .filter(|vm| identity.cluster_id.is_none() || *vm == identity.vm.name)
@@ -206,5 +188,34 @@ impl Intent {
             Intent::Undecided(identity, ..) => Some(identity),
             Intent::Foreign => None,
         }
+    }
+}
+
+/// The cluster that the status records.
+fn recorded<'m>(machine: &'m Machine, assigned: Option<&'m str>) -> Option<Recorded<'m>> {
+    let reference = machine.status.as_ref()?.kubevirt_config_ref.as_ref()?;
+    let reference = Reference {
+        name: reference.name.as_deref(),
+        cluster_id: reference.cluster_id.as_deref(),
+        namespace: reference.namespace.as_deref(),
+    };
+    Recorded::read(reference, assigned)
+}
+
+fn identity(machine: &Machine, recorded: Option<Recorded<'_>>, vm_prefix: &str, mapped: Option<&str>) -> Identity {
+    let namespace = machine.namespace().unwrap_or_default();
+    let name = machine.name_any();
+    let remote = recorded.map_or(said(mapped), |recorded| recorded.namespace);
+    let vm = machine.status.as_ref().and_then(|status| said(status.vm_name.as_deref()));
+    Identity {
+        vm: VmKey {
+            namespace: remote.map_or_else(|| namespace.clone(), str::to_owned),
+            name: vm.map_or_else(|| vm_name(vm_prefix, &name), str::to_owned),
+        },
+        key: MachineKey { namespace, name },
+        uid: machine.uid().unwrap_or_default(),
+        generation: machine.metadata.generation.unwrap_or_default(),
+        resource_version: machine.resource_version(),
+        cluster_id: recorded.map(|recorded| recorded.id.to_owned()),
     }
 }

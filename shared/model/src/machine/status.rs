@@ -8,9 +8,10 @@ use std::time::Duration;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use self::mirror::{mirror, resolved};
-use super::{Admitted, Failure, Intent, Leaving, Observed, Remote, adoption, cleanup, storage};
+use super::{Admitted, Failure, Intent, Leaving, Observed, Remote, adoption, cleanup};
 use crate::api;
 use crate::api::MachineStatus;
+use crate::names::claim_name;
 use crate::reason::{Condition, Reason};
 
 /// How old a status gets before a change that nobody waits for is written.
@@ -195,7 +196,7 @@ fn storage_ready(admitted: &Admitted, seen: &Observed) -> Said {
             _ => Said(Condition::StorageReady, True, Reason::PvcBound, "the VM has the disks it came with".to_owned()),
         };
     }
-    let names = admitted.sizing.disks.iter().map(|disk| storage::claim_name(&admitted.identity, &disk.name));
+    let names = admitted.sizing.disks.iter().map(|disk| claim_name(&admitted.identity.key.name, &disk.name));
     let open: Vec<String> =
         names.filter(|name| seen.claims.get(name).is_none_or(|claim| claim.phase != "Bound")).collect();
     if open.is_empty() {

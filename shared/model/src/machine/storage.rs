@@ -2,19 +2,15 @@
 
 use serde_json::{Value, json};
 
-use super::{Admitted, Identity, Kind, Observed, Plan, Write, vm};
-use crate::admission::sizing::SizedDisk;
-
-/// The name of a disk's claim (X16).
-pub fn claim_name(identity: &Identity, disk: &str) -> String {
-    format!("{}-{disk}", identity.key.name)
-}
+use super::{Admitted, Kind, Observed, Plan, Write, vm};
+use crate::message::SizedDisk;
+use crate::names::claim_name;
 
 /// Creates every claim that is neither there nor on its way.
 pub fn plan(admitted: &Admitted, seen: &Observed) -> Plan {
     let mut plan = Vec::new();
     for disk in &admitted.sizing.disks {
-        let name = claim_name(&admitted.identity, &disk.name);
+        let name = claim_name(&admitted.identity.key.name, &disk.name);
         if !seen.claims.contains_key(&name) && !seen.awaited.contains(&(Kind::Claim, name.clone())) {
             let object = claim(admitted, disk, &name, seen);
             plan.push(Write::Create(Kind::Claim, name, object));

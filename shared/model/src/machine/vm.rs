@@ -3,9 +3,8 @@
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
-use super::storage::claim_name;
 use super::{Admitted, Identity, Kind, Observed, Plan, Remote, Write};
-use crate::names;
+use crate::names::{self, claim_name};
 
 /// Annotation of a VM: hash of the desired state it was last written from. The same hash means nothing to do.
 pub const DESIRED: &str = "vitistack.io/desired-hash";
@@ -108,7 +107,7 @@ fn template(admitted: &Admitted) -> Value {
         })
         .collect();
     let volumes: Vec<Value> = sizing.disks.iter().map(|disk| {
-        json!({"name": disk.name, "persistentVolumeClaim": {"claimName": claim_name(&admitted.identity, &disk.name)}})
+        json!({"name": disk.name, "persistentVolumeClaim": {"claimName": claim_name(&admitted.identity.key.name, &disk.name)}})
     }).collect();
     json!({
         "domain": {

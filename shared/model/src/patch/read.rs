@@ -79,14 +79,15 @@ fn collect<'a>(
         };
         match subjects.get(&subject).copied() {
             Some((other, said)) if said != value => {
-                let (first, second) = if key.starts_with(names::OVERRIDES[0]) { (key, other) } else { (other, key) };
+                let (first, second) =
+                    if key.starts_with(names::PATCH_PREFIXES[0]) { (key, other) } else { (other, key) };
                 wrong.push(
                     Reason::PatchInvalid
                         .at(field(second))
                         .says(format!("says something else than {first}: keep one of the two")),
                 );
             }
-            Some((other, _)) if other.starts_with(names::OVERRIDES[0]) => {}
+            Some((other, _)) if other.starts_with(names::PATCH_PREFIXES[0]) => {}
             _ => drop(subjects.insert(subject, (key, value))),
         }
     }
@@ -95,7 +96,7 @@ fn collect<'a>(
 
 /// What an annotation is about; `None` for any that is none of ours, an error for one that is nearly.
 pub(super) fn subject(key: &str) -> Option<Result<Subject<'_>, String>> {
-    let rest = names::OVERRIDES.iter().find_map(|prefix| key.strip_prefix(prefix)).filter(|_| key.len() <= KEY)?;
+    let rest = names::PATCH_PREFIXES.iter().find_map(|prefix| key.strip_prefix(prefix)).filter(|_| key.len() <= KEY)?;
     let words = [names::PATCH, names::IGNORE_FIELDS, names::MODE];
     let (word, of) = words.into_iter().find_map(|word| Some((word, rest.strip_prefix(word)?)))?;
     match of.strip_prefix(names::OF_DISK) {

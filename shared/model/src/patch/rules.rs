@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::pointer::Pointer;
 use super::values::on;
-use crate::admission::quantity;
+use crate::quantity;
 
 /// Reports what KubeVirt would refuse, or start in vain; a sentence follows the path.
 pub(super) fn check(vm: &Value, wrong: &mut Vec<(Pointer, String)>) {

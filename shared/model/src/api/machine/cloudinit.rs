@@ -3,8 +3,10 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::admission::rules::cloudinit::TYPES;
 use crate::api::forms;
+
+/// Kinds of disk that carry the data.
+pub const TYPES: [&str; 2] = ["noCloud", "configDrive"];
 
 optional! {
     /// Data that cloud-init reads in the guest at first boot. Where several sources of one kind are given, the order is

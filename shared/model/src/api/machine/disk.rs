@@ -4,8 +4,12 @@ use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::admission::rules::disks::{ACCESS_MODES, VOLUME_MODES};
 use crate::api::{forms, schema};
+
+/// Access modes of a claim.
+pub const ACCESS_MODES: [&str; 3] = ["ReadWriteOnce", "ReadWriteMany", "ReadOnlyMany"];
+/// Volume modes of a claim.
+pub const VOLUME_MODES: [&str; 2] = ["Filesystem", "Block"];
 
 optional! {
     /// One disk. It becomes the PersistentVolumeClaim `<machine>-<name>` on the cluster of the virtual machine.

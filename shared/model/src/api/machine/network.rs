@@ -3,8 +3,6 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::admission::rules::networks::MODELS;
-
 /// One network interface of the virtual machine.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -26,6 +24,9 @@ pub struct Network {
     #[schemars(length(max = 17), regex(pattern = r"^[0-9A-Fa-f][02468ACEace](:[0-9A-Fa-f]{2}){5}$"))]
     pub mac_address: Option<String>,
 }
+
+/// Cards that a Machine may have.
+pub const MODELS: [&str; 3] = ["virtio", "e1000", "rtl8139"];
 
 optional! {
     /// The published network block. Only `networkNamespaceName` has an effect; see `spec.networks` for interfaces.

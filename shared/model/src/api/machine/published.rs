@@ -3,8 +3,10 @@
 
 use std::collections::BTreeMap;
 
-use crate::admission::rules::spec::ARCHITECTURES;
 use crate::api::forms;
+
+/// Processor architectures of `spec.os`.
+pub const ARCHITECTURES: [&str; 3] = ["amd64", "arm64", "x86_64"];
 
 optional! {
     /// Operating system of the guest.

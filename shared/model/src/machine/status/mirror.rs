@@ -2,10 +2,11 @@
 
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 
-use super::super::{Admitted, Observed, adoption, storage};
-use crate::admission::sizing::{Sizing, Source};
+use super::super::{Admitted, Observed, adoption};
 use crate::api::machine::status::{DiskStatus, InterfaceStatus, Resolved, ResolvedDisk};
 use crate::api::{AssignedConfig, MachineStatus};
+use crate::message::Sizing;
+use crate::names::claim_name;
 
 /// What the VM and its instance say, field by field.
 pub(super) fn mirror(next: &mut MachineStatus, admitted: &Admitted, seen: &Observed) {
@@ -54,7 +55,7 @@ pub(super) fn mirror(next: &mut MachineStatus, admitted: &Admitted, seen: &Obser
     next.disks = (sizing.disks.iter())
         .map(|disk| DiskStatus {
             name: Some(disk.name.clone()),
-            pvc_name: Some(storage::claim_name(&admitted.identity, &disk.name)),
+            pvc_name: Some(claim_name(&admitted.identity.key.name, &disk.name)),
             ..DiskStatus::default()
         })
         .collect();
@@ -64,11 +65,6 @@ pub(super) fn mirror(next: &mut MachineStatus, admitted: &Admitted, seen: &Obser
 pub(super) fn resolved(sizing: &Sizing) -> Resolved {
     let whole = |count: i64| i32::try_from(count).ok();
     let quantity = |text: &str| Some(Quantity(text.to_owned()));
-    let source = match (sizing.source, &sizing.template) {
-        (Source::BuiltIn, Some(name)) => format!("template {name}"),
-        (Source::MachineClass, Some(name)) => format!("class {name}"),
-        _ => "spec".to_owned(),
-    };
     let disks = sizing.disks.iter().map(|disk| ResolvedDisk {
         name: Some(disk.name.clone()),
         size: quantity(&disk.size),
@@ -78,7 +74,7 @@ pub(super) fn resolved(sizing: &Sizing) -> Resolved {
         boot: disk.boot.then_some(true),
     });
     Resolved {
-        source: Some(source),
+        source: Some(sizing.source.name().to_owned()),
         template: sizing.template.clone(),
         cores: whole(sizing.cores),
         threads: whole(sizing.threads),

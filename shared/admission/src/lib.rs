@@ -1,0 +1,181 @@
+//! Admission: what is written onto a Machine, or why it is refused. No I/O, no clock, no randomness.
+//!
+//! [`decide`] is the only entry, for both webhook routes. The validating route runs the same decision over the result of the
+//! mutating one and demands that nothing is left to change, so admission is a fixed point by construction.
+//!
+//! The controller does not depend on this crate: what it needs to know of a decision is [`model::message`].
+
+pub mod changes;
+pub mod findings;
+pub mod json;
+pub mod needs;
+pub mod placement;
+pub mod review;
+pub mod rules;
+pub mod sizing;
+pub mod world;
+
+use model::message::Sizing;
+use model::names::{self, ClusterName, MachineKey};
+use model::reason::{Reason, Violation};
+
+use self::changes::Change;
+use self::findings::Findings;
+pub use self::needs::{Answers, Needs};
+use self::placement::Placement;
+use self::review::{Object, Request};
+use self::rules::Ask;
+use self::rules::surroundings::{self, Decided};
+use self::sizing::Before;
+pub use self::world::{Config, Policy, World};
+use self::world::{Held, Stored};
+
+/// The answer to a review.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Verdict {
+    /// The Machine is accepted with these changes.
+    Admit(Admission),
+    /// The Machine is refused for all these reasons, sorted by field path.
+    Refuse(Vec<Violation>),
+    /// This has to be asked first: decide again on a World that knows the answers ([`World::knowing`]).
+    Ask(Needs),
+}
+
+/// An accepted Machine.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Admission {
+    /// What is still to be written onto it; nothing when it was decided before.
+    pub changes: Vec<Change>,
+    /// What its author should know.
+    pub warnings: Vec<String>,
+    /// Where it goes, unless it is none of ours.
+    pub placement: Option<Placement>,
+}
+
+/// Decides about one review. A function of its arguments alone: same review and world, same verdict. A World that knows
+/// answers is never asked again.
+pub fn decide(request: &Request<'_>, world: &World) -> Verdict {
+    let Some(object) = &request.object else {
+        return Verdict::Refuse(vec![
+            Reason::FieldRequired.at("request.object").says("Required value: the review carries no object"),
+        ]);
+    };
+    if request.kind.group.0 != names::GROUP || request.kind.kind.0 != "Machine" {
+        let found = format!("{}/{}", &*request.kind.group, &*request.kind.kind);
+        return Verdict::Refuse(vec![Reason::FieldNotSupported.at("request.kind").says(format!(
+            "Unsupported value: {found:?}: this webhook judges Machines of {} only; correct the rules of its configuration",
+            names::GROUP
+        ))]);
+    }
+    let old = request.old_object.as_ref().filter(|old| old.is_ours());
+    if !object.is_ours() {
+        return match old.and_then(Object::assigned) {
+            None => Verdict::Admit(Admission::default()),
+            Some(_) => Verdict::Refuse(vec![rules::provider::changed(object)]),
+        };
+    }
+    judge(request, object, old, world)
+}
+
+fn judge(request: &Request<'_>, object: &Object<'_>, old: Option<&Object<'_>>, world: &World) -> Verdict {
+    if let Some(oversized) = rules::oversized(object) {
+        return Verdict::Refuse(vec![oversized]);
+    }
+    let mut found = Findings::default();
+    rules::annotations::deletion_policy(object, &mut found.wrong);
+    // A request may claim any deletionTimestamp; what is stored says whether the Machine is being deleted.
+    let leaving = old.filter(|old| old.is_leaving());
+    let mut resolved = None;
+    let ask = Ask { request, object, old, policy: &world.policy };
+    if leaving.is_none() {
+        rules::check(&ask, &mut found.wrong);
+        rules::warn(&ask, &mut found.warnings);
+        resolved = resolve(object, old, world, &mut found);
+    }
+    let mut placement = None;
+    // Nothing is decided about a Machine that goes: what it was assigned to stays, and if nothing, then nothing.
+    if leaving.is_none_or(|old| old.cluster().is_some()) {
+        match placement::place(request, object, old, world, &mut found) {
+            Err(violations) => found.wrong.extend(violations),
+            Ok(placed) => placement = Some(placed),
+        }
+    }
+    if leaving.is_none() {
+        let intended = || placement::intended(object, old).map(|name| ClusterName(name.to_owned()));
+        let cluster = placement.as_ref().map(|placement| placement.cluster.clone()).or_else(intended);
+        let sizing = resolved.as_ref().and_then(|resolved| resolved.sizing.as_ref());
+        let decided = Decided { cluster: cluster.as_ref(), sizing };
+        surroundings::check(&ask, decided, world, &mut found);
+        rules::patches::check(&ask, decided, world, &mut found);
+    }
+    if !found.needs.is_empty() && world.readable.is_none() {
+        return Verdict::Ask(found.needs);
+    }
+    let Findings { mut wrong, warnings, .. } = found;
+    if !wrong.is_empty() {
+        wrong.sort_by(|a, b| a.path.cmp(&b.path));
+        return Verdict::Refuse(wrong);
+    }
+    let text = resolved.as_ref().map(|resolved| resolved.text.as_str());
+    let changes = changes::wanted(object, placement.as_ref(), text, leaving.is_some());
+    Verdict::Admit(Admission { changes, warnings, placement })
+}
+
+/// The value for `vitistack.io/resolved`, and the size if it parses.
+struct Resolved {
+    text: String,
+    sizing: Option<Sizing>,
+}
+
+/// While neither the sizing part of the spec nor `refresh-class` changed, the stored value is returned unchanged, even if
+/// unreadable: the chart's policy forbids rewriting it (X60).
+fn resolve(object: &Object<'_>, old: Option<&Object<'_>>, world: &World, found: &mut Findings) -> Option<Resolved> {
+    let held = old.and_then(|old| Some((old, old.annotation(|all| &all.resolved)?)));
+    let held = held.map(|(old, text)| (old, Sizing::read(text), text));
+    if let Some((old, ref sizing, before)) = held
+        && sizing::same_size(object, old)
+        && object.annotation(|all| &all.refresh_class) == old.annotation(|all| &all.refresh_class)
+    {
+        if object.annotation(|all| &all.resolved).is_some_and(|now| now != before) {
+            found.wrong.push(Reason::ResolvedImmutable.at(format!("metadata.annotations[{}]", names::RESOLVED)).says(
+                "Forbidden: admission writes this annotation; change the spec, or set vitistack.io/refresh-class to a new value to read the MachineClass again",
+            ));
+        }
+        if let Err(why) = sizing {
+            found.warn(format!(
+                "the annotation {} cannot be read: set {} to a new value and it is written anew: {why}",
+                names::RESOLVED,
+                names::REFRESH_CLASS
+            ));
+        }
+        return Some(Resolved { text: before.to_owned(), sizing: sizing.as_ref().ok().cloned() });
+    }
+    let held = held.and_then(|(old, sizing, _)| Some((old, sizing.ok()?)));
+    let before = held.as_ref().map(|(old, sizing)| Before { object: old, sizing });
+    let sizing = sizing::resolve(object, before, world, found)?;
+    if let Some((_, before)) = held.as_ref().filter(|(old, ..)| old.recorded_cluster().is_some()) {
+        sizing::compare(before, &sizing, found);
+    }
+    Some(Resolved { text: sizing.write(), sizing: Some(sizing) })
+}
+
+/// What an admitted Machine holds from now on, unless somebody after us refuses it, when it is new or newly assigned and will
+/// be stored. The validating route is the last that is asked, and the one that knows its name under `generateName` (X77).
+pub fn hold(request: &Request<'_>, admission: &Admission, world: &World) -> Option<(MachineKey, Held)> {
+    let cluster = admission.placement.as_ref()?.cluster.0.as_str();
+    let object = request.object.as_ref().filter(|object| request.dry_run != Some(true) && !object.name().is_empty())?;
+    if request.old_object.as_ref().and_then(Object::assigned) == Some(cluster) {
+        return None;
+    }
+    let key = MachineKey { namespace: request.namespace.to_string(), name: object.name().to_owned() };
+    let networks = object.spec.networks.as_deref().unwrap_or_default();
+    let stored = Stored {
+        cluster: Some(cluster.to_owned()),
+        disks: Stored::disks_of(object.annotation(|all| &all.resolved)),
+        macs: networks.iter().filter_map(|network| Some(network.mac_address.as_deref()?.to_owned())).collect(),
+        iso: rules::sources::iso(&object.spec).is_some(),
+        ..Stored::default()
+    };
+    let held = world.held(&key, &stored);
+    Some((key, held))
+}

@@ -1,0 +1,185 @@
+//! Which clusters a Machine may be on, and where its VM is already. Pure. A4, X6, X7, X48, X51 to X54.
+
+use std::borrow::Cow;
+
+use model::api::Selector;
+use model::machine::owner::{self, Ownership};
+use model::names::{ClusterName, VmKey, vm_names};
+
+use crate::findings::Findings;
+use crate::review::{Object, Request};
+use crate::world::{Config, Labels, World};
+
+/// The Machine that is to be placed.
+pub(super) struct Subject<'r, 'a> {
+    pub(super) request: &'r Request<'a>,
+    pub(super) object: &'r Object<'a>,
+    /// The names that its VM may have in its own namespace: the one that we give, and the one that the published operator
+    /// gave (X2). None while the Machine has no name.
+    vms: Vec<VmKey>,
+}
+
+/// A KubevirtConfig and its name.
+pub(super) type Member<'w> = (&'w ClusterName, &'w Config);
+
+impl<'r, 'a> Subject<'r, 'a> {
+    pub(super) fn new(request: &'r Request<'a>, object: &'r Object<'a>, world: &World) -> Self {
+        let names = match object.name() {
+            "" => Vec::new(),
+            name => vm_names(&world.policy.vm_prefix, name),
+        };
+        let key = |name| VmKey { namespace: (*request.namespace).to_owned(), name };
+        let vms = names.into_iter().map(key).collect();
+        Self { request, object, vms }
+    }
+
+    /// Its name; empty under `generateName` in the mutating call (X77).
+    pub(super) fn name(&self) -> &str {
+        self.object.name()
+    }
+
+    /// As a person would call it; under `generateName` only the prefix is known.
+    pub(super) fn called(&self) -> String {
+        let name = match self.name() {
+            "" => format!("{}*", self.object.metadata.generate_name.as_deref().unwrap_or_default()),
+            name => name.to_owned(),
+        };
+        format!("{}/{name}", &*self.request.namespace)
+    }
+
+    /// Its constraint on clusters; an empty one is none.
+    pub(super) fn selector(&self) -> Option<&Selector> {
+        let selector = self.object.spec.cluster_selector.as_deref();
+        selector.filter(|selector| !(selector.match_labels.is_empty() && selector.match_expressions.is_empty()))
+    }
+
+    /// The names that its VM may have on a cluster (X38).
+    pub(super) fn vms(&self, config: &Config) -> Cow<'_, [VmKey]> {
+        let namespace = config.remote_namespace(&self.request.namespace);
+        if self.vms.iter().all(|key| key.namespace == namespace) {
+            return Cow::Borrowed(&self.vms);
+        }
+        self.vms.iter().map(|key| VmKey { namespace: namespace.to_owned(), name: key.name.clone() }).collect()
+    }
+}
+
+/// Why a KubevirtConfig is not chosen from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Dropped {
+    NotAllowed,
+    NotSelected,
+    NotCapable,
+    Unschedulable,
+    Taken,
+    Silent,
+    Unhealthy,
+}
+
+impl Dropped {
+    /// The word in the explanation.
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Dropped::NotAllowed => "notAllowed",
+            Dropped::NotSelected => "notSelected",
+            Dropped::NotCapable => "notCapable",
+            Dropped::Unschedulable => "unschedulable",
+            Dropped::Taken => "nameTaken",
+            Dropped::Silent => "silent",
+            Dropped::Unhealthy => "unhealthy",
+        }
+    }
+}
+
+/// The search set of DESIGN 5.4d, and what is not in it.
+pub(super) struct Set<'w> {
+    /// Where the Machine may be.
+    pub(super) members: Vec<Member<'w>>,
+    /// Where it may not be, and why.
+    pub(super) dropped: Vec<(&'w ClusterName, Dropped)>,
+}
+
+/// Every KubevirtConfig that the Machine may be on.
+pub(super) fn set<'w>(subject: &Subject<'_, '_>, world: &'w World) -> Set<'w> {
+    let mut set = Set { members: Vec::new(), dropped: Vec::new() };
+    let selector = subject.selector();
+    for (name, config) in &world.configs {
+        let why = if !allowed(config, &subject.request.namespace, world) {
+            Dropped::NotAllowed
+        } else if selector.is_some_and(|selector| !selector.matches(&config.labels)) {
+            Dropped::NotSelected
+        } else if !config.virtual_machines {
+            Dropped::NotCapable
+        } else {
+            set.members.push((name, config));
+            continue;
+        };
+        set.dropped.push((name, why));
+    }
+    set
+}
+
+/// The label that every namespace carries.
+const NAME: &str = "kubernetes.io/metadata.name";
+
+/// Whether Machines of a namespace may be placed by this KubevirtConfig (T10). Of a namespace that no watch has shown yet
+/// only the label that every namespace carries is known.
+pub(super) fn allowed(config: &Config, namespace: &str, world: &World) -> bool {
+    let Some(selector) = &config.allowed_namespaces else { return true };
+    if let Some(labels) = world.namespaces.get(namespace) {
+        return selector.matches(labels);
+    }
+    // That another label is absent is not known.
+    let expressions = selector.match_expressions.iter().map(|expression| &expression.key);
+    selector.match_labels.keys().chain(expressions).all(|key| key == NAME)
+        && selector.matches(&Labels::from([(NAME.to_owned(), namespace.to_owned())]))
+}
+
+/// What a cluster holds under the names of a Machine's VM.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Located {
+    /// Nothing that matters.
+    Absent,
+    /// The Machine's VM, or one that it may adopt.
+    Found(String),
+    /// A VM that is somebody else's holds the name that the Machine's VM would get; whose, in words.
+    Taken(String),
+}
+
+/// Looks for a Machine's VM on a cluster that has to be searched. One that does not answer is to be asked (X43).
+pub(super) fn search(
+    subject: &Subject<'_, '_>,
+    (name, config): Member<'_>,
+    world: &World,
+    found: &mut Findings,
+) -> Located {
+    if config.inventory.silent.is_some() && !subject.name().is_empty() {
+        found.needs.vms.insert(name.clone(), subject.vms(config).into_owned());
+    }
+    locate(subject, config, world)
+}
+
+/// Looks for a Machine's VM on one cluster, as far as its watch knows.
+pub(super) fn locate(subject: &Subject<'_, '_>, config: &Config, world: &World) -> Located {
+    let mut located = Located::Absent;
+    if config.inventory.vms.is_empty() {
+        return located;
+    }
+    for (index, key) in subject.vms(config).iter().enumerate() {
+        let Some(vm) = config.inventory.vms.get(key) else { continue };
+        match stranger(subject, vm, world) {
+            None => return Located::Found(key.name.clone()),
+            // A VM that is being deleted frees its name before the controller needs it; and nothing new is created under the
+            // legacy name.
+            Some(_) if vm.deleting || index > 0 => {}
+            Some(whose) => located = Located::Taken(format!("VirtualMachine {key} {whose}")),
+        }
+    }
+    located
+}
+
+/// Whose a VM is, unless it is the Machine's or may become so (X54).
+fn stranger(subject: &Subject<'_, '_>, vm: &Ownership, world: &World) -> Option<String> {
+    let uid = subject.object.metadata.uid.as_deref().unwrap_or_default();
+    let own = format!("{}/{}", &*subject.request.namespace, subject.name());
+    owner::stranger(vm, &own, uid, &world.policy.supervisor, world.policy.adoption)
+}

@@ -1,0 +1,115 @@
+//! The annotations that change what the controller writes, judged on the very objects that it would write. Pure. X46, X47.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use model::machine::{Admitted, Found, Identity, Intent, Kind, Observed, Remote, Write, plan};
+use model::message::{SizeSource, SizedDisk, Sizing};
+use model::names::{ClusterName, MachineKey, VmKey, disk_of_claim, vm_name};
+use model::patch;
+
+use super::ask::Ask;
+use super::surroundings::Decided;
+use crate::findings::Findings;
+use crate::review::{Object, PatchAnnotations};
+use crate::sizing::same_size;
+use crate::world::World;
+
+/// Refuses what may not be patched, and says that patches wait for a later version. Annotations that an update does not
+/// touch, on a Machine of the same size, are not judged anew (X76).
+pub fn check(ask: &Ask<'_>, decided: Decided<'_>, world: &World, found: &mut Findings) {
+    let Some(given) = given(ask.object) else { return };
+    let names: Vec<&str> = given.iter().map(|(key, _)| &**key).take(6).collect();
+    found.warn(format!("judged, but without effect yet: {}", names.join(", ")));
+    let cluster = decided.cluster.map(|it| it.0.as_str());
+    let kept =
+        |old: &Object<'_>| self::given(old) == Some(given) && same_size(ask.object, old) && old.cluster() == cluster;
+    if ask.old.is_some_and(kept) {
+        return;
+    }
+    let admitted = admitted(ask, decided, world);
+    let config = world.configs.get(&admitted.cluster);
+    // Whether a cluster that is not decided allows it is no mistake of this patch.
+    let scheduling = config.is_none_or(|config| config.allow_scheduling_patches);
+    let objects = written(&admitted);
+    let vm = objects.iter().find(|(kind, ..)| *kind == Kind::Vm).map_or(&Value::Null, |(_, _, object)| object);
+    let claims = objects.iter().filter(|(kind, ..)| *kind == Kind::Claim);
+    let disk_of = |claim| disk_of_claim(&admitted.identity.key.name, claim);
+    let disks: BTreeMap<&str, &Value> = claims.filter_map(|(_, name, object)| Some((disk_of(name)?, object))).collect();
+    let annotations = given.iter().map(|(key, value)| (&**key, &**value));
+    found.wrong.extend(patch::check(annotations, &patch::Desired { vm, disks, scheduling }));
+}
+
+fn given<'o, 'a>(object: &'o Object<'a>) -> Option<&'o PatchAnnotations<'a>> {
+    let given = object.metadata.annotations.as_ref().map(|all| &all.patches);
+    given.filter(|given| !given.is_empty())
+}
+
+/// The Machine as the controller will read it. A name that is not given yet stays empty, and for a size or a cluster that
+/// could not be decided something stands in, because the mistakes of the patch belong into the same answer.
+fn admitted(ask: &Ask<'_>, decided: Decided<'_>, world: &World) -> Admitted {
+    let key = MachineKey { namespace: (*ask.request.namespace).to_owned(), name: ask.object.name().to_owned() };
+    let vm = VmKey { namespace: key.namespace.clone(), name: vm_name(&world.policy.vm_prefix, &key.name) };
+    Admitted {
+        identity: Identity {
+            key,
+            uid: String::new(),
+            generation: 0,
+            resource_version: None,
+            vm,
+            cluster_id: Some(String::new()),
+        },
+        cluster: decided.cluster.cloned().unwrap_or_else(|| ClusterName(String::new())),
+        sizing: decided.sizing.cloned().unwrap_or_else(|| stand_in(ask.object)),
+        run_strategy: ask.object.spec.run_strategy.as_deref().unwrap_or("Always").to_owned(),
+        guarded: true,
+        legacy: false,
+        adopt: Vec::new(),
+    }
+}
+
+fn stand_in(object: &Object<'_>) -> Sizing {
+    let given = object.spec.disks.iter().flatten().enumerate().map(|(index, disk)| disk.called(index).into_owned());
+    let names: std::collections::BTreeSet<String> = given.chain(["root".to_owned()]).collect();
+    let disk = |name| SizedDisk {
+        name,
+        size: "20Gi".to_owned(),
+        storage_class: None,
+        access_mode: "ReadWriteOnce".to_owned(),
+        volume_mode: None,
+        boot: false,
+    };
+    Sizing {
+        template: None,
+        source: SizeSource::Spec,
+        generation: None,
+        cores: 1,
+        threads: 1,
+        sockets: 1,
+        memory: "2Gi".to_owned(),
+        disks: names.into_iter().map(disk).collect(),
+    }
+}
+
+/// What the controller would create for it on an empty cluster.
+fn written(admitted: &Admitted) -> Vec<(Kind, String, Value)> {
+    let seen = Observed {
+        supervisor: String::new(),
+        remote: Remote::Connected { id: String::new() },
+        vm: None,
+        vmi: None,
+        claims: BTreeMap::new(),
+        namespace_known: true,
+        storage_classes: Default::default(),
+        awaited: Default::default(),
+        found: Found::Unasked,
+    };
+    let writes = plan(&Intent::Run(Box::new(admitted.clone())), &seen).into_iter();
+    writes
+        .filter_map(|write| match write {
+            Write::Create(kind, name, object) => Some((kind, name, object)),
+            _ => None,
+        })
+        .collect()
+}

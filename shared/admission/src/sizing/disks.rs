@@ -1,0 +1,81 @@
+//! The disks of a Machine: those of its size and those of its spec, merged by name. Pure. C14, C15, X23, X64.
+
+use model::message::{SizedDisk, Sizing};
+use model::quantity;
+use model::reason::{Reason, Violation};
+
+use super::base::Base;
+use crate::findings::Findings;
+use crate::review::size::ROOT;
+use crate::review::{Spec, Text};
+use crate::world::Policy;
+
+/// The template's root and the spec's disks, merged by name (C15).
+pub(super) fn merge(
+    spec: &Spec<'_>,
+    base: &Base,
+    policy: &Policy,
+    wrong: &mut Vec<Violation>,
+) -> Option<Vec<SizedDisk>> {
+    let before = wrong.len();
+    let fresh = |name: &str| SizedDisk {
+        name: name.to_owned(),
+        size: String::new(),
+        storage_class: None,
+        access_mode: policy.access_mode.clone(),
+        volume_mode: policy.volume_mode.clone(),
+        boot: false,
+    };
+    let mut out: Vec<SizedDisk> = Vec::new();
+    if let Some(size) = base.root {
+        out.push(SizedDisk { size: size.to_owned(), storage_class: Some("default".to_owned()), ..fresh(ROOT) });
+    }
+    for (index, disk) in spec.disks.as_deref().unwrap_or_default().iter().enumerate() {
+        let name = disk.called(index);
+        let at = out.iter().position(|known| known.name == name).unwrap_or_else(|| {
+            out.push(fresh(&name));
+            out.len() - 1
+        });
+        let merged = &mut out[at];
+        let given = disk.size.is_some() || disk.size_gb.is_some_and(|size| size != 0);
+        match disk.bytes() {
+            Some(bytes) => merged.size = quantity::canonical(bytes),
+            None if merged.size.is_empty() && !given => {
+                wrong.push(
+                    Reason::FieldRequired
+                        .at(format!("spec.disks[{index}].size"))
+                        .says(format!("Required value: disk {name:?} needs a size such as \"20Gi\"")),
+                );
+            }
+            None => {}
+        }
+        let text =
+            |value: &Option<Text<'_>>| value.as_ref().filter(|text| !text.is_empty()).map(|text| (**text).to_owned());
+        merged.storage_class = text(&disk.storage_class).or(merged.storage_class.take());
+        merged.access_mode = text(&disk.access_mode).unwrap_or_else(|| std::mem::take(&mut merged.access_mode));
+        merged.volume_mode = text(&disk.volume_mode).or(merged.volume_mode.take());
+        merged.boot = disk.boot.unwrap_or(merged.boot);
+    }
+    (wrong.len() == before).then_some(out)
+}
+
+/// What an edit may not do to the disks of a Machine that may have them already: take one away, or make it smaller.
+pub fn compare(before: &Sizing, after: &Sizing, found: &mut Findings) {
+    for disk in &before.disks {
+        let bytes = |disk: &SizedDisk| quantity::parse(&disk.size).unwrap_or_default();
+        let (name, size) = (&disk.name, &disk.size);
+        match after.disks.iter().find(|other| other.name == *name) {
+            None => found.wrong.push(Reason::FieldForbidden.at("spec.disks").says(format!(
+                "Forbidden: disk {name:?} would be taken away from the machine: keep it with {{name: {name}, size: {size}}}"
+            ))),
+            Some(now) if bytes(now) < bytes(disk) => found.wrong.push(Reason::FieldForbidden.at("spec.disks").says(format!(
+                "Forbidden: disk {name:?} has {size} and cannot shrink to {}: a disk only grows",
+                now.size
+            ))),
+            Some(now) if bytes(now) > bytes(disk) => {
+                found.warn(format!("disk {name:?}: its claim is not resized yet, it stays at {size}"));
+            }
+            Some(_) => {}
+        }
+    }
+}

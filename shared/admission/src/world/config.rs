@@ -1,0 +1,103 @@
+//! What admission knows of a KubevirtConfig, its cluster, and the networks of the supervisor. Pure.
+
+use model::api::Selector;
+use model::machine::owner::Ownership;
+use model::message::said;
+use model::names::{MachineKey, VmKey};
+use rpds::HashTrieMapSync;
+
+use super::Labels;
+
+/// What admission knows of a KubevirtConfig and its cluster.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// `spec.schedulable`: may be chosen without being named.
+    pub schedulable: bool,
+    /// It has the capability `virtualmachines` (X53).
+    pub virtual_machines: bool,
+    /// Its labels, which `clusterSelector` matches.
+    pub labels: Labels,
+    /// Which namespaces may use it, by their labels; absent: all.
+    pub allowed_namespaces: Option<Selector>,
+    /// Remote namespace of everything; absent: the Machine's own (X38).
+    pub namespace: Option<String>,
+    /// Share of the load under `balanced`, at least 1.
+    pub weight: u32,
+    /// User patches may touch scheduling (X46).
+    pub allow_scheduling_patches: bool,
+    /// Why the controller cannot use it, from its status.
+    pub unhealthy: Option<String>,
+    /// Machine types that its KubeVirt takes, `*` as wildcard; absent: unknown (X45).
+    pub emulated_machines: Option<Vec<String>>,
+    /// Its room; absent: unknown (X68).
+    pub capacity: Option<Capacity>,
+    /// What the webhook's own connection sees there.
+    pub inventory: Inventory,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            schedulable: true,
+            virtual_machines: true,
+            labels: Labels::new(),
+            allowed_namespaces: None,
+            namespace: None,
+            weight: 1,
+            allow_scheduling_patches: false,
+            unhealthy: None,
+            emulated_machines: None,
+            capacity: None,
+            inventory: Inventory::default(),
+        }
+    }
+}
+
+impl Config {
+    /// The namespace on its cluster for a Machine of that namespace (X38).
+    pub fn remote_namespace<'s>(&'s self, namespace: &'s str) -> &'s str {
+        said(self.namespace.as_deref()).unwrap_or(namespace)
+    }
+}
+
+/// Room of a cluster, from `status.capacity`. CPU in thousandths, memory in bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Capacity {
+    /// The largest schedulable node.
+    pub largest: Room,
+    /// What is not requested yet on all of them together.
+    pub free: Room,
+}
+
+/// CPU and memory; absent: unknown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Room {
+    /// Thousandths of a CPU.
+    pub cpu: Option<u64>,
+    /// Bytes.
+    pub memory: Option<u64>,
+}
+
+/// What the webhook's watches of one cluster hold. By default it is fresh and empty.
+#[derive(Clone, Debug, Default)]
+pub struct Inventory {
+    /// Why the cluster counts as not answering; what the maps hold is then old. *Silent* is never *empty*.
+    pub silent: Option<String>,
+    /// Why its StorageClasses are not known although it answered about VirtualMachines, which alone are asked live (X69).
+    pub classes_silent: Option<String>,
+    /// Every VirtualMachine there.
+    pub vms: HashTrieMapSync<VmKey, Ownership>,
+    /// The names of its StorageClasses.
+    pub storage_classes: HashTrieMapSync<String, ()>,
+}
+
+/// NetworkConfigurations and NetworkNamespaces of the supervisor, by namespace and name (X36).
+#[derive(Clone, Debug, Default)]
+pub struct Networks {
+    /// Every NetworkConfiguration; whether it carries our label, as the record of a Machine does (X59).
+    pub configurations: HashTrieMapSync<MachineKey, bool>,
+    /// Every NetworkNamespace.
+    pub namespaces: HashTrieMapSync<MachineKey, ()>,
+    /// Why NetworkNamespaces are not known: one that is missing here may exist. Where the kind is not installed, there is none.
+    pub unlisted: Option<String>,
+}

@@ -1,0 +1,215 @@
+//! What the Machines of this fleet hold: names on clusters, MAC addresses, and their share of the load. Pure.
+
+use std::sync::Arc;
+
+use model::message::Sizing;
+use model::names::{ClusterName, MachineKey, Name};
+use rpds::HashTrieMapSync;
+
+/// What one Machine holds.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Held {
+    /// The cluster that it is assigned to.
+    pub cluster: Option<ClusterName>,
+    /// The names of its objects there.
+    pub names: Vec<Name>,
+    /// MAC addresses of its interfaces, in lower case with colons.
+    pub macs: Vec<String>,
+    /// The namespace of its objects is recorded: an edit of the KubevirtConfig moves none of them (X38).
+    pub settled: bool,
+}
+
+/// What a stored Machine says of what it holds.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Stored {
+    /// The cluster that it is assigned to, or else the one that its status records.
+    pub cluster: Option<String>,
+    /// The names of its disks, by the size that admission resolved.
+    pub disks: Vec<String>,
+    /// Namespace of its objects on the cluster, once the status records that: from then on it counts, whatever the
+    /// KubevirtConfig says.
+    pub namespace: Option<String>,
+    /// `status.vmName`, which outlives a change of `VM_NAME_PREFIX`.
+    pub vm_name: Option<String>,
+    /// `spec.networks[].macAddress`, as written.
+    pub macs: Vec<String>,
+    /// Whether `spec.os.isoUri` says something: the CD-ROM has a claim, too.
+    pub iso: bool,
+}
+
+impl Stored {
+    /// The names of the disks in the text of `vitistack.io/resolved`; none where it cannot be read.
+    pub fn disks_of(resolved: Option<&str>) -> Vec<String> {
+        let sizing = resolved.and_then(|text| Sizing::read(text).ok());
+        sizing.into_iter().flat_map(|sizing| sizing.disks).map(|disk| disk.name).collect()
+    }
+}
+
+/// Machines on one cluster.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Load {
+    /// All that are known.
+    pub machines: u32,
+    /// Those of them that this webhook decided and its watch has not shown yet.
+    pub unseen: u32,
+}
+
+impl Load {
+    /// What the draw takes the load to be, with so many replicas of the webhook: what one of them decided counts once for
+    /// each, because the others saw the same fleet and decided alike.
+    pub fn expected(self, replicas: u32) -> u32 {
+        self.machines.saturating_add(self.unseen.saturating_mul(replicas.saturating_sub(1)))
+    }
+}
+
+/// What all Machines hold; a persistent map, cheap to clone.
+#[derive(Clone, Debug, Default)]
+pub struct Machines {
+    held: HashTrieMapSync<Arc<MachineKey>, (Arc<Held>, Evidence)>,
+    names: HashTrieMapSync<Name, Holders>,
+    macs: HashTrieMapSync<String, Holders>,
+    loads: HashTrieMapSync<ClusterName, Load>,
+}
+
+/// Who holds one name: one, as long as admission has its way. A set would cost more than all else that is kept of a Machine.
+type Holders = Vec<Arc<MachineKey>>;
+
+/// How it is known what a Machine holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Evidence {
+    /// The watch showed it.
+    Seen,
+    /// This webhook decided it, and the watch is behind.
+    Decided,
+}
+
+impl Machines {
+    /// Takes in what the watch shows that a Machine holds, in place of what it held before.
+    pub fn put(&mut self, key: &MachineKey, held: Held) {
+        self.keep(key, held, Evidence::Seen);
+    }
+
+    /// Takes in what this webhook just decided that a Machine holds.
+    pub fn note(&mut self, key: &MachineKey, held: Held) {
+        self.keep(key, held, Evidence::Decided);
+    }
+
+    fn keep(&mut self, key: &MachineKey, held: Held, evidence: Evidence) {
+        if self.held.get(key).is_some_and(|(before, how)| **before == held && *how == evidence) {
+            return;
+        }
+        self.remove(key);
+        let key = Arc::new(key.clone());
+        for name in &held.names {
+            add(&mut self.names, name, &key);
+        }
+        for mac in &held.macs {
+            add(&mut self.macs, mac, &key);
+        }
+        if let Some(cluster) = &held.cluster {
+            self.change_load(cluster, |load| {
+                load.machines += 1;
+                load.unseen += u32::from(evidence == Evidence::Decided);
+            });
+        }
+        self.held.insert_mut(key, (Arc::new(held), evidence));
+    }
+
+    /// Forgets a Machine.
+    pub fn remove(&mut self, key: &MachineKey) {
+        let Some((held, evidence)) = self.held.get(key).cloned() else { return };
+        for name in &held.names {
+            take(&mut self.names, name, key);
+        }
+        for mac in &held.macs {
+            take(&mut self.macs, mac, key);
+        }
+        if let Some(cluster) = &held.cluster {
+            self.change_load(cluster, |load| {
+                load.machines -= 1;
+                load.unseen -= u32::from(evidence == Evidence::Decided);
+            });
+        }
+        self.held.remove_mut(key);
+    }
+
+    /// Names of Machines on this cluster follow its namespace, unless theirs is recorded.
+    pub(super) fn move_names(&mut self, cluster: &ClusterName, to: impl Fn(&str) -> String) {
+        let there = |held: &Held| held.cluster.as_ref() == Some(cluster) && !held.settled;
+        let moved: Vec<_> = self
+            .held
+            .iter()
+            .filter(|(_, (held, _))| there(held))
+            .map(|(key, held)| (MachineKey::clone(key), held.clone()))
+            .collect();
+        for (key, (held, evidence)) in moved {
+            let namespace = to(&key.namespace);
+            let mut held = Held::clone(&held);
+            held.names.iter_mut().for_each(|name| namespace.clone_into(&mut name.namespace));
+            self.keep(&key, held, evidence);
+        }
+    }
+
+    fn change_load(&mut self, cluster: &ClusterName, change: impl FnOnce(&mut Load)) {
+        let mut load = self.load(cluster);
+        change(&mut load);
+        self.loads.insert_mut(cluster.clone(), load);
+    }
+
+    /// What a Machine holds.
+    pub fn get(&self, key: &MachineKey) -> Option<&Held> {
+        self.held.get(key).map(|(held, _)| &**held)
+    }
+
+    /// Another Machine that holds a name; of several, the first by name.
+    pub fn holder(&self, name: &Name, but: &MachineKey) -> Option<&MachineKey> {
+        others(self.names.get(name)?, but)
+    }
+
+    /// Another Machine that holds a MAC address, in lower case with colons; of several, the first by name.
+    pub fn mac_holder(&self, mac: &str, but: &MachineKey) -> Option<&MachineKey> {
+        others(self.macs.get(mac)?, but)
+    }
+
+    /// How many Machines are assigned to a cluster.
+    pub fn load(&self, cluster: &ClusterName) -> Load {
+        self.loads.get(cluster).copied().unwrap_or_default()
+    }
+
+    /// How many Machines are known.
+    pub fn len(&self) -> usize {
+        self.held.size()
+    }
+
+    /// Whether none is known.
+    pub fn is_empty(&self) -> bool {
+        self.held.is_empty()
+    }
+}
+
+fn others<'h>(holders: &'h Holders, but: &MachineKey) -> Option<&'h MachineKey> {
+    holders.iter().map(|key| &**key).filter(|key| *key != but).min()
+}
+
+fn add<K: Clone + Eq + std::hash::Hash>(map: &mut HashTrieMapSync<K, Holders>, name: &K, key: &Arc<MachineKey>) {
+    let mut holders = map.get(name).cloned().unwrap_or_else(|| Vec::with_capacity(1));
+    // A Machine may say the same name twice.
+    if !holders.contains(key) {
+        holders.push(key.clone());
+    }
+    map.insert_mut(name.clone(), holders);
+}
+
+fn take<K: Clone + Eq + std::hash::Hash>(map: &mut HashTrieMapSync<K, Holders>, name: &K, key: &MachineKey) {
+    let Some(holders) = map.get(name) else { return };
+    let left: Holders = holders.iter().filter(|holder| ***holder != *key).cloned().collect();
+    if left.is_empty() {
+        map.remove_mut(name);
+    } else {
+        map.insert_mut(name.clone(), left);
+    }
+}
+
+#[cfg(test)]
+#[path = "machines_tests.rs"]
+mod tests;

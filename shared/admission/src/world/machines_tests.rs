@@ -1,0 +1,121 @@
+use model::names::VM;
+
+use super::*;
+use crate::world::{Config, World};
+
+#[test]
+fn a24_x16_x38_what_a_machine_holds_is_read_from_what_it_says() {
+    let key = MachineKey { namespace: "shop".to_owned(), name: "web".to_owned() };
+    let mapped = Config { namespace: Some("vms".to_owned()), ..Config::default() };
+    let configs = [("east", Config::default()), ("west", mapped)];
+    let configs = configs.map(|(name, config)| (ClusterName(name.to_owned()), Arc::new(config)));
+    let world = World { configs: configs.into(), ..World::default() };
+    let disks = || vec!["root".to_owned(), "data".to_owned()];
+    let macs = || vec!["52-54-00-AB-00-01".to_owned(), String::new()];
+    let on = |cluster: &str, disks: Vec<String>, vm_name: Option<&str>| Stored {
+        cluster: Some(cluster.to_owned()),
+        disks,
+        vm_name: vm_name.map(str::to_owned),
+        macs: macs(),
+        ..Stored::default()
+    };
+    let tenants = Stored { namespace: Some("tenants".to_owned()), ..on("west", vec![], None) };
+    #[rustfmt::skip]
+    let cases = [
+        ("assigned",           on("east", disks(), None),               vec!["east/shop VirtualMachine vm-web", "east/shop PersistentVolumeClaim web-root", "east/shop PersistentVolumeClaim web-data"]),
+        ("X16: an ISO image",  Stored { iso: true, ..on("east", vec![], None) }, vec!["east/shop VirtualMachine vm-web", "east/shop PersistentVolumeClaim web-iso"]),
+        ("a mapped namespace", on("west", disks(), None),               vec!["west/vms VirtualMachine vm-web", "west/vms PersistentVolumeClaim web-root", "west/vms PersistentVolumeClaim web-data"]),
+        ("an unknown cluster", on("nord", vec![], None),                vec!["nord/shop VirtualMachine vm-web"]),
+        ("a recorded VM name", on("east", vec![], Some("old-web")),     vec!["east/shop VirtualMachine old-web"]),
+        ("an empty VM name",   on("east", vec![], Some("")),            vec!["east/shop VirtualMachine vm-web"]),
+        ("a recorded namespace", tenants,                               vec!["west/tenants VirtualMachine vm-web"]),
+        ("not assigned",       on("", disks(), Some("vm-web")),         vec![]),
+    ];
+    for (case, stored, wanted) in cases {
+        let held = world.held(&key, &stored);
+        let names = held.names.iter().map(|it| format!("{}/{} {} {}", it.cluster, it.namespace, it.kind, it.name));
+        assert_eq!(names.collect::<Vec<_>>(), wanted, "{case}");
+        assert_eq!(held.cluster.is_some(), !wanted.is_empty(), "{case}");
+        assert_eq!(held.macs, ["52:54:00:ab:00:01"], "{case}");
+    }
+}
+
+#[test]
+fn x38_names_follow_the_namespace_of_their_cluster() {
+    let key = MachineKey { namespace: "shop".to_owned(), name: "web".to_owned() };
+    let east = ClusterName("east".to_owned());
+    let world = |namespace: Option<&str>| {
+        let config = Config { namespace: namespace.map(str::to_owned), ..Config::default() };
+        World { configs: [(east.clone(), Arc::new(config))].into(), ..World::default() }
+    };
+    let name = |namespace: &str| {
+        let namespace = namespace.to_owned();
+        Name { cluster: east.clone(), namespace, kind: VM, name: "vm-web".to_owned() }
+    };
+    let other = MachineKey { namespace: "shop".to_owned(), name: "other".to_owned() };
+    let stored = Stored { cluster: Some("east".to_owned()), ..Stored::default() };
+    let moved = |from: World, to: World| {
+        let mut to = World { machines: from.machines, ..to };
+        to.move_names(&east);
+        to
+    };
+    let mut first = world(None);
+    first.machines.put(&key, first.held(&key, &stored));
+    let mut mapped = moved(first, world(Some("vms")));
+    assert_eq!(mapped.machines.holder(&name("vms"), &other), Some(&key));
+    assert_eq!((mapped.machines.holder(&name("shop"), &other), mapped.machines.load(&east).machines), (None, 1));
+    let gone = moved(mapped.clone(), World::default());
+    assert_eq!(gone.machines.holder(&name("shop"), &other), Some(&key), "its KubevirtConfig is gone");
+    let recorded = Stored { namespace: Some("shop".to_owned()), ..stored };
+    mapped.machines.put(&key, mapped.held(&key, &recorded));
+    let tenants = moved(mapped, world(Some("tenants")));
+    assert_eq!(tenants.machines.holder(&name("shop"), &other), Some(&key), "recorded: an edit moves no VM");
+}
+
+#[test]
+fn the_disks_are_those_of_the_size_that_admission_wrote() {
+    let size = r#"{"source":"spec","cores":1,"threads":1,"sockets":1,"memory":"1Gi","disks":[{"name":"root","size":"1Gi","accessMode":"ReadWriteOnce"}]}"#;
+    let disks = [Some(size), Some("{\"disks\":7}"), None].map(Stored::disks_of);
+    assert_eq!(disks, [vec!["root".to_owned()], vec![], vec![]], "one that cannot be read names none");
+}
+
+#[test]
+fn a24_what_is_unseen_counts_once_for_each_replica() {
+    let load = Load { machines: 7, unseen: 2 };
+    for (replicas, wanted) in [(0, 7), (1, 7), (2, 9), (3, 11)] {
+        assert_eq!(load.expected(replicas), wanted, "{replicas} replicas");
+    }
+    assert_eq!(Load { machines: u32::MAX, unseen: 2 }.expected(u32::MAX), u32::MAX);
+}
+
+#[test]
+fn x16_what_a_machine_holds_is_found_and_forgotten_again() {
+    let key = |name: &str| MachineKey { namespace: "shop".to_owned(), name: name.to_owned() };
+    let claim = |name: &str| Name {
+        cluster: ClusterName("east".to_owned()),
+        namespace: "shop".to_owned(),
+        kind: "PersistentVolumeClaim",
+        name: name.to_owned(),
+    };
+    let held = |names: &[&str], mac: &str| Held {
+        cluster: Some(ClusterName("east".to_owned())),
+        names: names.iter().map(|name| claim(name)).collect(),
+        macs: vec![mac.to_owned()],
+        settled: false,
+    };
+    let load = |machines: &Machines| machines.load(&ClusterName("east".to_owned())).machines;
+    let mut machines = Machines::default();
+    machines.put(&key("web"), held(&["web-root", "web-data"], "52:54:00:00:00:01"));
+    machines.put(&key("web-data"), held(&["web-data-root", "web-data"], "52:54:00:00:00:02"));
+    let before = machines.clone();
+    assert_eq!(machines.holder(&claim("web-data"), &key("web")), Some(&key("web-data")));
+    assert_eq!(machines.holder(&claim("web-root"), &key("web")), None, "its own");
+    assert_eq!(load(&machines), 2);
+    machines.put(&key("web"), held(&["web-root"], "52:54:00:00:00:03"));
+    assert_eq!(machines.mac_holder("52:54:00:00:00:01", &key("other")), None);
+    assert_eq!(load(&machines), 2, "an edit is no second Machine");
+    machines.remove(&key("web-data"));
+    assert_eq!(machines.holder(&claim("web-data"), &key("other")), None);
+    assert_eq!((load(&machines), machines.len()), (1, 1));
+    assert_eq!(before.holder(&claim("web-data"), &key("other")), Some(&key("web")), "a snapshot does not change");
+}
