@@ -30,3 +30,40 @@ impl Findings {
         }
     }
 }
+
+/// API servers cut a warning at 256 bytes: a longer one goes in several, each of whole words (FR12).
+const LINE: usize = 250;
+
+/// A warning in lines that nobody cuts.
+pub fn lines(warning: &str) -> Vec<String> {
+    if warning.len() <= LINE {
+        return vec![warning.to_owned()];
+    }
+    let mut lines: Vec<String> = Vec::new();
+    for word in warning.split(' ') {
+        match lines.last_mut() {
+            Some(line) if line.len() + 1 + word.len() <= LINE => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            Some(_) => lines.push(format!("… {word}")),
+            None => lines.push(word.to_owned()),
+        }
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fr12_no_warning_is_cut_within_a_word() {
+        let words: Vec<String> = (0..90).map(|number| format!("word-{number}")).collect();
+        let lines = lines(&words.join(" "));
+        assert!(lines.len() == 3 && lines.iter().all(|line| line.len() <= 256), "{lines:?}");
+        let joined = lines.iter().map(|line| line.trim_start_matches("… ")).collect::<Vec<_>>().join(" ");
+        assert_eq!(joined, words.join(" "));
+        assert_eq!(super::lines("short"), ["short"]);
+    }
+}

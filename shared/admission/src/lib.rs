@@ -82,13 +82,14 @@ fn judge(request: &Request<'_>, object: &Object<'_>, old: Option<&Object<'_>>, w
         return Verdict::Refuse(vec![oversized]);
     }
     let mut found = Findings::default();
-    rules::annotations::deletion_policy(object, &mut found.wrong);
+    rules::annotations::deletion_policy(object, old, &mut found);
     // A request may claim any deletionTimestamp; what is stored says whether the Machine is being deleted.
     let leaving = old.filter(|old| old.is_leaving());
     let mut resolved = None;
     let ask = Ask { request, object, old, policy: &world.policy };
     if leaving.is_none() {
         rules::check(&ask, &mut found.wrong);
+        rules::annotations::check(object, &mut found);
         rules::warn(&ask, &mut found.warnings);
         resolved = resolve(object, old, world, &mut found);
     }
@@ -118,6 +119,7 @@ fn judge(request: &Request<'_>, object: &Object<'_>, old: Option<&Object<'_>>, w
     }
     let text = resolved.as_ref().map(|resolved| resolved.text.as_str());
     let changes = changes::wanted(object, placement.as_ref(), text, leaving.is_some());
+    let warnings = warnings.iter().flat_map(|warning| findings::lines(warning)).collect();
     Verdict::Admit(Admission { changes, warnings, placement })
 }
 
@@ -152,9 +154,9 @@ fn resolve(object: &Object<'_>, old: Option<&Object<'_>>, world: &World, found: 
     }
     let held = held.and_then(|(old, sizing, _)| Some((old, sizing.ok()?)));
     let before = held.as_ref().map(|(old, sizing)| Before { object: old, sizing });
-    let sizing = sizing::resolve(object, before, world, found)?;
-    if let Some((_, before)) = held.as_ref().filter(|(old, ..)| old.recorded_cluster().is_some()) {
-        sizing::compare(before, &sizing, found);
+    let mut sizing = sizing::resolve(object, before, world, found)?;
+    if let Some((old, before)) = held.as_ref().filter(|(old, ..)| old.recorded_cluster().is_some()) {
+        sizing::keep(before, &mut sizing, object, old, found);
     }
     Some(Resolved { text: sizing.write(), sizing: Some(sizing) })
 }

@@ -78,7 +78,7 @@ fn keep(
     let known = world.configs.get(&cluster).map(|config| &**config);
     let config = known.unwrap_or(&absent);
     // Nothing is looked for once the VM has a name of its own.
-    let located = if settled { Located::Absent } else { search::locate(subject, config, world) };
+    let located = if settled { Located::Absent } else { search::locate(subject, (&cluster, config), world) };
     let mut placement = Placement { settled, ..Placement::at(&cluster, Rule::Kept, &located, config) };
     let about = |why: &&str| settled || Explanation::read(why).is_some_and(|it| *it.cluster == *cluster.0);
     let before = old.annotation(|all| &all.placement).filter(about);

@@ -74,6 +74,26 @@ pub struct Status<'a> {
     /// Recorded before the first write to the remote cluster (X58, X71).
     #[serde(borrow)]
     pub kubevirt_config_ref: Option<ConfigReference<'a>>,
+    /// The disks as they were made.
+    #[serde(borrow)]
+    pub disks: Option<List<MadeDisk<'a>>>,
+}
+
+/// One entry of `status.disks`.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct MadeDisk<'a> {
+    /// Its name.
+    #[serde(borrow)]
+    pub name: Option<Text<'a>>,
+    /// UID of its claim; absent while there is none.
+    #[serde(borrow)]
+    pub uid: Option<Text<'a>>,
+    /// Bytes that it has, once it is bound.
+    pub size: Option<i64>,
+    /// What its claim asks for.
+    #[serde(borrow)]
+    pub requested_size: Option<Amount<'a>>,
 }
 
 /// `status.kubevirtConfigRef`.

@@ -11,7 +11,7 @@ use model::message::Sizing;
 pub use self::base::BUILT_IN;
 use self::base::Base;
 pub use self::before::{Before, same_size};
-pub use self::disks::compare;
+pub use self::disks::keep;
 use crate::findings::Findings;
 use crate::review::Object;
 use crate::world::World;

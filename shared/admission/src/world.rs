@@ -88,6 +88,25 @@ impl World {
         self.machines = machines;
     }
 
+    /// Finds KubevirtConfigs that lead to one cluster: the oldest of them is the cluster, by name where they are of one age
+    /// (X98). To be called when one came, went, or was connected.
+    pub fn find_duplicates(&mut self) {
+        let mut eldest: BTreeMap<String, (String, ClusterName)> = BTreeMap::new();
+        for (name, config) in &self.configs {
+            let Some((id, since)) = &config.identity else { continue };
+            let candidate = (since.clone(), name.clone());
+            let known = eldest.entry(id.clone()).or_insert_with(|| candidate.clone());
+            *known = candidate.min(known.clone());
+        }
+        for (name, config) in &mut self.configs {
+            let eldest = config.identity.as_ref().and_then(|(id, _)| eldest.get(id));
+            let elder = eldest.map(|(_, eldest)| eldest).filter(|eldest| *eldest != name).cloned();
+            if config.duplicate_of != elder {
+                Arc::make_mut(config).duplicate_of = elder;
+            }
+        }
+    }
+
     fn remote_namespace<'s>(&'s self, cluster: &ClusterName, namespace: &'s str) -> &'s str {
         self.configs.get(cluster).map_or(namespace, |config| config.remote_namespace(namespace))
     }

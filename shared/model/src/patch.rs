@@ -64,6 +64,8 @@ pub struct Override {
     field: String,
     operations: Vec<Operation>,
     ignored: Vec<Pointer>,
+    /// Field path of the annotation that names them.
+    ignored_by: String,
 }
 
 /// Which kind of object is meant.
@@ -114,12 +116,13 @@ impl Overrides {
 }
 
 impl Override {
-    /// What [`Override::apply`] has against it, without an object when there is nothing to apply.
+    /// What may not be ignored, and what [`Override::apply`] has against the patch.
     fn wrong(&self, desired: &Value, scheduling: bool) -> Vec<Violation> {
-        if self.operations.is_empty() {
-            return Vec::new();
+        let mut wrong = ignored::judge(&self.ignored, self.target, desired, &self.ignored_by);
+        if !self.operations.is_empty() {
+            wrong.extend(self.apply(desired, scheduling).err().unwrap_or_default());
         }
-        self.apply(desired, scheduling).err().unwrap_or_default()
+        wrong
     }
 
     /// The object with the patch applied, or every reason why it is not.
@@ -150,9 +153,11 @@ impl Override {
     }
 
     /// Gives the ignored fields of `desired` what they have in `live`, the object on the cluster. What is not there is
-    /// taken out of `desired`, so that a merge leaves it alone; a path that leads nowhere is no error (KVO27).
+    /// taken out of `desired`, so that a merge leaves it alone; a path that leads nowhere is no error (KVO27), and one that may
+    /// not be ignored is passed over.
     pub fn mask(&self, desired: &mut Value, live: &Value) {
-        for pointer in &self.ignored {
+        let ours = desired.clone();
+        for pointer in self.ignored.iter().filter(|it| ignored::may_be_ignored(it, self.target, &ours)) {
             ignored::mask(desired, live, pointer);
         }
     }

@@ -79,6 +79,12 @@ pub fn canonical(bytes: u64) -> String {
     [(bytes / unit).to_string().as_str(), if bytes == 0 { "" } else { suffix }].concat()
 }
 
+/// The same for people: without a unit it is bytes.
+pub fn shown(bytes: u64) -> String {
+    let text = canonical(bytes);
+    if text.ends_with(|sign: char| sign.is_ascii_digit()) { format!("{text} bytes") } else { text }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

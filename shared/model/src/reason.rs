@@ -120,6 +120,7 @@ reasons! {
     KubevirtConfigNotFound, "KubevirtConfigNotFound", Admission, Author, "Use a name that `kubectl get kubevirtconfigs -A` lists, or create the missing KubevirtConfig.";
     KubevirtConfigNotAllowed, "KubevirtConfigNotAllowed", Admission, Author, "Use a KubevirtConfig that allows the namespace, or label the namespace as its spec.allowedNamespaces asks: `kubectl get kubevirtconfigs -A -o yaml`.";
     CapabilityMissing, "CapabilityMissing", Admission, Author, "Name a cluster that runs virtual machines, or add `virtualmachines` to the spec.capabilities of its KubevirtConfig.";
+    ClusterDuplicate, "ClusterDuplicate", Admission, Author, "Name the older KubevirtConfig of that cluster: `kubectl get kubevirtconfigs -A -o wide`.";
     SelectorMatchesNone, "SelectorMatchesNone", Admission, Author, "Correct spec.clusterSelector: `kubectl get kubevirtconfigs -A --show-labels` lists the labels.";
     VirtualMachineTaken, "VirtualMachineTaken", Admission, Author, "Rename the Machine, or place it on another cluster: a VirtualMachine of that name is somebody else's.";
     VirtualMachineElsewhere, "VirtualMachineElsewhere", Admission, Author, "Set the annotation `vitistack.io/kubevirt-config` to the cluster whose VirtualMachine is to be adopted.";

@@ -44,6 +44,12 @@ pub(super) fn unusable(
             name.0
         )));
     }
+    if let Some(elder) = &config.duplicate_of {
+        wrong.push(Reason::ClusterDuplicate.at(path).says(format!(
+            "Forbidden: KubevirtConfig {:?} leads to the same cluster as the older {:?} and takes no new Machines: name {:?}",
+            name.0, elder.0, elder.0
+        )));
+    }
     if !config.virtual_machines {
         wrong.push(Reason::CapabilityMissing.at(path).says(format!(
             "KubevirtConfig {:?} lacks the capability \"virtualmachines\": name another, or add it to its spec.capabilities",
@@ -55,7 +61,7 @@ pub(super) fn unusable(
 /// A default that takes no new Machines.
 pub(super) fn cordoned_default(name: &ClusterName) -> Violation {
     Reason::NoKubevirtConfigs.at(ANNOTATION).says(format!(
-        "the default of DEFAULT_KUBEVIRT_CONFIG, KubevirtConfig {:?}, is not schedulable: name a cluster, or set its spec.schedulable to true",
+        "the default of DEFAULT_KUBEVIRT_CONFIG, KubevirtConfig {:?}, is not schedulable: name another cluster, or ask whoever runs it to set its spec.schedulable to true",
         name.0
     ))
 }
@@ -137,7 +143,7 @@ pub(super) fn none(
     let machine = subject.called();
     let only = |which: &[Dropped]| dropped.iter().all(|(_, why)| which.contains(why));
     let first = match () {
-        () if only(&[Dropped::Unschedulable, Dropped::NotAllowed]) => {
+        () if only(&[Dropped::Unschedulable, Dropped::NotAllowed, Dropped::Duplicate]) => {
             Reason::NoKubevirtConfigs.at(ANNOTATION).says(format!(
                 "machine {machine} has no KubevirtConfig reference and no KubevirtConfigs are available{}",
                 in_namespace(world)
@@ -182,6 +188,10 @@ fn said(name: &ClusterName, why: Dropped, taken: &[(&ClusterName, String)], worl
         Dropped::NotAllowed => "its spec.allowedNamespaces does not match the labels of this namespace".to_owned(),
         Dropped::NotSelected => "its labels do not match spec.clusterSelector".to_owned(),
         Dropped::NotCapable => "lacks the capability \"virtualmachines\": add it to its spec.capabilities".to_owned(),
+        Dropped::Duplicate => {
+            let elder = config.and_then(|config| config.duplicate_of.as_ref()).map(|elder| elder.0.as_str());
+            format!("leads to the same cluster as {:?}, which counts", elder.unwrap_or_default())
+        }
         Dropped::Unschedulable => "is not schedulable: name it, or set its spec.schedulable to true".to_owned(),
         Dropped::Silent => {
             format!("does not answer: {}", cut(config.and_then(|config| config.inventory.silent.as_ref())))

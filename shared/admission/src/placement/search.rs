@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use model::api::Selector;
 use model::machine::owner::{self, Ownership};
-use model::names::{ClusterName, VmKey, vm_names};
+use model::names::{self, ClusterName, MachineKey, VmKey, vm_names};
 
 use crate::findings::Findings;
 use crate::review::{Object, Request};
@@ -69,6 +69,7 @@ pub(super) enum Dropped {
     NotAllowed,
     NotSelected,
     NotCapable,
+    Duplicate,
     Unschedulable,
     Taken,
     Silent,
@@ -82,6 +83,7 @@ impl Dropped {
             Dropped::NotAllowed => "notAllowed",
             Dropped::NotSelected => "notSelected",
             Dropped::NotCapable => "notCapable",
+            Dropped::Duplicate => "duplicate",
             Dropped::Unschedulable => "unschedulable",
             Dropped::Taken => "nameTaken",
             Dropped::Silent => "silent",
@@ -109,6 +111,8 @@ pub(super) fn set<'w>(subject: &Subject<'_, '_>, world: &'w World) -> Set<'w> {
             Dropped::NotSelected
         } else if !config.virtual_machines {
             Dropped::NotCapable
+        } else if config.duplicate_of.is_some() {
+            Dropped::Duplicate
         } else {
             set.members.push((name, config));
             continue;
@@ -155,18 +159,19 @@ pub(super) fn search(
     if config.inventory.silent.is_some() && !subject.name().is_empty() {
         found.needs.vms.insert(name.clone(), subject.vms(config).into_owned());
     }
-    locate(subject, config, world)
+    locate(subject, (name, config), world)
 }
 
 /// Looks for a Machine's VM on one cluster, as far as its watch knows.
-pub(super) fn locate(subject: &Subject<'_, '_>, config: &Config, world: &World) -> Located {
+pub(super) fn locate(subject: &Subject<'_, '_>, (cluster, config): Member<'_>, world: &World) -> Located {
     let mut located = Located::Absent;
     if config.inventory.vms.is_empty() {
         return located;
     }
     for (index, key) in subject.vms(config).iter().enumerate() {
         let Some(vm) = config.inventory.vms.get(key) else { continue };
-        match stranger(subject, vm, world) {
+        let whose = if is_held(subject, cluster, key, world) { None } else { stranger(subject, vm, world) };
+        match whose {
             None => return Located::Found(key.name.clone()),
             // A VM that is being deleted frees its name before the controller needs it; and nothing new is created under the
             // legacy name.
@@ -175,6 +180,19 @@ pub(super) fn locate(subject: &Subject<'_, '_>, config: &Config, world: &World) 
         }
     }
     located
+}
+
+/// Whether a VM is that of the Machine which is stored under this very name: to make it once more is refused by storage, with
+/// the answer that everybody knows, and what that Machine has is no stranger's (FR3).
+fn is_held(subject: &Subject<'_, '_>, cluster: &ClusterName, vm: &VmKey, world: &World) -> bool {
+    if subject.object.metadata.uid.as_deref().is_some_and(|uid| !uid.is_empty()) || world.machines.is_empty() {
+        return false;
+    }
+    let key = MachineKey { namespace: (*subject.request.namespace).to_owned(), name: subject.name().to_owned() };
+    let held = world.machines.get(&key).map(|held| held.names.as_slice()).unwrap_or_default();
+    held.iter().any(|it| {
+        (it.kind, &it.cluster, &it.namespace, &it.name) == (names::VM, cluster, &vm.namespace, &vm.name)
+    })
 }
 
 /// Whose a VM is, unless it is the Machine's or may become so (X54).

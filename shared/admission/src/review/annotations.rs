@@ -28,6 +28,10 @@ pub struct Annotations<'a> {
     /// Key and value of those that change what the controller writes ([`patch::concerns`]), the empty ones left out. Where
     /// there are too many, [`patch::check`] refuses those that were kept.
     pub patches: PatchAnnotations<'a>,
+    /// Those of them that are empty, and say nothing.
+    pub empty: List<Text<'a>, 32>,
+    /// Keys in our domains that nobody here knows.
+    pub unknown: List<Text<'a>, 32>,
 }
 
 impl<'de: 'a, 'a> Deserialize<'de> for Annotations<'a> {
@@ -56,12 +60,17 @@ impl<'de: 'a, 'a> Visitor<'de> for Keys<'a> {
                 names::DELETION_POLICY => (&mut out.deletion_policy, names::DELETION_POLICY),
                 other if patch::concerns(other) => {
                     let value: Text<'a> = map.next_value()?;
-                    if !value.is_empty() {
+                    if value.is_empty() {
+                        out.empty.push(key);
+                    } else {
                         out.patches.push((key, value));
                     }
                     continue;
                 }
-                _ => {
+                other => {
+                    if names::PATCH_PREFIXES.iter().any(|prefix| other.starts_with(prefix)) {
+                        out.unknown.push(key);
+                    }
                     map.next_value::<IgnoredAny>()?;
                     continue;
                 }

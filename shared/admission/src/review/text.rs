@@ -63,6 +63,12 @@ impl Amount<'_> {
         }
     }
 
+    /// As a person should read it: a size without a unit is bytes, which is rarely what was meant.
+    pub fn shown(&self) -> String {
+        let text = self.to_string();
+        if text.ends_with(|sign: char| sign.is_ascii_digit()) { format!("{text} bytes") } else { text }
+    }
+
     /// Bytes of the text, when it is one.
     pub fn length(&self) -> Option<usize> {
         match self {

@@ -1,16 +1,51 @@
-//! Annotations of our two domains: what depends on one that nobody understands is not left to chance. Pure. X57.
+//! Annotations of our two domains: what depends on one that nobody understands is not left to chance (FR5). Pure. X57.
 
 use model::machine::DELETION_POLICIES;
-use model::reason::Violation;
+use model::names::{
+    DELETION_POLICY, IGNORE_FIELDS, KUBEVIRT_CONFIG, MODE, PATCH, PATCH_PREFIXES, PLACEMENT, REFRESH_CLASS, RESOLVED,
+};
+use model::reason::{Reason, nearest};
 
-use super::form::one_of;
+use super::form::{one_of, shown};
+use crate::findings::Findings;
 use crate::review::Object;
 
-/// An unknown word would be taken for a wish to delete, so it is refused, also while the Machine goes (X57).
-pub fn deletion_policy(object: &Object<'_>, wrong: &mut Vec<Violation>) {
-    let policy = object.metadata.annotations.as_ref().and_then(|all| all.deletion_policy.as_deref());
-    if let Some(policy) = policy.filter(|policy| !policy.is_empty()) {
-        let path = || "metadata.annotations[vitistack.io/deletion-policy]".to_owned();
-        one_of(path, policy, &DELETION_POLICIES, wrong);
+/// Those that a Machine may carry beside the ones about patches.
+const KNOWN: [&str; 5] = [KUBEVIRT_CONFIG, RESOLVED, PLACEMENT, REFRESH_CLASS, DELETION_POLICY];
+
+fn path(key: &str) -> String {
+    format!("metadata.annotations[{}]", shown(key))
+}
+
+/// An unknown word would be taken for a wish to delete, so it is refused, also while the Machine goes (X57). One that is
+/// stored already is warned of, or nothing of that Machine could be edited.
+pub fn deletion_policy(object: &Object<'_>, old: Option<&Object<'_>>, found: &mut Findings) {
+    let policy = |object: &Object<'_>| {
+        object.metadata.annotations.as_ref().and_then(|all| all.deletion_policy.as_deref()).map(str::to_owned)
+    };
+    let Some(said) = policy(object) else { return };
+    let held = old.is_some_and(|old| policy(old).as_ref() == Some(&said));
+    let mut wrong = Vec::new();
+    one_of(|| path(DELETION_POLICY), &said, &DELETION_POLICIES, &mut wrong);
+    wrong.into_iter().for_each(|violation| found.refuse_unless(held, violation));
+}
+
+/// Names every annotation that has no effect. One that nearly is the deletion policy is refused: the disks depend on it.
+pub fn check(object: &Object<'_>, found: &mut Findings) {
+    let Some(annotations) = &object.metadata.annotations else { return };
+    for key in &annotations.empty {
+        found.warn(format!("{}: is empty, so it has no effect", path(key)));
+    }
+    for key in &annotations.unknown {
+        let prefixed = |word: &str| PATCH_PREFIXES.map(|prefix| [prefix, word].concat());
+        let patches: Vec<String> = [PATCH, IGNORE_FIELDS, MODE].into_iter().flat_map(prefixed).collect();
+        let near = nearest(key, KNOWN.into_iter().chain(patches.iter().map(String::as_str)));
+        match near {
+            Some(DELETION_POLICY) => found.wrong.push(Reason::FieldNotSupported.at(path(key)).says(format!(
+                "Unsupported value: nobody reads this annotation, and without {DELETION_POLICY} everything is deleted with the Machine: write {DELETION_POLICY}"
+            ))),
+            Some(near) => found.warn(format!("{}: nobody reads it (did you mean {near:?}?)", path(key))),
+            None => found.warn(format!("{}: nobody reads it", path(key))),
+        }
     }
 }

@@ -127,7 +127,7 @@ pub fn agree(ask: &Ask<'_>, says: &str, wrong: &mut Vec<Violation>) {
             wrong.push(
                 Reason::SizingConflict
                     .at(at(index, "size"))
-                    .says(format!("is {size}, but sizeGB is {gib} (GiB): keep one of them: {says}")),
+                    .says(format!("is {}, but sizeGB is {gib} (GiB): keep one of them: {says}", size.shown())),
             );
         }
     }
@@ -139,7 +139,7 @@ pub fn bounds(ask: &Ask<'_>, says: &str, wrong: &mut Vec<Violation>) {
         if let Some(bytes) =
             disk.size.as_ref().and_then(|size| size.bytes().ok()).filter(|bytes| !SIZES.contains(bytes))
         {
-            let says = format!("Invalid value: \"{}\": {says}", quantity::canonical(bytes));
+            let says = format!("Invalid value: \"{}\": {says}", quantity::shown(bytes));
             wrong.push(Reason::FieldInvalid.at(at(index, "size")).says(says));
         }
     }

@@ -20,7 +20,7 @@ pub fn length(ask: &Ask<'_>, says: &str, wrong: &mut Vec<Violation>) {
     let most = LABEL.saturating_sub(ask.policy.vm_prefix.len());
     if name.len() > most {
         wrong.push(Reason::FieldInvalid.at("metadata.name").says(format!(
-            "Invalid value: {:?}: has {} characters, may have {most}: its VM is {}NAME, and KubeVirt allows {LABEL}: {says}",
+            "Invalid value: {:?}: has {} characters and may have {most}, because its VirtualMachine is called {}NAME: {says}",
             shown(name),
             name.len(),
             ask.policy.vm_prefix

@@ -69,7 +69,7 @@ pub fn memory(ask: &Ask<'_>, says: &str, wrong: &mut Vec<Violation>) {
         wrong.push(
             Reason::SizingConflict
                 .at(MEMORY)
-                .says(format!("is {given}, but spec.memory is {published} bytes ({also}): keep one of them: {says}")),
+                .says(format!("is {}, but spec.memory is {published} bytes ({also}): keep one of them: {says}", given.shown())),
         );
     }
 }
@@ -79,7 +79,7 @@ pub fn published_memory(ask: &Ask<'_>, says: &str, wrong: &mut Vec<Violation>) {
     if let Some(bytes) = ask.object.spec.memory.filter(|bytes| *bytes != 0)
         && !u64::try_from(bytes).is_ok_and(|bytes| (LEAST_MEMORY..=MOST_MEMORY).contains(&bytes))
     {
-        wrong.push(Reason::FieldInvalid.at("spec.memory").says(format!("Invalid value: {bytes}: {says}")));
+        wrong.push(Reason::FieldInvalid.at("spec.memory").says(format!("Invalid value: {bytes} bytes: {says}")));
     }
 }
 
@@ -88,6 +88,6 @@ pub fn memory_bounds(ask: &Ask<'_>, says: &str, wrong: &mut Vec<Violation>) {
     if let Some(given) = ask.object.spec.memory_size()
         && given.bytes().is_ok_and(|bytes| !(LEAST_MEMORY..=MOST_MEMORY).contains(&bytes))
     {
-        wrong.push(Reason::FieldInvalid.at(MEMORY).says(format!("Invalid value: \"{given}\": {says}")));
+        wrong.push(Reason::FieldInvalid.at(MEMORY).says(format!("Invalid value: \"{}\": {says}", given.shown())));
     }
 }

@@ -1,13 +1,13 @@
 //! The disks of a Machine: those of its size and those of its spec, merged by name. Pure. C14, C15, X23, X64.
 
-use model::message::{SizedDisk, Sizing};
+use model::message::{SizedDisk, Sizing, said};
 use model::quantity;
 use model::reason::{Reason, Violation};
 
 use super::base::Base;
 use crate::findings::Findings;
 use crate::review::size::ROOT;
-use crate::review::{Spec, Text};
+use crate::review::{Object, Spec, Text};
 use crate::world::Policy;
 
 /// The template's root and the spec's disks, merged by name (C15).
@@ -59,23 +59,47 @@ pub(super) fn merge(
     (wrong.len() == before).then_some(out)
 }
 
-/// What an edit may not do to the disks of a Machine that may have them already: take one away, or make it smaller.
-pub fn compare(before: &Sizing, after: &Sizing, found: &mut Findings) {
+/// How much a disk has that the Machine was given before: as its status says it was made, and as it was asked for where that
+/// says nothing. None where it was never made, so that it can still be taken back (FR2).
+fn made(before: &SizedDisk, old: &Object<'_>) -> Option<u64> {
+    let listed = old.status.as_ref().and_then(|status| status.disks.as_ref()).filter(|disks| !disks.is_empty());
+    let Some(disks) = listed else { return Some(quantity::parse(&before.size).unwrap_or_default()) };
+    let disk = disks.iter().find(|disk| disk.name.as_deref() == Some(&before.name))?;
+    said(disk.uid.as_deref())?;
+    let size = disk.size.and_then(|size| u64::try_from(size).ok()).filter(|size| *size > 0);
+    size.or_else(|| disk.requested_size.as_ref()?.bytes().ok()).or_else(|| quantity::parse(&before.size).ok())
+}
+
+/// What an edit may not do to disks that were made: take one away, or make it smaller. A smaller size that the author did not
+/// write himself changes nothing: the disk keeps what it has.
+pub fn keep(before: &Sizing, after: &mut Sizing, object: &Object<'_>, old: &Object<'_>, found: &mut Findings) {
     for disk in &before.disks {
-        let bytes = |disk: &SizedDisk| quantity::parse(&disk.size).unwrap_or_default();
-        let (name, size) = (&disk.name, &disk.size);
-        match after.disks.iter().find(|other| other.name == *name) {
-            None => found.wrong.push(Reason::FieldForbidden.at("spec.disks").says(format!(
+        let Some(has) = made(disk, old) else { continue };
+        let (name, size) = (&disk.name, quantity::canonical(has));
+        let Some(now) = after.disks.iter_mut().find(|other| other.name == *name) else {
+            found.wrong.push(Reason::FieldForbidden.at("spec.disks").says(format!(
                 "Forbidden: disk {name:?} would be taken away from the machine: keep it with {{name: {name}, size: {size}}}"
-            ))),
-            Some(now) if bytes(now) < bytes(disk) => found.wrong.push(Reason::FieldForbidden.at("spec.disks").says(format!(
-                "Forbidden: disk {name:?} has {size} and cannot shrink to {}: a disk only grows",
-                now.size
-            ))),
-            Some(now) if bytes(now) > bytes(disk) => {
+            )));
+            continue;
+        };
+        let wanted = quantity::parse(&now.size).unwrap_or_default();
+        let written = object.disk(name).filter(|(_, disk)| disk.bytes().is_some());
+        match written {
+            Some((index, _)) if wanted < has => {
+                let field = format!("spec.disks[{index}].size");
+                found.wrong.push(Reason::FieldForbidden.at(field).says(format!(
+                    "Forbidden: disk {name:?} has {size} and cannot shrink to {}: a disk only grows",
+                    quantity::shown(wanted)
+                )));
+            }
+            None if wanted < has => {
+                found.warn(format!("disk {name:?} keeps its {size}: the size that the Machine names has {}", now.size));
+                now.size = size;
+            }
+            _ if wanted > has => {
                 found.warn(format!("disk {name:?}: its claim is not resized yet, it stays at {size}"));
             }
-            Some(_) => {}
+            _ => {}
         }
     }
 }

@@ -67,7 +67,8 @@ pub(super) fn memory(
         };
         let upper = most.map(|most| format!(" and at most {}", quantity::canonical(most))).unwrap_or_default();
         let says = format!(
-            "Invalid value: \"{given}\": the MachineClass wants at least {}{upper}",
+            "Invalid value: \"{}\": the MachineClass wants at least {}{upper}",
+            given.shown(),
             quantity::canonical(least)
         );
         if !before.is_some_and(same) {

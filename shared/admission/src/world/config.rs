@@ -3,7 +3,7 @@
 use model::api::Selector;
 use model::machine::owner::Ownership;
 use model::message::said;
-use model::names::{MachineKey, VmKey};
+use model::names::{ClusterName, MachineKey, VmKey};
 use rpds::HashTrieMapSync;
 
 use super::Labels;
@@ -15,6 +15,10 @@ pub struct Config {
     pub schedulable: bool,
     /// It has the capability `virtualmachines` (X53).
     pub virtual_machines: bool,
+    /// The identity of its cluster, from its status, and when the KubevirtConfig was made.
+    pub identity: Option<(String, String)>,
+    /// An older KubevirtConfig leads to the same cluster, and is the one that counts (X98).
+    pub duplicate_of: Option<ClusterName>,
     /// Its labels, which `clusterSelector` matches.
     pub labels: Labels,
     /// Which namespaces may use it, by their labels; absent: all.
@@ -40,6 +44,8 @@ impl Default for Config {
         Self {
             schedulable: true,
             virtual_machines: true,
+            identity: None,
+            duplicate_of: None,
             labels: Labels::new(),
             allowed_namespaces: None,
             namespace: None,

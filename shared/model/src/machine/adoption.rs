@@ -117,7 +117,7 @@ pub fn plan(admitted: &Admitted, seen: &Observed) -> Option<Plan> {
         Found::Taken(whose) => {
             let (vm, cluster) = (&admitted.identity.vm, &admitted.cluster.0);
             let message = format!(
-                "VirtualMachine {vm} on {cluster:?} exists and is not this Machine's: it {whose}; rename the Machine, or remove that object"
+                "VirtualMachine {vm} on {cluster:?} exists and is not this Machine's: it {whose}; give the Machine another name"
             );
             Some(vec![Write::Refuse(Failure { reason: Reason::Conflict, message })])
         }

@@ -113,7 +113,7 @@ impl Intent {
             return Intent::Leave(Leaving {
                 cluster: recorded.and_then(|recorded| recorded.cluster).map(|name| ClusterName(name.to_owned())),
                 finalizers: finalizers.cloned().collect(),
-                policy: match annotation(names::DELETION_POLICY) {
+                policy: match machine.annotations().get(names::DELETION_POLICY).map(String::as_str) {
                     None | Some("Delete") => Ok(DeletionPolicy::Delete),
                     Some("Retain") => Ok(DeletionPolicy::Retain),
                     Some("Orphan") => Ok(DeletionPolicy::Orphan),

@@ -21,8 +21,10 @@ pub struct Ownership {
 /// Who a VirtualMachine belongs to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Owner {
-    /// A Machine, by its UID and that of its supervisor's `kube-system`; either may be empty.
+    /// A Machine, by its UID and that of its supervisor's `kube-system`; any of these may be empty.
     Machine {
+        /// Name of the Machine.
+        name: String,
         /// UID of the supervisor's `kube-system`.
         supervisor: String,
         /// UID of the Machine.
@@ -64,7 +66,11 @@ pub fn read(metadata: &ObjectMeta) -> Ownership {
     let (supervisor, uid) = (label(names::SUPERVISOR), label(names::MACHINE_UID));
     let controller = metadata.owner_references.iter().flatten().find(|owner| owner.controller == Some(true));
     let owner = if supervisor.is_some() || uid.is_some() {
-        Some(Owner::Machine { supervisor: supervisor.unwrap_or_default(), uid: uid.unwrap_or_default() })
+        Some(Owner::Machine {
+            name: label(names::MACHINE).unwrap_or_default(),
+            supervisor: supervisor.unwrap_or_default(),
+            uid: uid.unwrap_or_default(),
+        })
     } else {
         controller.map(|owner| Owner::Controller(format!("{}/{}", owner.kind, owner.name)))
     };
@@ -79,8 +85,18 @@ pub fn read(metadata: &ObjectMeta) -> Ownership {
 /// `<namespace>/<name>`; an empty `uid` is that of a Machine that does not exist yet.
 pub fn stranger(vm: &Ownership, machine: &str, uid: &str, supervisor: &str, adoption: Adoption) -> Option<String> {
     match (&vm.owner, &vm.adopt_by) {
-        (Some(Owner::Machine { supervisor: theirs, uid: owner }), _) if theirs == supervisor => {
-            (uid.is_empty() || owner != uid).then(|| "belongs to another Machine of this fleet".to_owned())
+        (Some(Owner::Machine { supervisor: theirs, uid: owner, name }), _) if theirs == supervisor => {
+            if !uid.is_empty() && owner == uid {
+                return None;
+            }
+            let own = machine.rsplit('/').next().unwrap_or_default();
+            Some(match name.as_str() {
+                "" => "belongs to another Machine of this fleet".to_owned(),
+                name if name == own => format!(
+                    "belongs to an earlier self of this Machine, of UID {owner}: it is kept as it is, with its disks"
+                ),
+                name => format!("belongs to another Machine of this fleet, {name:?}"),
+            })
         }
         (Some(Owner::Machine { .. }), _) => Some("belongs to another supervisor".to_owned()),
         (Some(Owner::Controller(name)), _) => Some(format!("belongs to {name}")),

@@ -8,7 +8,7 @@ use super::{Target, allowed};
 use crate::reason::{Reason, Violation};
 
 /// Reads pointers that commas separate. Violations stand at `at`, the field path of the annotation.
-pub(super) fn parse(text: &str, target: Target, at: &str) -> Result<Vec<Pointer>, Vec<Violation>> {
+pub(super) fn parse(text: &str, at: &str) -> Result<Vec<Pointer>, Vec<Violation>> {
     let invalid = |says: String| Reason::PatchInvalid.at(at).says(says);
     if text.len() > BYTES {
         return Err(vec![invalid(format!("Too long: {} bytes: must have at most {BYTES}", text.len()))]);
@@ -22,16 +22,42 @@ pub(super) fn parse(text: &str, target: Target, at: &str) -> Result<Vec<Pointer>
     for entry in entries() {
         match Pointer::parse(entry) {
             Err(why) => wrong.push(invalid(format!("{:?} {why}", short(entry)))),
-            Ok(pointer) if !allowed::ignorable(target, &pointer) => {
-                let more = if target == Target::Vm { ", the size and /spec/runStrategy" } else { "" };
-                wrong.push(Reason::PatchForbidden.at(at).says(format!(
-                    "{pointer}: may not be ignored: only what a patch may touch{more}; docs/patches.md lists it"
-                )));
-            }
             Ok(pointer) => pointers.push(pointer),
         }
     }
     if wrong.is_empty() { Ok(pointers) } else { Err(wrong) }
+}
+
+/// Refuses pointers to what may not be ignored of this object.
+pub(super) fn judge(pointers: &[Pointer], target: Target, desired: &Value, at: &str) -> Vec<Violation> {
+    let more = if target == Target::Vm { ", the size and /spec/runStrategy" } else { "" };
+    let refused = pointers.iter().filter(|pointer| !may_be_ignored(pointer, target, desired));
+    refused
+        .map(|pointer| {
+            Reason::PatchForbidden.at(at).says(format!(
+                "{pointer}: may not be ignored: only what a patch may touch{more}; docs/patches.md lists it"
+            ))
+        })
+        .collect()
+}
+
+/// Whether a field may be ignored: by itself, or because every field that we write in it may be.
+pub(super) fn may_be_ignored(pointer: &Pointer, target: Target, desired: &Value) -> bool {
+    fn all(at: &mut Pointer, value: &Value, target: Target) -> bool {
+        if allowed::ignorable(target, at) {
+            return true;
+        }
+        let Value::Object(fields) = value else { return false };
+        !fields.is_empty()
+            && fields.iter().all(|(name, value)| {
+                at.0.push(name.clone());
+                let ignorable = all(at, value, target);
+                at.0.pop();
+                ignorable
+            })
+    }
+    let there = pointer.encoded();
+    all(&mut pointer.clone(), desired.pointer(there.as_str()).unwrap_or(&Value::Null), target)
 }
 
 /// Gives the field at `pointer` of `desired` the value that it has in `live`; what is not in `live` is taken out of

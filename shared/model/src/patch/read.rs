@@ -37,8 +37,8 @@ pub(super) fn read<'a>(annotations: impl IntoIterator<Item = (&'a str, &'a str)>
                 Ok(operations) => object.operations = operations,
                 Err(violations) => wrong.extend(violations),
             },
-            names::IGNORE_FIELDS => match ignored::parse(value, target, &field) {
-                Ok(pointers) => object.ignored = pointers,
+            names::IGNORE_FIELDS => match ignored::parse(value, &field) {
+                Ok(pointers) => (object.ignored, object.ignored_by) = (pointers, field),
                 Err(violations) => wrong.extend(violations),
             },
             _ if value == "unmanaged" => object.unmanaged = true,

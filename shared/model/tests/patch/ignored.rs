@@ -85,7 +85,6 @@ fn kvo27_t7_only_what_a_patch_may_touch_can_be_ignored() {
         "/spec/template/spec/networks",
         "/spec/running",
         "/spec/template/spec/domain",
-        "/spec/template/spec/domain/cpu",
         "/spec/template/spec/domain/devices",
         "/spec/template/spec/domain/devices/disks",
         "/spec/template/spec/domain/devices/disks/0",
@@ -118,6 +117,22 @@ fn kvo27_t7_only_what_a_patch_may_touch_can_be_ignored() {
         assert_eq!(found, reason);
         assert!(says.starts_with(starts), "{says}");
     }
+}
+
+#[test]
+fn fr15_an_object_of_which_we_write_nothing_else_may_be_ignored_as_a_whole() {
+    let mut live = vm();
+    live["spec"]["template"]["spec"]["domain"]["cpu"] = json!({"cores": 8, "sockets": 1, "threads": 1, "model": "host-model"});
+    live["spec"]["template"]["spec"]["domain"]["memory"] = json!({"guest": "64Gi"});
+    live["spec"]["template"]["spec"]["domain"]["devices"]["disks"][0]["disk"] = json!({"bus": "scsi"});
+    for field in ["domain/cpu", "domain/memory", "domain/devices/disks/0/disk"] {
+        let pointer = format!("/spec/template/spec/{field}");
+        assert_eq!(wrong(&[(IGNORE, &pointer)], false), [], "{pointer}");
+        let masked = masked(&pointer, &live);
+        assert_eq!(masked.pointer(&pointer), live.pointer(&pointer), "{pointer}");
+    }
+    let disk = "/spec/template/spec/domain/devices/disks/0";
+    assert_eq!(masked(disk, &live), vm(), "its name may not be ignored, so nothing of it is");
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::fmt::{self, Write};
 
+use model::json;
 use serde_json::Value;
 use tracing::Level;
 use tracing::field::{Field, Visit};
@@ -77,13 +78,26 @@ impl Visit for Fields {
 
 /// `{"timestamp":…,"level":"info",…fields…,"message":…,"target":…}`
 pub(super) fn json(time: &str, level: Level, target: &str, fields: &Fields) -> String {
-    let text = |text: &str| Value::from(text).to_string();
-    let mut line = format!("{{\"timestamp\":{},\"level\":{}", text(time), text(level_name(level)));
+    let mut line = Vec::with_capacity(512);
+    line.extend_from_slice(b"{\"timestamp\":");
+    json::string(&mut line, time);
+    line.extend_from_slice(b",\"level\":");
+    json::string(&mut line, level_name(level));
     for (name, value) in fields.others() {
-        let _ = write!(line, ",{}:{value}", text(name));
+        line.push(b',');
+        json::string(&mut line, name);
+        line.push(b':');
+        match value {
+            Value::String(text) => json::string(&mut line, text),
+            other => line.extend_from_slice(other.to_string().as_bytes()),
+        }
     }
-    let _ = writeln!(line, ",\"message\":{},\"target\":{}}}", text(fields.message()), text(target));
-    line
+    line.extend_from_slice(b",\"message\":");
+    json::string(&mut line, fields.message());
+    line.extend_from_slice(b",\"target\":");
+    json::string(&mut line, target);
+    line.extend_from_slice(b"}\n");
+    json::text(line)
 }
 
 fn level_name(level: Level) -> &'static str {

@@ -31,7 +31,7 @@ const LOCAL: &str =
 
 rules! {
     // Only on CREATE: a name cannot change, and an old Machine with such a name must still be deletable.
-    NameLength, "", "metadata.name must have at most 63 characters: the virtual machine is named after it",
+    NameLength, "", "metadata.name is too long: the virtual machine is named after it",
         "oldSelf.hasValue() || self.metadata.name.size() <= 63";
     NameLabel, "", "metadata.name must be a DNS label, without dots: the virtual machine is named after it",
         "oldSelf.hasValue() || !self.metadata.name.contains('.')";

@@ -159,8 +159,13 @@ optional! {
         pub name: Option<String>,
         /// PersistentVolumeClaim on the cluster.
         pub pvc_name: Option<String>,
-        /// Size in bytes.
+        /// Size in bytes, once the disk is bound.
         pub size: Option<i64>,
+        /// Size that its claim asks for, for example `20Gi`.
+        #[schemars(schema_with = "schema::size")]
+        pub requested_size: Option<Quantity>,
+        /// UID of the claim. Absent while there is none: such a disk can still be taken back.
+        pub uid: Option<String>,
         /// Access modes of the volume.
         pub access_modes: Vec<String>,
         /// Volume mode of the volume.
