@@ -22,6 +22,7 @@ use kube::runtime::reflector;
 use model::machine::owner::Adoption;
 use prometheus_client::registry::Registry;
 use runtime::clusters::{ClusterMap, KeyOrder, Source, identify};
+use runtime::pause::until_it_answers;
 use runtime::ready::Ready;
 use runtime::shutdown::Shutdown;
 use tokio::sync::mpsc;
@@ -56,7 +57,7 @@ async fn work(
     shutdown: Shutdown,
 ) -> Result<(), Fatal> {
     let client = runtime::client::supervisor(args.shared.kubeconfig.as_deref()).await?;
-    let supervisor = triggers::until_it_answers("the supervisor", || identify(&client)).await;
+    let supervisor = until_it_answers("the supervisor does not answer yet", || identify(&client)).await;
     let (clusters, awaited) = (Arc::new(ClusterMap::default()), Arc::new(Awaited::default()));
     let (touch, touched) = mpsc::unbounded_channel();
     let (config_changed, configs_changed) = mpsc::unbounded_channel();

@@ -18,11 +18,11 @@ use model::api::config::Capacity;
 use model::clusters::facts::{KubeVirt, Learnt};
 use model::names::ClusterName;
 use runtime::clusters::{Cluster, DEADLINE, code, said};
+use runtime::pause::spread;
 use serde_json::Value;
 use tokio::sync::mpsc;
 
 use crate::index::{Index, Key, key_of};
-use crate::retries::spread;
 use crate::session::resource;
 
 /// How long what was refused or is rarely changed waits before it is asked again.
@@ -84,7 +84,7 @@ pub(crate) async fn follow(cluster: Arc<Cluster<Index>>, news: mpsc::UnboundedSe
 
 /// A pause that differs between clusters by up to a quarter, so that a fleet does not ask all at once.
 async fn wait(pause: Duration, name: &ClusterName) {
-    tokio::time::sleep(pause + pause * spread(&name.0) / 400).await;
+    tokio::time::sleep(spread(pause, &name.0)).await;
 }
 
 async fn groups(follower: &Follower) {

@@ -108,19 +108,3 @@ impl Configs {
         }
     }
 }
-
-/// Asks again until there is an answer, saying why there is none yet.
-pub(crate) async fn until_it_answers<F: Future<Output = Result<String, String>>>(
-    what: &str,
-    ask: impl Fn() -> F,
-) -> String {
-    let mut pause = Duration::from_millis(250);
-    loop {
-        match ask().await {
-            Ok(answer) => return answer,
-            Err(why) => tracing::warn!(error = why, "{what} does not answer yet"),
-        }
-        tokio::time::sleep(pause).await;
-        pause = (pause * 2).min(Duration::from_secs(10));
-    }
-}

@@ -19,12 +19,10 @@ use runtime::shutdown::Shutdown;
 use rustls::ServerConfig;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
-use tokio_rustls::server::TlsStream;
 
 use self::patience::{Patience, Watched};
-use self::places::Places;
+use self::places::{CONNECTIONS, Places};
 
-const HANDSHAKE: Duration = Duration::from_secs(3);
 /// How long open requests may still take once the process is asked to stop.
 const DRAIN: Duration = Duration::from_secs(10);
 /// The longest head, and how much of a body is read ahead; hyper's own limit is six times that for each connection.
@@ -37,17 +35,29 @@ pub async fn serve(
     routes: Router,
     shutdown: Shutdown,
 ) -> io::Result<()> {
+    serve_some(listener, tls, routes, shutdown, Places::new(CONNECTIONS)).await
+}
+
+async fn serve_some(
+    listener: TcpListener,
+    tls: Arc<ServerConfig>,
+    routes: Router,
+    shutdown: Shutdown,
+    places: Places,
+) -> io::Result<()> {
     let acceptor = TlsAcceptor::from(tls);
     let open = GracefulShutdown::new();
-    let places = Places::new();
     loop {
-        let accepted = async { (places.any().await, listener.accept().await) };
-        let (any, accepted) = tokio::select! {
-            () = shutdown.asked() => break,
-            accepted = accepted => accepted,
+        let arrives = async {
+            let (stream, peer) = listener.accept().await?;
+            Ok((stream, peer, places.give(peer.ip()).await))
         };
-        let (stream, peer) = match accepted {
-            Ok(accepted) => accepted,
+        let arrived: io::Result<_> = tokio::select! {
+            () = shutdown.asked() => break,
+            arrived = arrives => arrived,
+        };
+        let (stream, peer, place) = match arrived {
+            Ok(arrived) => arrived,
             // Out of file descriptors, or a connection that was reset before it was accepted: the next may do.
             Err(why) => {
                 tracing::warn!(error = %why, "cannot accept a connection");
@@ -55,15 +65,17 @@ pub async fn serve(
                 continue;
             }
         };
-        let Some(place) = places.give(any, peer.ip()) else {
+        let Some(place) = place else {
             tracing::debug!(%peer, "this address has too many connections");
             continue;
         };
         let (acceptor, routes, watcher) = (acceptor.clone(), routes.clone(), open.watcher());
         tokio::spawn(async move {
-            let _place = place;
-            if let Some(tls) = handshake(&acceptor, stream).await {
-                converse(tls, routes, watcher).await;
+            tokio::select! {
+                ended = converse(&acceptor, stream, routes, watcher, &place.patience) => if let Err(why) = ended {
+                    tracing::debug!(error = %why, "a connection ended early");
+                },
+                () = place.patience.ends() => tracing::debug!("a connection was given up"),
             }
         });
     }
@@ -74,22 +86,17 @@ pub async fn serve(
     Ok(())
 }
 
-async fn handshake(acceptor: &TlsAcceptor, stream: TcpStream) -> Option<TlsStream<TcpStream>> {
-    stream.set_nodelay(true).ok()?;
-    match tokio::time::timeout(HANDSHAKE, acceptor.accept(stream)).await {
-        Ok(Ok(tls)) => Some(tls),
-        Ok(Err(why)) => {
-            tracing::debug!(error = %why, "a TLS handshake failed");
-            None
-        }
-        Err(_) => None,
-    }
-}
-
 /// Answers the requests of one connection until either side ends it.
-async fn converse(tls: TlsStream<TcpStream>, routes: Router, watcher: Watcher) {
-    let patience = Patience::new();
-    let stream = Watched { stream: tls, patience: patience.clone() };
+async fn converse(
+    acceptor: &TlsAcceptor,
+    stream: TcpStream,
+    routes: Router,
+    watcher: Watcher,
+    patience: &Patience,
+) -> io::Result<()> {
+    stream.set_nodelay(true)?;
+    let stream = Watched { stream: acceptor.accept(stream).await?, patience: patience.clone() };
+    patience.greeted();
     let inner = TowerToHyperService::new(routes);
     let waits = patience.clone();
     let service = service_fn(move |request: Request<Incoming>| {
@@ -105,14 +112,13 @@ async fn converse(tls: TlsStream<TcpStream>, routes: Router, watcher: Watcher) {
         .header_read_timeout(None)
         .max_buf_size(READ_AHEAD)
         .serve_connection(TokioIo::new(stream), service);
-    tokio::select! {
-        ended = watcher.watch(connection) => if let Err(why) = ended {
-            tracing::debug!(error = %why, "a connection ended early");
-        },
-        () = patience.ends() => tracing::debug!("a connection was given up"),
-    }
+    watcher.watch(connection).await.map_err(io::Error::other)
 }
 
 #[cfg(test)]
 #[path = "server/tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "server/patience_tests.rs"]
+mod patience_tests;

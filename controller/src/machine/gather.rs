@@ -12,11 +12,11 @@ use model::api::KubevirtConfig;
 use model::machine::{Found, Identity, Intent, Kind, Observed, Remote, Vmi};
 use model::names::{ClusterName, MACHINE_UID};
 use runtime::clusters::{Cluster, DEADLINE, Entry, State, said};
+use runtime::pause::spread;
 
 use super::{Context, Fault, adopt};
 use crate::awaited::AWAITED_FOR;
 use crate::index::{self, Index, Objects, Record};
-use crate::retries::spread;
 use crate::session::resource;
 
 /// Takes the snapshot that this pass decides on.
@@ -135,5 +135,5 @@ pub(super) fn next_look(uid: &str, seen: &Observed, ctx: &Context) -> Duration {
     if !seen.awaited.is_empty() {
         return AWAITED_FOR;
     }
-    ctx.interval + ctx.interval * spread(uid) / 400
+    spread(ctx.interval, uid)
 }

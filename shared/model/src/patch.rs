@@ -29,7 +29,7 @@ use serde_json::{Map, Value};
 use self::operations::Operation;
 use self::pointer::Pointer;
 pub use self::read::ANNOTATIONS;
-use crate::reason::{Reason, Violation};
+use crate::reason::{Reason, Violation, did_you_mean};
 
 /// Most violations of one answer.
 const LISTED: usize = 32;
@@ -97,8 +97,7 @@ pub fn check<'a>(annotations: impl IntoIterator<Item = (&'a str, &'a str)>, desi
 }
 
 fn no_such_disk(name: &str, of_disk: &Override, desired: &Desired<'_>) -> Violation {
-    let near = crate::reason::nearest(name, desired.disks.keys().copied());
-    let near = near.map(|near| format!(" (did you mean {near:?}?)")).unwrap_or_default();
+    let near = did_you_mean(name, desired.disks.keys().copied());
     let known: Vec<&str> = desired.disks.keys().copied().take(8).collect();
     Reason::PatchInvalid.at(of_disk.field.clone()).says(format!(
         "the Machine has no disk {:?}{near}: its disks are {}",

@@ -200,31 +200,23 @@ impl At {
     }
 }
 
-/// The listed names that are within two edits of what was written, nearest first: for "did you mean".
+/// The end of a sentence about an unknown name: the known one that it may be a slip of, if there is one.
+pub fn did_you_mean<'n>(written: &str, known: impl IntoIterator<Item = &'n str>) -> String {
+    nearest(written, known).map(|near| format!(" (did you mean {near:?}?)")).unwrap_or_default()
+}
+
+/// The known name that is the fewest edits away from what was written: three at most, fewer if that is short. Only 64
+/// characters count: names are short, and the text is a stranger's.
 pub fn nearest<'n>(written: &str, known: impl IntoIterator<Item = &'n str>) -> Option<&'n str> {
     let limit = (written.chars().count() / 2).clamp(1, 3);
+    let start = |text: &str| text.to_lowercase().chars().take(64).collect::<String>();
+    let written = start(written);
     known
         .into_iter()
-        .map(|name| (edits(&written.to_lowercase(), &name.to_lowercase()), name))
+        .map(|name| (strsim::levenshtein(&written, &start(name)), name))
         .filter(|(distance, _)| *distance <= limit)
         .min()
         .map(|(_, name)| name)
-}
-
-/// Levenshtein distance over characters, with names cut at 64: they are short, and the text is a stranger's.
-fn edits(from: &str, to: &str) -> usize {
-    let to: Vec<char> = to.chars().take(64).collect();
-    let mut row: Vec<usize> = (0..=to.len()).collect();
-    for (i, a) in from.chars().take(64).enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, b) in to.iter().enumerate() {
-            let substituted = diagonal + usize::from(a != *b);
-            diagonal = row[j + 1];
-            row[j + 1] = substituted.min(row[j] + 1).min(diagonal + 1);
-        }
-    }
-    row[to.len()]
 }
 
 #[cfg(test)]
@@ -242,6 +234,10 @@ mod tests {
         for (written, want) in cases {
             assert_eq!(nearest(written, known), want, "{written}");
         }
+        assert_eq!(did_you_mean("smal", known), " (did you mean \"small\"?)");
+        assert_eq!(did_you_mean("enormous", known), "");
+        let long = "x".repeat(64);
+        assert_eq!(nearest(&format!("{long}y"), [&*format!("{long}zzzzz")]), Some(&*format!("{long}zzzzz")));
     }
 
     #[test]

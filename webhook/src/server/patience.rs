@@ -8,63 +8,108 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::watch;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
+/// For the TLS handshake.
+const HANDSHAKE: Duration = Duration::from_secs(3);
+/// From the handshake to the last byte of the first head. Go keeps a connection that it made and did not need; when it
+/// is closed, Go makes another one.
+const FIRST: Duration = Duration::from_secs(3);
 /// Between two requests; the API server keeps its connections for 90 s.
 const IDLE: Duration = Duration::from_secs(100);
-/// From the first byte of a head to its last.
+/// From the first byte of a later head to its last.
 const HEAD: Duration = Duration::from_secs(2);
 /// From the head to the answer, which has limits of its own: a backstop.
 const ANSWER: Duration = Duration::from_secs(10);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
+    Handshake,
+    First,
     Idle,
     Head,
     Answer,
+    /// Its place is needed.
+    Leaving,
 }
 
-/// Where one connection is. Clones are the same.
+/// Where one connection is, and since when. Clones are the same.
 #[derive(Clone)]
-pub(super) struct Patience(watch::Sender<Phase>);
+pub(super) struct Patience(watch::Sender<(Phase, Instant)>);
 
 impl Patience {
     pub(super) fn new() -> Self {
-        Self(watch::Sender::new(Phase::Idle))
+        Self(watch::Sender::new((Phase::Handshake, Instant::now())))
+    }
+
+    /// The handshake is done, and nothing was asked yet.
+    pub(super) fn greeted(&self) {
+        self.enter(Phase::First);
     }
 
     /// A head is complete, and being answered.
     pub(super) fn answering(&self) {
-        self.0.send_replace(Phase::Answer);
+        self.enter(Phase::Answer);
     }
 
     /// The answer is made.
     pub(super) fn answered(&self) {
-        self.0.send_replace(Phase::Idle);
+        self.enter(Phase::Idle);
     }
 
     fn bytes(&self) {
-        self.0.send_if_modified(|phase| {
-            let first = *phase == Phase::Idle;
-            if first {
-                *phase = Phase::Head;
+        self.turn(|phase| (phase == Phase::Idle).then_some(Phase::Head));
+    }
+
+    /// Since when nothing is being asked, if that is so.
+    pub(super) fn idle_since(&self) -> Option<Instant> {
+        let (phase, since) = *self.0.borrow();
+        phase.is_idle().then_some(since)
+    }
+
+    /// Ends it now, unless something has begun to be asked.
+    pub(super) fn leave(&self) {
+        self.turn(|phase| phase.is_idle().then_some(Phase::Leaving));
+    }
+
+    fn enter(&self, phase: Phase) {
+        self.0.send_replace((phase, Instant::now()));
+    }
+
+    fn turn(&self, next: impl FnOnce(Phase) -> Option<Phase>) {
+        self.0.send_if_modified(|now| match next(now.0) {
+            Some(next) => {
+                *now = (next, Instant::now());
+                true
             }
-            first
+            None => false,
         });
     }
 
-    /// Returns when the other side took too long.
+    /// Returns when the other side took too long, or its place is needed.
     pub(super) async fn ends(&self) {
         let mut phase = self.0.subscribe();
         loop {
-            let limit = match *phase.borrow_and_update() {
+            let limit = match phase.borrow_and_update().0 {
+                Phase::Handshake => HANDSHAKE,
+                Phase::First => FIRST,
                 Phase::Idle => IDLE,
                 Phase::Head => HEAD,
                 Phase::Answer => ANSWER,
+                Phase::Leaving => return,
             };
             if timeout(limit, phase.changed()).await.is_err() {
                 return;
             }
+        }
+    }
+}
+
+impl Phase {
+    fn is_idle(self) -> bool {
+        match self {
+            Phase::Handshake | Phase::First | Phase::Idle => true,
+            Phase::Head | Phase::Answer | Phase::Leaving => false,
         }
     }
 }
@@ -114,8 +159,6 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
 
 #[cfg(test)]
 mod tests {
-    use tokio::time::Instant;
-
     use super::*;
 
     /// How long a connection at which nothing happens any more is waited for.
@@ -128,9 +171,43 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn t17_a_begun_head_is_waited_for_shorter_than_an_idle_connection() {
         let patience = Patience::new();
+        patience.answering();
+        patience.answered();
         assert!(waited(&patience).await >= IDLE);
         patience.bytes();
-        assert!(waited(&patience).await < HEAD * 2);
+        assert!(trickled(&patience).await < HEAD * 2, "more bytes of the same head are no reason to wait longer");
+        patience.answering();
+        patience.bytes();
+        assert!(waited(&patience).await >= ANSWER, "bytes of a body begin no head");
+        patience.answered();
+        assert!(waited(&patience).await >= IDLE);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn t17_a_connection_that_asked_nothing_yet_is_not_waited_for_as_if_it_were_idle() {
+        let patience = Patience::new();
+        assert!(waited(&patience).await < HANDSHAKE * 2);
+        patience.greeted();
+        assert!(waited(&patience).await < FIRST * 2);
+        patience.greeted();
+        assert!(trickled(&patience).await < FIRST * 2, "its head may take no longer");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn t17_only_a_connection_at_which_nothing_happens_leaves() {
+        let patience = Patience::new();
+        patience.answering();
+        assert_eq!(patience.idle_since(), None);
+        patience.leave();
+        assert!(waited(&patience).await >= ANSWER, "it is being answered");
+        patience.answered();
+        assert_eq!(patience.idle_since(), Some(Instant::now()));
+        patience.leave();
+        assert_eq!((patience.idle_since(), waited(&patience).await), (None, Duration::ZERO));
+    }
+
+    /// How long a connection is waited for at which a byte comes now and then.
+    async fn trickled(patience: &Patience) -> Duration {
         let trickle = async {
             loop {
                 tokio::time::sleep(HEAD / 4).await;
@@ -139,11 +216,6 @@ mod tests {
         };
         let began = Instant::now();
         tokio::select! { () = trickle => {}, () = patience.ends() => {} }
-        assert!(began.elapsed() < HEAD * 2, "more bytes of the same head are no reason to wait longer");
-        patience.answering();
-        patience.bytes();
-        assert!(waited(&patience).await >= ANSWER, "bytes of a body begin no head");
-        patience.answered();
-        assert!(waited(&patience).await >= IDLE);
+        began.elapsed()
     }
 }

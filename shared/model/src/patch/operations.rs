@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use super::json;
 use super::pointer::Pointer;
-use crate::reason::{Reason, Violation, nearest};
+use crate::reason::{Reason, Violation, did_you_mean};
 
 /// Most bytes of one annotation.
 pub(super) const BYTES: usize = 16 << 10;
@@ -91,19 +91,15 @@ fn operation(value: Value) -> Result<Operation, String> {
         return Err(format!("{verb} is not taken, as it can multiply an object; write the value out with add"));
     }
     if !VERBS.contains(&verb.as_str()) {
-        let near = nearest(&verb, VERBS).map(|near| format!(" (did you mean {near:?}?)")).unwrap_or_default();
+        let near = did_you_mean(&verb, VERBS);
         return Err(format!("op {:?} is not supported: supported values: {}{near}", short(&verb), VERBS.join(", ")));
     }
     let written = text(&mut fields, "path")?;
     let path = Pointer::parse(&written).map_err(|why| format!("path {:?} {why}", short(&written)))?;
     let value = fields.remove("value");
     if let Some(key) = fields.keys().next() {
-        let near = nearest(key, ["op", "path", "value"]).map(|near| format!(" (did you mean {near:?}?)"));
-        return Err(format!(
-            "has an unknown key {:?}{}: known are op, path, value",
-            short(key),
-            near.unwrap_or_default()
-        ));
+        let near = did_you_mean(key, ["op", "path", "value"]);
+        return Err(format!("has an unknown key {:?}{near}: known are op, path, value", short(key)));
     }
     let what = match (verb.as_str(), value) {
         ("remove", None) => What::Remove,
@@ -178,8 +174,8 @@ fn missing(object: &Value, path: &Pointer) -> String {
         };
         let Some(next) = next else {
             let parent = Pointer(path.0[..depth].to_vec());
-            let near = here.as_object().and_then(|fields| nearest(segment, fields.keys().map(String::as_str)));
-            let near = near.map(|near| format!(" (did you mean {:?}?)", short(near))).unwrap_or_default();
+            let known: Vec<String> = here.as_object().into_iter().flat_map(Map::keys).map(|key| short(key)).collect();
+            let near = did_you_mean(segment, known.iter().map(String::as_str));
             let step = if here.is_array() { "add to the end with \"-\"" } else { "add what is missing first" };
             return format!("{:?} is not there in {parent}{near}; {step}", short(segment));
         };

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::operations::short;
 use super::{Overrides, Target, ignored, operations};
 use crate::names;
-use crate::reason::{Reason, Violation, nearest};
+use crate::reason::{Reason, Violation, did_you_mean};
 
 /// Most of these annotations on one Machine: three for the VM and for each of 256 disks, under two prefixes.
 pub const ANNOTATIONS: usize = 2 * 3 * 257;
@@ -43,11 +43,10 @@ pub(super) fn read<'a>(annotations: impl IntoIterator<Item = (&'a str, &'a str)>
             },
             _ if value == "unmanaged" => object.unmanaged = true,
             _ => {
-                let near = nearest(value, ["unmanaged"]).map(|near| format!(" (did you mean {near:?}?)"));
                 wrong.push(Reason::FieldNotSupported.at(field).says(format!(
                     "Unsupported value: {:?}: supported values: unmanaged{}",
                     short(value),
-                    near.unwrap_or_default()
+                    did_you_mean(value, ["unmanaged"])
                 )));
             }
         }

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use super::operations::short;
 use super::pointer::Pointer;
 use super::text::Text;
-use crate::reason::nearest;
+use crate::reason::did_you_mean;
 
 /// What a value may be.
 pub(super) enum Shape {
@@ -51,8 +51,7 @@ impl Shape {
             }
             (Shape::OneOf(words), Value::String(text)) => {
                 if !words.contains(&text.as_str()) {
-                    let near = nearest(text, words.iter().copied());
-                    let near = near.map(|near| format!(" (did you mean {near:?}?)")).unwrap_or_default();
+                    let near = did_you_mean(text, words.iter().copied());
                     wrong
                         .push((at.clone(), format!("is {:?}: must be one of {}{near}", short(text), words.join(", "))));
                 }
@@ -109,8 +108,7 @@ fn object(known: &[Field], fields: &Map<String, Value>, at: &mut Pointer, wrong:
         if let Some(field) = known.iter().find(|field| field.0 == name) {
             field.2.check(value, at, wrong);
         } else {
-            let near = nearest(name, known.iter().map(|field| field.0));
-            let near = near.map(|near| format!(" (did you mean {near:?}?)")).unwrap_or_default();
+            let near = did_you_mean(name, known.iter().map(|field| field.0));
             wrong.push((at.clone(), format!("is no field that KubeVirt knows{near}")));
         }
         at.0.pop();

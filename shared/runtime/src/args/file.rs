@@ -1,7 +1,8 @@
 //! Reads settings in this order: flag, environment variable, `config.yaml`, default; the first that is set wins (A14).
 //! I/O: the command line, the environment and that one file, once, at start. A mistake ends the process with a sentence.
 //!
-//! The file's keys are the names of the environment variables, so any argument with `env = "…"` can be set in it.
+//! The file's keys are the names of the environment variables, so any argument with `env = "…"` can be set in it. What the
+//! file says becomes the argument's default, and so the order is clap's own.
 
 use std::ffi::OsString;
 use std::fmt;
@@ -10,7 +11,7 @@ use std::path::{Path, PathBuf};
 use clap::builder::Resettable;
 use clap::error::{ContextKind, ContextValue, Error, ErrorKind};
 use clap::parser::ValueSource;
-use clap::{Arg, ArgAction, ArgMatches, Command, Parser};
+use clap::{Arg, ArgMatches, Command, CommandFactory, Parser};
 use serde_json::{Map, Value};
 
 /// Environment variable that names the file.
@@ -27,20 +28,12 @@ pub struct Effective(Vec<(String, String, &'static str)>);
 /// The settings of this process. On a mistake, `--help` or `--version`, prints and exits as clap does.
 pub fn parse<A: Parser>() -> (A, Effective) {
     let args: Vec<OsString> = std::env::args_os().collect();
-    let read = |path: &Path| {
-        std::fs::read_to_string(path).map_err(|e| usage(&A::command(), format!("cannot read {}: {e}", path.display())))
-    };
-    let file = match named_file(&args) {
-        Some(path) => read(&path).map(|text| Some((path, text))),
-        None if Path::new(DEFAULT_FILE).exists() => {
-            read(Path::new(DEFAULT_FILE)).map(|text| Some((PathBuf::from(DEFAULT_FILE), text)))
-        }
-        None => Ok(None),
-    };
-    let parsed = file.and_then(|file| {
-        let file = file.as_ref().map(|(path, text)| (path.as_path(), text.as_str()));
-        parse_from(args, file)
-    });
+    let path = named_file::<A>(&args).or_else(|| Some(DEFAULT_FILE.into()).filter(|path: &PathBuf| path.exists()));
+    let text = path.as_ref().map(std::fs::read_to_string).transpose();
+    let shown = path.as_deref().unwrap_or(Path::new(DEFAULT_FILE));
+    let parsed = text
+        .map_err(|why| usage(&A::command(), format!("cannot read {}: {why}", shown.display())))
+        .and_then(|text| parse_from(args, text.as_ref().map(|text| (shown, text.as_str()))));
     parsed.unwrap_or_else(|error| error.exit())
 }
 
@@ -49,42 +42,34 @@ pub fn parse<A: Parser>() -> (A, Effective) {
 /// Guarantees: a key of the file that no argument has is an error that names the nearest one; a bad value in the file
 /// is an error that names the file.
 pub fn parse_from<A: Parser>(args: Vec<OsString>, file: Option<(&Path, &str)>) -> Result<(A, Effective), Error> {
-    let mut command = A::command();
-    let parser = command.clone().mut_args(|arg| if is_unset(&arg) { arg.env(Resettable::Reset) } else { arg });
-    command.build();
-    let from_file = match file {
-        Some((path, text)) => flags(&command, path, text)?,
-        None => Vec::new(),
-    };
-    let mut given = args.into_iter();
-    let program = given.next().unwrap_or_else(|| command.get_name().into());
-    // The file's flags come first and later ones win; without this, naming a setting twice on the command line is an error.
-    let all = [program].into_iter().chain(from_file.iter().map(|(_, flag)| flag.clone().into())).chain(given.clone());
-    let given: Vec<OsString> = given.collect();
-    let mut matches = parser.args_override_self(true).try_get_matches_from(all).map_err(|error| {
-        let named = error.get(ContextKind::InvalidArg).map(ToString::to_string).unwrap_or_default();
-        let culprit = from_file.iter().find(|(arg, _)| arg.to_string() == named && !is_given(arg, &given));
-        match (culprit, file, error.get(ContextKind::InvalidValue)) {
-            (Some((arg, _)), Some((path, _)), Some(ContextValue::String(value))) => {
+    let mut known = A::command();
+    known.build();
+    let from_file = file.map(|(path, text)| settings(&known, path, text)).transpose()?.unwrap_or_default();
+    let mut command = command::<A>();
+    for (arg, value) in &from_file {
+        command = command.mut_arg(arg.get_id(), |arg| arg.default_value(value).required(false));
+    }
+    let mut matches = command.try_get_matches_from(args).map_err(|error| {
+        let named = |kind, text: &str| error.get(kind) == Some(&ContextValue::String(text.to_owned()));
+        let is_culprit = |(arg, value): &&(Arg, String)| {
+            named(ContextKind::InvalidArg, &arg.to_string()) && named(ContextKind::InvalidValue, value)
+        };
+        match (file, from_file.iter().find(is_culprit)) {
+            (Some((path, _)), Some((arg, value))) => {
                 let reason = std::error::Error::source(&error).map(|e| format!(": {e}")).unwrap_or_default();
-                usage(
-                    &command,
-                    format!("{}: {}: invalid value {value:?}{reason}{}", path.display(), env(arg), allowed(arg)),
-                )
+                let allowed = match error.get(ContextKind::ValidValue) {
+                    Some(ContextValue::Strings(words)) => format!("; one of {}", words.join(", ")),
+                    _ => String::new(),
+                };
+                let wrong = format!("{}: {}: invalid value {value:?}{reason}{allowed}", path.display(), env(arg));
+                usage(&known, wrong)
             }
             _ => error,
         }
     })?;
-    let effective = effective(&command, &matches, &from_file, &given);
-    let parsed = A::from_arg_matches_mut(&mut matches).map_err(|error| error.format(&mut command.clone()))?;
+    let effective = effective(&known, &matches, &from_file);
+    let parsed = A::from_arg_matches_mut(&mut matches).map_err(|error| error.format(&mut known))?;
     Ok((parsed, effective))
-}
-
-impl Effective {
-    /// Logs the settings in force.
-    pub fn log(&self) {
-        tracing::info!(settings = %self, "effective settings");
-    }
 }
 
 impl fmt::Display for Effective {
@@ -97,29 +82,30 @@ impl fmt::Display for Effective {
     }
 }
 
-/// `--config FILE` or `--config=FILE`, else the environment variable.
-fn named_file(args: &[OsString]) -> Option<PathBuf> {
-    let mut args = args.iter().skip(1).take_while(|arg| *arg != "--");
-    while let Some(arg) = args.next() {
-        let Some(arg) = arg.to_str() else { continue };
-        if arg == "--config" {
-            return args.next().map(PathBuf::from);
-        }
-        if let Some(path) = arg.strip_prefix("--config=") {
-            return Some(path.into());
-        }
-    }
-    std::env::var_os(CONFIG_FILE).filter(|path| !path.is_empty()).map(PathBuf::from)
+/// The command, for which an empty environment variable is none.
+fn command<A: CommandFactory>() -> Command {
+    let is_empty = |name: &str| std::env::var_os(name).is_some_and(|value| value.is_empty());
+    A::command().mut_args(|arg| {
+        let name = env(&arg);
+        let unset = !EMPTY_IS_A_VALUE.contains(&name.as_str()) && is_empty(&name);
+        if unset { arg.env(Resettable::Reset) } else { arg }
+    })
 }
 
-/// The file's settings as flags, each with its argument; those whose environment variable is set are left out.
-fn flags(command: &Command, path: &Path, text: &str) -> Result<Vec<(Arg, String)>, Error> {
+/// The file that flag or environment name. Other mistakes are left to the second reading, which knows the file.
+fn named_file<A: CommandFactory>(args: &[OsString]) -> Option<PathBuf> {
+    let matches = command::<A>().ignore_errors(true).try_get_matches_from(args).ok()?;
+    matches.try_get_one("config_file").ok()?.cloned()
+}
+
+/// What the file sets, each with its argument.
+fn settings(command: &Command, path: &Path, text: &str) -> Result<Vec<(Arg, String)>, Error> {
     let wrong = |what: String| usage(command, format!("{}: {what}", path.display()));
     if text.len() > MAX_BYTES {
         return Err(wrong(format!("{} bytes are too many for settings", text.len())));
     }
     let entries: Option<Map<String, Value>> = serde_saphyr::from_str(text).map_err(|e| wrong(e.to_string()))?;
-    let mut flags = Vec::new();
+    let mut settings = Vec::new();
     for (key, value) in entries.unwrap_or_default() {
         let Some(arg) = command.get_arguments().find(|arg| env(arg) == key) else {
             let names: Vec<String> = command.get_arguments().map(env).filter(|name| !name.is_empty()).collect();
@@ -135,22 +121,14 @@ fn flags(command: &Command, path: &Path, text: &str) -> Result<Vec<(Arg, String)
             Value::Bool(_) | Value::Number(_) => value.to_string(),
             Value::Array(_) | Value::Object(_) => return Err(wrong(format!("{key}: must be one plain value"))),
         };
-        let unset = value.is_empty() && !EMPTY_IS_A_VALUE.contains(&key.as_str());
-        if unset || is_from_environment(arg) {
-            continue;
-        }
-        let long = arg.get_long().ok_or_else(|| wrong(format!("{key}: cannot be set in a file")))?;
-        match arg.get_action() {
-            ArgAction::SetTrue if value == "true" => flags.push((arg.clone(), format!("--{long}"))),
-            ArgAction::SetTrue if value == "false" => {}
-            ArgAction::SetTrue => return Err(wrong(format!("{key}: must be true or false"))),
-            _ => flags.push((arg.clone(), format!("--{long}={value}"))),
+        if !value.is_empty() || EMPTY_IS_A_VALUE.contains(&key.as_str()) {
+            settings.push((arg.clone(), value));
         }
     }
-    Ok(flags)
+    Ok(settings)
 }
 
-fn effective(command: &Command, matches: &ArgMatches, file: &[(Arg, String)], given: &[OsString]) -> Effective {
+fn effective(command: &Command, matches: &ArgMatches, file: &[(Arg, String)]) -> Effective {
     let shown = command.get_arguments().filter(|arg| arg.get_env().is_some()).map(|arg| {
         let id = arg.get_id().as_str();
         let values = matches.get_raw(id).map(|raw| raw.map(|v| v.to_string_lossy()).collect::<Vec<_>>().join(","));
@@ -161,8 +139,8 @@ fn effective(command: &Command, matches: &ArgMatches, file: &[(Arg, String)], gi
         };
         let source = match matches.value_source(id) {
             Some(ValueSource::EnvVariable) => "env",
-            Some(ValueSource::CommandLine) if !is_given(arg, given) && file.iter().any(|(a, _)| a == arg) => "file",
             Some(ValueSource::CommandLine) => "flag",
+            _ if file.iter().any(|(of_file, _)| of_file == arg) => "file",
             _ => "default",
         };
         (env(arg), value, source)
@@ -172,28 +150,6 @@ fn effective(command: &Command, matches: &ArgMatches, file: &[(Arg, String)], gi
 
 fn env(arg: &Arg) -> String {
     arg.get_env().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
-}
-
-fn is_unset(arg: &Arg) -> bool {
-    let name = env(arg);
-    !name.is_empty()
-        && !EMPTY_IS_A_VALUE.contains(&name.as_str())
-        && std::env::var_os(name).is_some_and(|value| value.is_empty())
-}
-
-fn is_from_environment(arg: &Arg) -> bool {
-    !is_unset(arg) && arg.get_env().and_then(std::env::var_os).is_some()
-}
-
-fn is_given(arg: &Arg, given: &[OsString]) -> bool {
-    let Some(long) = arg.get_long() else { return false };
-    let names = |text: &str| text.strip_prefix("--").map(|rest| rest.split('=').next() == Some(long));
-    given.iter().any(|text| text.to_str().and_then(names) == Some(true))
-}
-
-fn allowed(arg: &Arg) -> String {
-    let names: Vec<String> = arg.get_possible_values().iter().map(|value| value.get_name().to_owned()).collect();
-    if names.is_empty() { String::new() } else { format!("; one of {}", names.join(", ")) }
 }
 
 fn usage(command: &Command, message: String) -> Error {

@@ -1,3 +1,5 @@
+use clap::ArgAction;
+
 use super::*;
 use crate::args::{Settings, go_duration};
 use crate::bind::Bind;
@@ -50,6 +52,8 @@ fn a14_flag_beats_environment_beats_file_beats_default() {
     }
     let (args, _) = run("--package flag", file).unwrap();
     assert_eq!(args.package, "flag", "flag over environment");
+    let (args, _) = run("--required x --log-format json", "LOG_FORMAT: xml").unwrap();
+    assert_eq!(args.shared.log_format, LogFormat::Json, "what is not in force is not judged");
 }
 
 #[test]
@@ -93,7 +97,7 @@ fn mistakes_are_named() {
         ("", "COMPLETELY_DIFFERENT: x", "known are KUBECONFIG, NAMESPACE,"),
         ("", "NAMESPACE: [a]", "config.yaml: NAMESPACE: must be one plain value"),
         ("", "- a", "config.yaml: "),
-        ("", "TEST_DEBUG: maybe", "config.yaml: TEST_DEBUG: must be true or false"),
+        ("", "TEST_DEBUG: maybe", "config.yaml: TEST_DEBUG: invalid value \"maybe\"; one of true, false"),
         ("", "LOG_FORMAT: xml", "config.yaml: LOG_FORMAT: invalid value \"xml\"; one of json, text"),
         ("", "TEST_RECONCILE_INTERVAL: 30", "config.yaml: TEST_RECONCILE_INTERVAL: invalid value \"30\": write it like 30s"),
         ("--log-format xml", "LOG_FORMAT: text", "invalid value 'xml' for '--log-format"),
@@ -115,8 +119,8 @@ fn hidden_settings_are_not_shown() {
 
 #[test]
 fn the_file_is_found_by_flag() {
-    let args = |line: &str| line.split(' ').map(OsString::from).collect::<Vec<_>>();
-    assert_eq!(named_file(&args("p --x 1 --config a.yaml")), Some("a.yaml".into()));
-    assert_eq!(named_file(&args("p --config=a.yaml")), Some("a.yaml".into()));
-    assert_eq!(named_file(&args("p -- --config=a.yaml")), None);
+    let named = |line: &str| named_file::<Args>(&line.split(' ').map(OsString::from).collect::<Vec<_>>());
+    assert_eq!(named("p --namespace x --config a.yaml"), Some("a.yaml".into()), "what is required may be in the file");
+    assert_eq!(named("p --config=a.yaml --wrong"), Some("a.yaml".into()));
+    assert_eq!(named("p -- --config=a.yaml"), None);
 }

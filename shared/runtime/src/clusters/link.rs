@@ -12,6 +12,8 @@ use model::names::ClusterName;
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinHandle;
 
+use crate::pause::Pause;
+
 /// Every single request to a remote cluster ends after this long.
 pub const DEADLINE: Duration = Duration::from_secs(10);
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
@@ -92,7 +94,7 @@ async fn keep<S: Session>(cluster: Arc<Cluster<S::Index>>, session: Arc<S>, even
     });
     let _ends_with_us = AbortOnDrop(told);
     let _says_so = UnreachableOnDrop(cluster.clone());
-    let mut pause = FIRST_PAUSE;
+    let mut pause = Pause::new(FIRST_PAUSE, LONGEST_PAUSE);
     loop {
         let began = Instant::now();
         let (why, next) = match ask(&cluster.client).await {
@@ -123,9 +125,10 @@ async fn keep<S: Session>(cluster: Arc<Cluster<S::Index>>, session: Arc<S>, even
             *state = next;
             news
         });
-        pause = if began.elapsed() > LONGEST_PAUSE { FIRST_PAUSE } else { pause };
-        tokio::time::sleep(pause).await;
-        pause = (pause * 2).min(LONGEST_PAUSE);
+        if began.elapsed() > LONGEST_PAUSE {
+            pause.reset();
+        }
+        pause.wait().await;
     }
 }
 

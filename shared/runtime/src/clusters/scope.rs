@@ -1,8 +1,6 @@
 //! Whether KubevirtConfigs are namespaced, as in the seeds and in our CRD, or cluster-scoped, as in the published one (X9).
 //! I/O: asks the supervisor's discovery once, at start.
 
-use std::time::Duration;
-
 use kube::api::Api;
 use kube::runtime::reflector::ObjectRef;
 use kube::{Client, ResourceExt};
@@ -10,6 +8,7 @@ use model::api::KubevirtConfig;
 use model::names::{ClusterName, GROUP, VERSION};
 
 use super::link::{DEADLINE, said};
+use crate::pause::until_it_answers;
 
 /// Where KubevirtConfigs are. The CRD that is installed decides; it cannot change its scope while it is there.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,16 +22,8 @@ pub enum Scope {
 impl Scope {
     /// Asks until the supervisor says which one it is; `namespace` is used if they are namespaced.
     pub async fn discover(client: &Client, namespace: &str) -> Self {
-        let mut pause = Duration::from_millis(250);
-        loop {
-            match namespaced(client).await {
-                Ok(true) => return Self::Namespaced(namespace.to_owned()),
-                Ok(false) => return Self::Cluster,
-                Err(why) => tracing::warn!(reason = why, "the scope of KubevirtConfigs is not known yet"),
-            }
-            tokio::time::sleep(pause).await;
-            pause = (pause * 2).min(Duration::from_secs(10));
-        }
+        let namespaced = until_it_answers("the scope of KubevirtConfigs is not known yet", || namespaced(client)).await;
+        if namespaced { Self::Namespaced(namespace.to_owned()) } else { Self::Cluster }
     }
 
     /// All KubevirtConfigs.
