@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use admission::review::decode;
 use admission::world::Capacity;
-use admission::{Config, Policy, Verdict, World, decide};
+use admission::{Config, Policy, Verdict, World, decide, judge_undecodable};
 use futures::StreamExt;
 use kube::Api;
 use kube::api::{ApiResource, DynamicObject, PostParams};
@@ -61,7 +61,9 @@ fn judged(machine: &Value, world: &World) -> Vec<String> {
     let body = body.to_string();
     let review = match decode(body.as_bytes()) {
         Ok(review) => review,
-        Err(wrong) => return vec![format!("{}: {}", wrong.violation.path, wrong.violation.message)],
+        Err(wrong) => {
+            return judge_undecodable(wrong, world).iter().map(|it| format!("{}: {}", it.path, it.message)).collect();
+        }
     };
     match decide(&review.request, world) {
         Verdict::Ask(needs) => panic!("everything is known already: {needs:?}"),

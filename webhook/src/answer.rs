@@ -62,7 +62,7 @@ pub struct Assigned {
 /// Answers one call with what is known; what would have to be asked first stays unknown.
 pub fn answer(route: Route, body: &[u8], world: &World) -> Answer {
     match decode(body) {
-        Err(wrong) => undecodable(wrong),
+        Err(wrong) => undecodable(wrong, world),
         Ok(review) => decided(route, &review.request, decide(&review.request, world), world),
     }
 }
@@ -72,9 +72,9 @@ pub fn decided(route: Route, request: &Request<'_>, verdict: Verdict, world: &Wo
     match (verdict, route) {
         // Nobody could be asked.
         (Verdict::Ask(_), _) => decided(route, request, decide(request, &world.knowing(Answers::default())), world),
-        (Verdict::Refuse(violations), _) => refuse(&request.uid, &request.name, &violations),
+        (Verdict::Refuse(violations), _) => refuse(&request.uid, &request.called(), &violations),
         (Verdict::Admit(admission), Route::Validate) if !admission.changes.is_empty() => {
-            refuse(&request.uid, &request.name, &unstable(&admission.changes))
+            refuse(&request.uid, &request.called(), &unstable(&admission.changes))
         }
         (Verdict::Admit(admission), Route::Validate) => {
             let holds = hold(request, &admission, world);

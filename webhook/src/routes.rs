@@ -53,7 +53,7 @@ async fn review(route: Route, State(shared): State<Arc<Shared>>, request: Reques
     };
     let started = Instant::now();
     let answer = match decode(&held.bytes) {
-        Err(wrong) => undecodable(wrong),
+        Err(wrong) => undecodable(wrong, &shared.world.load_full()),
         Ok(review) => judge(route, &review.request, &shared).await,
     };
     respond(route, answer, started, &shared)

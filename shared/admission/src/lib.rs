@@ -23,7 +23,7 @@ use self::changes::Change;
 use self::findings::Findings;
 pub use self::needs::{Answers, Needs};
 use self::placement::Placement;
-use self::review::{Object, Request};
+use self::review::{Object, Request, Undecodable, decode};
 use self::rules::Ask;
 use self::rules::surroundings::{self, Decided};
 use self::sizing::Before;
@@ -159,6 +159,20 @@ fn resolve(object: &Object<'_>, old: Option<&Object<'_>>, world: &World, found: 
         sizing::keep(before, &mut sizing, object, old, found);
     }
     Some(Resolved { text: sizing.write(), sizing: Some(sizing) })
+}
+
+/// What is wrong with a Machine of which something has a wrong type: that, and what is wrong with the rest of it.
+pub fn judge_undecodable(wrong: Undecodable, world: &World) -> Vec<Violation> {
+    let Undecodable { mut violations, rest, .. } = wrong;
+    let typed: Vec<String> = violations.iter().map(|violation| violation.path.clone()).collect();
+    let Some(Ok(review)) = rest.as_ref().map(|rest| decode(rest.as_bytes())) else { return violations };
+    if let Verdict::Refuse(others) = decide(&review.request, world) {
+        // What stands at, above or below a value that was taken out is no mistake of its own.
+        let apart = |path: &str| !typed.iter().any(|typed| path.starts_with(typed) || typed.starts_with(path));
+        violations.extend(others.into_iter().filter(|other| apart(&other.path)));
+        violations.sort_by(|a, b| a.path.cmp(&b.path));
+    }
+    violations
 }
 
 /// What an admitted Machine holds from now on, unless somebody after us refuses it, when it is new or newly assigned and will

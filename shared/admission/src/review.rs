@@ -11,6 +11,7 @@ use serde_json::value::RawValue;
 #[macro_use]
 mod part;
 mod annotations;
+mod blank;
 mod decode;
 mod hardware;
 mod list;
@@ -222,6 +223,18 @@ pub struct Request<'a> {
     /// Nothing will be stored.
     #[serde(default)]
     pub dry_run: Option<bool>,
+}
+
+impl Request<'_> {
+    /// The Machine's name; under `generateName` only the prefix is known.
+    pub fn called(&self) -> String {
+        let metadata = self.object.as_ref().map(|object| &object.metadata);
+        let name = metadata.and_then(|it| it.name.as_deref()).filter(|name| !name.is_empty()).unwrap_or(&self.name);
+        match (name, metadata.and_then(|it| it.generate_name.as_deref())) {
+            ("", Some(prefix)) if !prefix.is_empty() => format!("{prefix}*"),
+            (name, _) => name.to_owned(),
+        }
+    }
 }
 
 /// `AdmissionReview` of `admission.k8s.io/v1`.

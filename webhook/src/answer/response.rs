@@ -2,7 +2,7 @@
 
 use admission::changes::{self, Change};
 use admission::review::{Request, Undecodable};
-use admission::{Admission, json};
+use admission::{Admission, World, json, judge_undecodable};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use model::names;
@@ -116,11 +116,13 @@ fn end(outcome: &'static str, mut body: Vec<u8>) -> Answer {
     Answer { status: 200, body, outcome, assigned: None, holds: None }
 }
 
-/// The answer to a body that is no review.
-pub fn undecodable(wrong: Undecodable) -> Answer {
-    if let Some(uid) = wrong.uid {
-        return refuse(&uid, "", &[wrong.violation]);
+/// The answer to a body that cannot be read, together with what is wrong with the rest of it.
+pub fn undecodable(wrong: Undecodable, world: &World) -> Answer {
+    if let Some(uid) = &wrong.uid {
+        let (uid, name) = (uid.clone(), wrong.name.clone());
+        return refuse(&uid, &name, &judge_undecodable(wrong, world));
     }
-    let body = format!("this is no AdmissionReview: {}: {}\n", wrong.violation.path, wrong.violation.message);
+    let said: Vec<_> = wrong.violations.iter().map(|it| format!("{}: {}", it.path, it.message)).collect();
+    let body = format!("this is no AdmissionReview: {}\n", said.join("; "));
     Answer { status: 400, body: body.into_bytes(), outcome: "malformed", assigned: None, holds: None }
 }

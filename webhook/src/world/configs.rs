@@ -113,6 +113,7 @@ impl Configs {
             for (name, config) in made {
                 world.configs.insert(name, Arc::new(config));
             }
+            world.find_duplicates();
         });
         if !moved.is_empty() {
             self.current.move_names(&moved);

@@ -24,6 +24,9 @@ pub fn config(config: &KubevirtConfig, inventory: Inventory) -> Config {
     Config {
         schedulable: spec.schedulable,
         virtual_machines: capabilities(spec).virtualmachines,
+        identity: status.and_then(|status| said(status.cluster_id.as_deref())).map(|id| (id.to_owned(), since(config))),
+        // Found by the World, which knows the others.
+        duplicate_of: None,
         labels: config.labels().clone(),
         allowed_namespaces: spec.allowed_namespaces.clone(),
         namespace: spec.namespace.clone().filter(|namespace| !namespace.is_empty()),
@@ -34,6 +37,11 @@ pub fn config(config: &KubevirtConfig, inventory: Inventory) -> Config {
         capacity: status.and_then(|status| status.capacity.as_ref()).map(capacity),
         inventory,
     }
+}
+
+/// When it was made, so that text compares as time does.
+fn since(config: &KubevirtConfig) -> String {
+    config.creation_timestamp().map(|time| time.0.to_string()).unwrap_or_default()
 }
 
 fn capacity(capacity: &config::Capacity) -> Capacity {

@@ -62,9 +62,10 @@ pub(super) fn elsewhere<'w>(
     but: &ClusterName,
     world: &'w World,
 ) -> Vec<(&'w ClusterName, String)> {
-    let others = world.configs.iter().filter(|(name, config)| {
-        *name != but && config.duplicate_of.is_none() && !config.inventory.vms.is_empty()
-    });
+    let others = world
+        .configs
+        .iter()
+        .filter(|(name, config)| *name != but && config.duplicate_of.is_none() && !config.inventory.vms.is_empty());
     let found = others.filter_map(|(name, config)| match search::locate(subject, (name, config), world) {
         Located::Found(vm) if search::allowed(config, &subject.request.namespace, world) => Some((name, vm)),
         Located::Found(_) | Located::Absent | Located::Taken(_) => None,

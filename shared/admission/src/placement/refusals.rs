@@ -1,7 +1,7 @@
 //! Why no cluster can be picked, in the words of seed 000 and seed 004 where they have words for it. Pure. X8, X52.
 
 use model::names::ClusterName;
-use model::reason::{Reason, Violation, nearest};
+use model::reason::{Reason, Violation, did_you_mean};
 
 use super::outcome::{ANNOTATION, NAMES, SELECTOR};
 use super::search::{self, Dropped, Member, Subject};
@@ -14,7 +14,7 @@ pub(super) fn missing(path: &str, name: &str, default: bool, world: &World) -> V
         0 => "there is none".to_owned(),
         _ => format!("known are {}", some(names(), world.configs.len())),
     };
-    let near = nearest(name, names()).map(|near| format!(" (did you mean {near:?}?)")).unwrap_or_default();
+    let near = did_you_mean(name, names());
     let namespace = in_namespace(world);
     let whose = if default { "the default of DEFAULT_KUBEVIRT_CONFIG, " } else { "" };
     Reason::KubevirtConfigNotFound

@@ -40,10 +40,7 @@ impl<'r, 'a> Subject<'r, 'a> {
 
     /// As a person would call it; under `generateName` only the prefix is known.
     pub(super) fn called(&self) -> String {
-        let name = match self.name() {
-            "" => format!("{}*", self.object.metadata.generate_name.as_deref().unwrap_or_default()),
-            name => name.to_owned(),
-        };
+        let name = self.request.called();
         format!("{}/{name}", &*self.request.namespace)
     }
 
@@ -190,9 +187,8 @@ fn is_held(subject: &Subject<'_, '_>, cluster: &ClusterName, vm: &VmKey, world: 
     }
     let key = MachineKey { namespace: (*subject.request.namespace).to_owned(), name: subject.name().to_owned() };
     let held = world.machines.get(&key).map(|held| held.names.as_slice()).unwrap_or_default();
-    held.iter().any(|it| {
-        (it.kind, &it.cluster, &it.namespace, &it.name) == (names::VM, cluster, &vm.namespace, &vm.name)
-    })
+    held.iter()
+        .any(|it| (it.kind, &it.cluster, &it.namespace, &it.name) == (names::VM, cluster, &vm.namespace, &vm.name))
 }
 
 /// Whose a VM is, unless it is the Machine's or may become so (X54).

@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use model::reason::{Reason, Violation, nearest};
+use model::reason::{Reason, Violation, did_you_mean};
 
 /// What a DNS label may have.
 pub const LABEL: usize = 63;
@@ -139,11 +139,6 @@ pub fn shown(value: &str) -> Cow<'_, str> {
         None => Cow::Borrowed(value),
         Some((at, _)) => Cow::Owned(format!("{}…", &value[..at])),
     }
-}
-
-/// The end of a sentence about an unknown name.
-pub fn did_you_mean<'n>(value: &str, known: impl IntoIterator<Item = &'n str>) -> String {
-    nearest(value, known).map(|near| format!(" (did you mean {near:?}?)")).unwrap_or_default()
 }
 
 /// Refuses a value of another form.

@@ -66,11 +66,10 @@ pub fn memory(ask: &Ask<'_>, says: &str, wrong: &mut Vec<Violation>) {
         && u64::try_from(published) != Ok(bytes)
     {
         let also = quantity::canonical(u64::try_from(published).unwrap_or_default());
-        wrong.push(
-            Reason::SizingConflict
-                .at(MEMORY)
-                .says(format!("is {}, but spec.memory is {published} bytes ({also}): keep one of them: {says}", given.shown())),
-        );
+        wrong.push(Reason::SizingConflict.at(MEMORY).says(format!(
+            "is {}, but spec.memory is {published} bytes ({also}): keep one of them: {says}",
+            given.shown()
+        )));
     }
 }
 

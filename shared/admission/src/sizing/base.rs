@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use model::message::{SizeSource, Sizing};
-use model::reason::{Reason, Violation, nearest};
+use model::reason::{Reason, Violation, did_you_mean};
 
 use super::before::Before;
 use crate::findings::Findings;
@@ -202,8 +202,7 @@ fn not_found(object: &Object<'_>, name: &str, classes: &BTreeMap<String, Class>)
     let enabled = || classes.iter().filter(|(_, class)| class.enabled).map(|(name, _)| name.as_str());
     let listed: Vec<_> = enabled().filter(|name| !BUILT_IN.contains(name)).take(8).collect();
     let classes = if listed.is_empty() { String::new() } else { format!(", or a MachineClass: {}", listed.join(", ")) };
-    let near = nearest(name, BUILT_IN.into_iter().chain(enabled()));
-    let near = near.map(|near| format!(" (did you mean {near:?}?)")).unwrap_or_default();
+    let near = did_you_mean(name, BUILT_IN.into_iter().chain(enabled()));
     Reason::TemplateNotFound
         .at(path)
         .says(format!("template {name:?} not found: use valid template name: small, medium, or large{classes}{near}"))

@@ -12,7 +12,7 @@ fn vm(owner: Option<Owner>) -> Vm {
 }
 
 fn machines_vm(uid: &str) -> Vm {
-    vm(Some(Owner::Machine { supervisor: "super-1".to_owned(), uid: uid.to_owned() }))
+    vm(Some(Owner::Machine { name: "other".to_owned(), supervisor: "super-1".to_owned(), uid: uid.to_owned() }))
 }
 
 fn config<'w>(world: &'w mut World, name: &str) -> &'w mut Config {
@@ -67,7 +67,8 @@ fn a4_x6_x7_x48_x54_the_search_adopts_exactly_one_and_never_guesses() {
     let controlled = || vm(Some(Owner::Controller("VirtualMachinePool/pool".to_owned())));
     let leaving = Vm { deleting: true, ..machines_vm("old") };
     let offered = |to: &str| Vm { adopt_by: Some(to.to_owned()), ..Vm::default() };
-    let foreign = vm(Some(Owner::Machine { supervisor: "super-2".to_owned(), uid: "m-9".to_owned() }));
+    let foreign =
+        vm(Some(Owner::Machine { name: String::new(), supervisor: "super-2".to_owned(), uid: "m-9".to_owned() }));
     let single = || policy(world(&["east"]), |policy| "super-1".clone_into(&mut policy.supervisor));
     let ambiguous = Err((Reason::AmbiguousPlacement, ANNOTATION));
     let silent = Err((Reason::ClusterSilent, ANNOTATION));

@@ -122,7 +122,8 @@ fn kvo27_t7_only_what_a_patch_may_touch_can_be_ignored() {
 #[test]
 fn fr15_an_object_of_which_we_write_nothing_else_may_be_ignored_as_a_whole() {
     let mut live = vm();
-    live["spec"]["template"]["spec"]["domain"]["cpu"] = json!({"cores": 8, "sockets": 1, "threads": 1, "model": "host-model"});
+    live["spec"]["template"]["spec"]["domain"]["cpu"] =
+        json!({"cores": 8, "sockets": 1, "threads": 1, "model": "host-model"});
     live["spec"]["template"]["spec"]["domain"]["memory"] = json!({"guest": "64Gi"});
     live["spec"]["template"]["spec"]["domain"]["devices"]["disks"][0]["disk"] = json!({"bus": "scsi"});
     for field in ["domain/cpu", "domain/memory", "domain/devices/disks/0/disk"] {

@@ -2,14 +2,14 @@
 
 use model::message::Sizing;
 use model::quantity;
-use model::reason::Reason;
+use model::reason::{Reason, did_you_mean};
 
 use super::placed::{COMPARED, Placed, list};
 use crate::findings::Findings;
 use crate::review::size::counts;
 use crate::review::{Object, Spec};
 use crate::rules::firmware;
-use crate::rules::form::{did_you_mean, shown};
+use crate::rules::form::shown;
 use crate::rules::name::reserved;
 
 /// Machine types that KubeVirt takes unless its cluster says otherwise (X45).

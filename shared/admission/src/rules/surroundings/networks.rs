@@ -1,13 +1,13 @@
 //! Networks and addresses of the fleet that a Machine's interfaces use. Pure. C47, X36.
 
 use model::names::MachineKey;
-use model::reason::Reason;
+use model::reason::{Reason, did_you_mean};
 
 use super::placed::{COMPARED, key, list};
 use crate::findings::Findings;
 use crate::review::PublishedNetwork;
 use crate::rules::ask::Ask;
-use crate::rules::form::{did_you_mean, shown};
+use crate::rules::form::shown;
 use crate::rules::networks::shared;
 use crate::world::World;
 

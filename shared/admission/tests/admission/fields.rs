@@ -1,0 +1,263 @@
+//! What people who run virtual machines through an operator reported from the field.
+
+use admission::judge_undecodable;
+use admission::review::Undecodable;
+use admission::world::Held;
+use model::machine::owner::{Owner, Ownership};
+use model::names::{MachineKey, VmKey, names_on_cluster};
+
+use super::*;
+
+fn plain() -> Value {
+    machine(json!({"template": "small"}))
+}
+
+/// On east, with its cluster's identity recorded, and its disks as the status has them.
+fn settled(machine: &Value, world: &World, disks: Value) -> Value {
+    let mut after = stored("CREATE", machine, None, world);
+    after["status"] = json!({"kubevirtConfigRef": {"name": "east", "clusterId": "c-1"}, "disks": disks});
+    after
+}
+
+fn update(new: &Value, old: &Value, world: &World) -> Result<Admission, Vec<(String, String)>> {
+    match judge("UPDATE", new, Some(old), world) {
+        Verdict::Admit(admission) => Ok(admission),
+        Verdict::Refuse(wrong) => Err(wrong.into_iter().map(|it| (it.path, it.message)).collect()),
+        Verdict::Ask(needs) => panic!("it was asked: {needs:?}"),
+    }
+}
+
+fn edited(before: &Value, change: impl FnOnce(&mut Value)) -> Value {
+    let mut after = before.clone();
+    change(&mut after);
+    after
+}
+
+fn config<'w>(world: &'w mut World, name: &str) -> &'w mut Config {
+    Arc::make_mut(world.configs.get_mut(&ClusterName(name.to_owned())).expect("a config"))
+}
+
+const GIB: i64 = 1 << 30;
+
+#[test]
+fn fr2_a_disk_is_judged_by_what_was_made() {
+    let world = world(&["east"]);
+    let data = |size: &str| json!([{"name": "data", "size": size}]);
+    let with_data = machine(json!({"template": "small", "disks": data("500Gi")}));
+    let root = json!({"name": "root", "uid": "u-1", "size": 20 * GIB});
+    let made = |size: i64| json!([root, {"name": "data", "uid": "u-2", "size": size}]);
+    let only_root = json!([root]);
+    let take_back = |it: &mut Value| it["spec"]["disks"] = json!([]);
+    let shrink = |it: &mut Value| it["spec"]["disks"] = data("40Gi");
+    type Edit<'e> = &'e dyn Fn(&mut Value);
+    #[rustfmt::skip]
+    let cases: [(&str, Value, Edit<'_>, Result<(), (&str, &str)>); 7] = [
+        ("never made, taken back",      only_root.clone(),   &take_back, Ok(())),
+        ("never made, made smaller",    only_root.clone(),   &shrink,    Ok(())),
+        ("made, taken away",            made(500 * GIB),     &take_back, Err(("spec.disks", "keep it with {name: data, size: 500Gi}"))),
+        ("made, made smaller",          made(500 * GIB),     &shrink,    Err(("spec.disks[0].size", "has 500Gi and cannot shrink to 40Gi"))),
+        ("the growth was not made",     made(30 * GIB),      &shrink,    Ok(())),
+        ("asked for and not bound yet", json!([root, {"name": "data", "uid": "u-2", "requestedSize": "500Gi"}]), &shrink, Err(("spec.disks[0].size", "has 500Gi"))),
+        ("the status says nothing yet", json!([]),           &shrink,    Err(("spec.disks[0].size", "has 500Gi"))),
+    ];
+    let mut wrong = Vec::new();
+    for (case, disks, edit, want) in cases {
+        let old = settled(&with_data, &world, disks);
+        match (update(&edited(&old, edit), &old, &world), want) {
+            (Ok(_), Ok(())) => {}
+            (Err(found), Err((path, says))) if found.len() == 1 && found[0].0 == path && found[0].1.contains(says) => {}
+            (found, want) => wrong.push(format!("{case}: {found:?}, not {want:?}")),
+        }
+    }
+    assert_eq!(wrong, Vec::<String>::new());
+}
+
+#[test]
+fn fr2_a_size_that_the_author_did_not_write_never_blocks_an_edit() {
+    let world = world(&["east"]);
+    let old = settled(
+        &machine(json!({"template": "large"})),
+        &world,
+        json!([{"name": "root", "uid": "u-1", "size": 80 * GIB}]),
+    );
+    let smaller = edited(&old, |it| it["spec"]["template"] = json!("small"));
+    let admitted = update(&smaller, &old, &world).expect("admitted");
+    assert_eq!(admitted.warnings, ["disk \"root\" keeps its 80Gi: the size that the Machine names has 20Gi"]);
+    let after = stored("UPDATE", &smaller, Some(&old), &world);
+    let size =
+        Sizing::read(after["metadata"]["annotations"][names::RESOLVED].as_str().expect("resolved")).expect("a size");
+    assert_eq!((size.cores, size.disks[0].size.as_str()), (1, "80Gi"));
+    assert_eq!(stored("UPDATE", &after, Some(&old), &world), after, "the validating call says the same");
+    let written = edited(&old, |it| it["spec"]["disks"] = json!([{"name": "root", "size": "60Gi"}]));
+    let refused = update(&written, &old, &world).expect_err("it shrinks");
+    assert_eq!(refused[0].1, "Forbidden: disk \"root\" has 80Gi and cannot shrink to 60Gi: a disk only grows");
+}
+
+#[test]
+fn fr3_a_machine_that_is_stored_already_gets_the_answer_of_storage() {
+    let mut world = world(&["east"]);
+    Arc::make_mut(&mut world.policy).supervisor = "super-1".to_owned();
+    let east = ClusterName("east".to_owned());
+    let owner =
+        |uid: &str| Owner::Machine { name: "web".to_owned(), supervisor: "super-1".to_owned(), uid: uid.to_owned() };
+    let key = VmKey { namespace: "default".to_owned(), name: "vm-web".to_owned() };
+    let vm = Ownership { owner: Some(owner("m-1")), ..Ownership::default() };
+    config(&mut world, "east").inventory.vms.insert_mut(key, vm);
+    let wrong = refuse(&plain(), &world);
+    assert_eq!((wrong[0].reason, wrong.len()), (Reason::VirtualMachineTaken, 1), "no Machine of that name is stored");
+    assert!(
+        wrong[0].message.contains("an earlier self of this Machine, of UID m-1: it is kept as it is"),
+        "FR4: {}",
+        wrong[0].message
+    );
+    let names = names_on_cluster(&east, "default", "web", "vm-web".to_owned(), ["root"]);
+    let held = Held { cluster: Some(east), names, ..Held::default() };
+    world.machines.put(&MachineKey { namespace: "default".to_owned(), name: "web".to_owned() }, held);
+    assert_eq!(
+        admit(&plain(), &world).placement.and_then(|it| it.vm).as_deref(),
+        Some("vm-web"),
+        "AlreadyExists follows"
+    );
+}
+
+#[test]
+fn fr5_an_annotation_that_nobody_reads_is_named_and_one_that_disks_depend_on_is_refused() {
+    let world = world(&["east"]);
+    let warned = |key: &str, value: &str| admit(&annotated(plain(), key, value), &world).warnings;
+    #[rustfmt::skip]
+    let cases = [
+        ("vitistack.io/refresh-clas", "1", "metadata.annotations[vitistack.io/refresh-clas]: nobody reads it (did you mean \"vitistack.io/refresh-class\"?)"),
+        ("platform.kubevirt.io/ignore-field", "/spec", "metadata.annotations[platform.kubevirt.io/ignore-field]: nobody reads it (did you mean \"platform.kubevirt.io/ignore-fields\"?)"),
+        ("vitistack.io/colour", "red", "metadata.annotations[vitistack.io/colour]: nobody reads it"),
+        ("platform.kubevirt.io/mode", "", "metadata.annotations[platform.kubevirt.io/mode]: is empty, so it has no effect"),
+    ];
+    let found: Vec<_> = cases.iter().map(|(key, value, _)| warned(key, value)).collect();
+    assert_eq!(found, cases.map(|(.., says)| vec![says.to_owned()]));
+    assert_eq!(warned("example.com/deletion-policy", "Retain"), Vec::<String>::new(), "another domain is not ours");
+    for (key, value) in
+        [("vitistack.io/deletion-polcy", "Retain"), (names::DELETION_POLICY, ""), (names::DELETION_POLICY, "retain")]
+    {
+        let wrong = refuse(&annotated(plain(), key, value), &world);
+        assert_eq!((wrong.len(), wrong[0].reason), (1, Reason::FieldNotSupported), "{key}");
+        assert_eq!(wrong[0].path, format!("metadata.annotations[{key}]"));
+        assert!(
+            wrong[0].message.contains("Retain") || wrong[0].message.contains(names::DELETION_POLICY),
+            "{}",
+            wrong[0].message
+        );
+    }
+    let old = annotated(stored("CREATE", &plain(), None, &world), names::DELETION_POLICY, "");
+    let admitted =
+        update(&edited(&old, |it| it["spec"]["runStrategy"] = json!("Halted")), &old, &world).expect("editable");
+    assert!(
+        admitted.warnings.iter().any(|it| it.contains("supported values: Delete, Retain, Orphan")),
+        "{:?}",
+        admitted.warnings
+    );
+}
+
+#[test]
+fn fr8_a_selector_is_compared_with_the_cluster_whichever_of_the_two_changes() {
+    let mut world = world(&["east", "west"]);
+    for (name, region) in [("east", "eu"), ("west", "us")] {
+        config(&mut world, name).labels.insert("region".to_owned(), region.to_owned());
+    }
+    let on_east = annotated(plain(), names::KUBEVIRT_CONFIG, "east");
+    let old = settled(&on_east, &world, json!([]));
+    let select = |region: &str| json!({"matchLabels": {"region": region}});
+    let moved = edited(&old, |it| it["spec"]["clusterSelector"] = select("us"));
+    let refused = update(&moved, &old, &world).expect_err("it is on east");
+    assert_eq!(refused[0].0, "spec.clusterSelector");
+    assert!(
+        refused[0].1.contains("KubevirtConfig \"east\" does not match, and the Machine is there already"),
+        "{}",
+        refused[0].1
+    );
+    update(&edited(&old, |it| it["spec"]["clusterSelector"] = select("eu")), &old, &world).expect("it matches");
+    config(&mut world, "east").labels.clear();
+    let selected = edited(&old, |it| it["spec"]["clusterSelector"] = select("eu"));
+    let halted = edited(&selected, |it| it["spec"]["runStrategy"] = json!("Halted"));
+    update(&halted, &selected, &world).expect("X76: the labels of the cluster changed, and not the Machine");
+}
+
+#[test]
+fn fr9_x98_one_cluster_under_two_names_is_the_older_one() {
+    let mut world = world(&["east", "east-again", "west"]);
+    for (name, id, since) in
+        [("east", "c-1", "2026-01-02"), ("east-again", "c-1", "2026-03-04"), ("west", "c-2", "2026-02-03")]
+    {
+        config(&mut world, name).identity = Some((id.to_owned(), since.to_owned()));
+    }
+    world.find_duplicates();
+    let wrong = refuse(&plain(), &world);
+    assert_eq!(wrong[1].message, "set it to one of: east, west");
+    let wrong = refuse(&annotated(plain(), names::KUBEVIRT_CONFIG, "east-again"), &world);
+    assert_eq!((wrong.len(), wrong[0].reason), (1, Reason::ClusterDuplicate));
+    assert!(wrong[0].message.ends_with("takes no new Machines: name \"east\""), "{}", wrong[0].message);
+    let there = annotated(plain(), names::KUBEVIRT_CONFIG, "east-again");
+    let mut alone = world.clone();
+    alone.configs.remove(&ClusterName("east".to_owned()));
+    alone.find_duplicates();
+    let old = stored("CREATE", &there, None, &alone);
+    assert_eq!(admit(&there, &alone).placement.map(|it| it.cluster.0).as_deref(), Some("east-again"), "it took over");
+    update(&edited(&old, |it| it["spec"]["runStrategy"] = json!("Halted")), &old, &world)
+        .expect("Machines there go on");
+}
+
+#[test]
+fn fr11_a_cluster_that_cannot_serve_is_warned_of_on_every_write() {
+    let mut world = world(&["east"]);
+    let old = settled(&plain(), &world, json!([]));
+    let halted = edited(&old, |it| it["spec"]["runStrategy"] = json!("Halted"));
+    let warned = |world: &World| update(&halted, &old, world).expect("admitted").warnings.join("\n");
+    assert_eq!(warned(&world), "");
+    config(&mut world, "east").inventory.silent = Some("no answer within 10 s".to_owned());
+    assert!(
+        warned(&world).contains("KubevirtConfig \"east\" is not usable now, so the VM will wait: no answer"),
+        "{}",
+        warned(&world)
+    );
+    config(&mut world, "east").unhealthy = Some("the kubeconfig leads elsewhere".to_owned());
+    assert!(warned(&world).contains("so the VM will wait: the kubeconfig leads elsewhere"), "{}", warned(&world));
+    world.configs.clear();
+    assert!(warned(&world).contains("KubevirtConfig \"east\" is gone"), "{}", warned(&world));
+}
+
+#[test]
+fn fr12_a_limit_is_one_number_and_a_size_without_a_unit_is_said_to_be_bytes() {
+    let world = world(&["east"]);
+    let mut long = plain();
+    long["metadata"]["name"] = json!("a".repeat(61));
+    let message = refuse(&long, &world)[0].message.clone();
+    assert!(message.contains("has 61 characters and may have 60") && !message.contains("63"), "{message}");
+    let says = |spec: Value| refuse(&machine(spec), &world)[0].message.clone();
+    let disk = says(json!({"template": "small", "disks": [{"name": "data", "size": 20}]}));
+    assert!(disk.starts_with("Invalid value: \"20 bytes\": the size of a disk must be between"), "{disk}");
+    let memory = says(json!({"template": "small", "resources": {"memory": {"size": "8"}}}));
+    assert!(memory.starts_with("Invalid value: \"8 bytes\": "), "{memory}");
+}
+
+#[test]
+fn fr14_what_depends_on_the_named_cluster_is_judged_although_placement_is_refused() {
+    let mut world = world(&["east"]);
+    config(&mut world, "east").virtual_machines = false;
+    let mut machine = annotated(plain(), names::KUBEVIRT_CONFIG, "east");
+    machine["spec"]["disks"] = json!([{"name": "data", "size": "1Gi", "storageClass": "gone"}]);
+    let reasons: Vec<_> = refuse(&machine, &world).iter().map(|it| it.reason).collect();
+    assert_eq!(reasons, [Reason::CapabilityMissing, Reason::StorageClassNotFound]);
+}
+
+#[test]
+fn fr21_every_other_mistake_comes_with_a_wrong_type() {
+    let object = json!({"metadata": {"name": "web"}, "spec": {
+        "memory": "8Gi", "template": 7, "runStrategy": "Sometimes",
+        "disks": [{"name": "a", "size": true}, {"name": "b", "size": "2GB"}],
+    }});
+    let wrong: Undecodable = decode(review("CREATE", &object, None).as_bytes()).expect_err("wrong types");
+    let found = judge_undecodable(wrong, &world(&["east"]));
+    let paths: Vec<_> = found.iter().map(|it| it.path.as_str()).collect();
+    assert_eq!(paths, ["spec.disks[0].size", "spec.disks[1].size", "spec.memory", "spec.runStrategy", "spec.template"]);
+    let nothing = json!({"metadata": {"name": "web"}, "spec": []});
+    let wrong = decode(review("CREATE", &nothing, None).as_bytes()).expect_err("a wrong type");
+    assert_eq!(judge_undecodable(wrong, &world(&["east"])).len(), 1, "of nothing else anything is known");
+}
