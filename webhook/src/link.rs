@@ -1,27 +1,28 @@
 //! What the webhook watches on every cluster: the owners of VirtualMachines, and the names of StorageClasses. From metadata
-//! alone, and none of it is kept but that. I/O: two watches on the remote cluster (`link/watch`).
+//! alone, and none of it is kept but that. I/O: two watches on the remote cluster.
 //!
 //! A link that is not `Connected` is *silent*, never *empty*: what its index holds may be old, and the link says why. Whatever
-//! ends a watch ends the session, also that the cluster has no VirtualMachines as a kind, or refuses to list them.
+//! ends a watch ends the session, also that the cluster has no VirtualMachines as a kind, or refuses to list them. So while a
+//! session runs, its objects are at most 100 s old (`runtime::listing`).
 
-pub mod watch;
-
+use std::convert::Infallible;
+use std::hash::Hash;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use admission::world::Inventory;
 use futures::future::BoxFuture;
-use futures::stream::BoxStream;
-use futures::{StreamExt, stream};
+use futures::{StreamExt, TryStreamExt, stream};
 use k8s_openapi::api::storage::v1::StorageClass;
 use kube::api::{ApiResource, DynamicObject};
 use kube::core::{GroupVersionKind, PartialObjectMeta};
-use kube::{Api, Client, ResourceExt};
+use kube::runtime::watcher::{Event, watcher};
+use kube::{Api, ResourceExt};
 use model::machine::owner::{self, Ownership};
 use model::names::{ClusterName, VmKey};
-use runtime::clusters::{Cluster, Session};
+use rpds::HashTrieMapSync;
+use runtime::clusters::{Cluster, Session, said};
+use runtime::listing::{Listing, Step, check_count, watching};
 use tokio::sync::mpsc;
-
-use self::watch::{Seen, watch};
 
 /// What a link holds of its cluster. It is read by cloning a few reference counts.
 #[derive(Debug, Default)]
@@ -50,10 +51,13 @@ pub fn virtual_machines() -> ApiResource {
     ApiResource::from_gvk(&GroupVersionKind::gvk("kubevirt.io", "v1", "VirtualMachine"))
 }
 
-/// One step of one of the two watches.
-enum Step {
-    Vm(Seen<(VmKey, Ownership)>),
-    StorageClass(Seen<String>),
+/// The longest `<namespace>/<name>` of a Machine.
+const LONGEST: usize = 63 + 1 + 253;
+
+/// One event of one of the two watches.
+enum Seen {
+    Vm(Event<PartialObjectMeta<DynamicObject>>),
+    StorageClass(Event<PartialObjectMeta<StorageClass>>),
 }
 
 impl Session for Watches {
@@ -62,80 +66,78 @@ impl Session for Watches {
     fn run(&self, cluster: Arc<Cluster<Index>>, synced: Box<dyn FnOnce() + Send>) -> BoxFuture<'static, String> {
         let touched = self.touched.clone();
         Box::pin(async move {
-            let mut merged = stream::select(vms_of(&cluster.client), storage_classes_of(&cluster.client));
-            let mut fresh = Inventory::default();
-            let (mut pending, mut synced) = (2, Some(synced));
-            while let Some(step) = merged.next().await {
-                let step = match step {
-                    Ok(step) => step,
-                    Err(why) => return why,
-                };
-                if matches!(step, Step::Vm(Seen::Listed) | Step::StorageClass(Seen::Listed)) && pending > 0 {
-                    pending -= 1;
-                }
-                let news = cluster.index.change(|link| take(link, &mut fresh, step));
-                if news && synced.is_none() {
-                    // The receiver lives as long as the process.
-                    let _ = touched.send(cluster.name.clone());
-                }
-                if pending == 0
-                    && let Some(synced) = synced.take()
-                {
-                    synced();
-                }
-            }
-            "the watches ended".to_owned()
+            let Err(why) = follow(&cluster, synced, &touched).await;
+            why
         })
     }
 }
 
-fn vms_of(client: &Client) -> BoxStream<'static, Result<Step, String>> {
-    let api: Api<PartialObjectMeta<DynamicObject>> = Api::all_with(client.clone(), &virtual_machines());
-    let read = |vm: PartialObjectMeta<DynamicObject>| {
-        let key = VmKey { namespace: vm.namespace().unwrap_or_default(), name: vm.name_any() };
-        (key, owner::read(&vm.metadata))
-    };
-    watch(api, read).map(|seen| seen.map(Step::Vm)).boxed()
-}
-
-fn storage_classes_of(client: &Client) -> BoxStream<'static, Result<Step, String>> {
-    let api: Api<PartialObjectMeta<StorageClass>> = Api::all(client.clone());
-    watch(api, |class| class.name_any()).map(|seen| seen.map(Step::StorageClass)).boxed()
-}
-
-/// Takes one step into what is held; whether that changed. A list is collected beside it and takes over as a whole.
-fn take(link: &mut Inventory, fresh: &mut Inventory, step: Step) -> bool {
-    match step {
-        Step::Vm(Seen::Listing) => fresh.vms = Inventory::default().vms,
-        Step::Vm(Seen::Item((key, vm))) => fresh.vms.insert_mut(key, vm),
-        Step::Vm(Seen::Listed) => {
-            link.vms = std::mem::take(&mut fresh.vms);
-            return true;
-        }
-        Step::Vm(Seen::Changed((key, vm))) => {
-            let news = link.vms.get(&key) != Some(&vm);
-            if news {
-                link.vms.insert_mut(key, vm);
+/// Keeps the index true until that fails.
+async fn follow(
+    cluster: &Cluster<Index>,
+    synced: Box<dyn FnOnce() + Send>,
+    touched: &mpsc::UnboundedSender<ClusterName>,
+) -> Result<Infallible, String> {
+    let vms: Api<PartialObjectMeta<DynamicObject>> = Api::all_with(cluster.client.clone(), &virtual_machines());
+    let classes: Api<PartialObjectMeta<StorageClass>> = Api::all(cluster.client.clone());
+    let mut events = stream::select(
+        watcher(vms, watching()).map_ok(Seen::Vm).boxed(),
+        watcher(classes, watching()).map_ok(Seen::StorageClass).boxed(),
+    );
+    let (mut vms, mut classes) = (Listing::default(), Listing::default());
+    let (mut unlisted, mut synced) = (2_usize, Some(synced));
+    while let Some(event) = events.next().await {
+        let (listed, news) = match event.map_err(|why| said(&why))? {
+            Seen::Vm(event) => {
+                let Some(step) = vms.take(&event, owned)? else { continue };
+                cluster.index.change(|held| take(&mut held.vms, step))?
             }
-            return news;
-        }
-        Step::Vm(Seen::Deleted((key, _))) => return link.vms.remove_mut(&key),
-        Step::StorageClass(Seen::Listing) => fresh.storage_classes = Inventory::default().storage_classes,
-        Step::StorageClass(Seen::Item(name)) => fresh.storage_classes.insert_mut(name, ()),
-        Step::StorageClass(Seen::Listed) => {
-            link.storage_classes = std::mem::take(&mut fresh.storage_classes);
-            return true;
-        }
-        Step::StorageClass(Seen::Changed(name)) => {
-            let news = link.storage_classes.get(&name).is_none();
-            if news {
-                link.storage_classes.insert_mut(name, ());
+            Seen::StorageClass(event) => {
+                let Some(step) = classes.take(&event, |class| (class.name_any(), ()))? else { continue };
+                cluster.index.change(|held| take(&mut held.storage_classes, step))?
             }
-            return news;
+        };
+        unlisted = unlisted.saturating_sub(usize::from(listed));
+        if news && synced.is_none() {
+            // The receiver lives as long as the process.
+            let _ = touched.send(cluster.name.clone());
         }
-        Step::StorageClass(Seen::Deleted(name)) => return link.storage_classes.remove_mut(&name),
+        if unlisted == 0
+            && let Some(synced) = synced.take()
+        {
+            synced();
+        }
     }
-    false
+    Err("the watches ended".to_owned())
+}
+
+/// Whose a VM is. An offer that is too long for any Machine is cut where it still is.
+fn owned(vm: &PartialObjectMeta<DynamicObject>) -> (VmKey, Ownership) {
+    let key = VmKey { namespace: vm.namespace().unwrap_or_default(), name: vm.name_any() };
+    let owned = owner::read(&vm.metadata);
+    (key, Ownership { adopt_by: owned.adopt_by.map(|machine| machine.chars().take(LONGEST + 1).collect()), ..owned })
+}
+
+/// Takes a step into what is held: whether it was a list, and whether anything changed.
+fn take<K: Eq + Hash, V: PartialEq>(
+    held: &mut HashTrieMapSync<K, V>,
+    step: Step<(K, V)>,
+) -> Result<(bool, bool), String> {
+    Ok(match step {
+        Step::Listed(all) => {
+            *held = all.into_iter().collect();
+            (true, true)
+        }
+        Step::Seen((key, value)) => {
+            let news = held.get(&key) != Some(&value);
+            if news {
+                held.insert_mut(key, value);
+                check_count(held.size())?;
+            }
+            (false, news)
+        }
+        Step::Deleted((key, _)) => (false, held.remove_mut(&key)),
+    })
 }
 
 #[cfg(test)]

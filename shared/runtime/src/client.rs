@@ -3,6 +3,13 @@
 //!
 //! No client retries by itself: kube's default is 15 tries with up to 1000 s between them, which no deadline of ours
 //! would survive and which would hide requests from the counts. Who wants another try says so, with its own backoff.
+//!
+//! Every client of ours is held to [`Bounds`]: a cluster that lies or is broken must not end the process for all (T21).
+
+mod answer;
+mod bounded;
+mod bounds;
+mod lists;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -15,18 +22,20 @@ use model::clusters::kubeconfig::{Auth, Remote};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 
+use self::bounds::Bounds;
+
 /// How long a client waits for the network. A call's own deadline is its caller's to set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Deadlines {
     /// For TCP and TLS to be set up.
     pub connect: Duration,
-    /// For the next byte of an answer; more than a watch's 290 s, so that an idle watch ends by the server's word.
+    /// For the next byte of an answer; more than a watch may be silent, so that its watcher is the one to give it up.
     pub read: Duration,
 }
 
 impl Default for Deadlines {
     fn default() -> Self {
-        Self { connect: Duration::from_secs(5), read: Duration::from_secs(300) }
+        Self { connect: Duration::from_secs(5), read: Duration::from_secs(95) }
     }
 }
 
@@ -75,13 +84,13 @@ pub async fn supervisor(kubeconfig: Option<&Path>) -> Result<Client, ClientError
             Config::from_custom_kubeconfig(document, &KubeConfigOptions::default()).await.map_err(wrong)?
         }
     };
-    Client::try_from(tuned(config, Deadlines::default())).map_err(ClientError::Setup)
+    bounded::client(tuned(config, Deadlines::default()), Bounds::default()).map_err(ClientError::Setup)
 }
 
 /// A client of a remote cluster, from nothing but what [`Remote`] holds: no file, no proxy, no program, no system CA.
 pub fn remote(remote: &Remote, deadlines: Deadlines) -> Result<Client, ClientError> {
     install_crypto_provider();
-    Client::try_from(tuned(config(remote)?, deadlines)).map_err(ClientError::Setup)
+    bounded::client(tuned(config(remote)?, deadlines), Bounds::default()).map_err(ClientError::Setup)
 }
 
 fn config(remote: &Remote) -> Result<Config, ClientError> {

@@ -38,7 +38,7 @@ async fn t4_a_remote_config_takes_nothing_from_around_it() {
     assert_eq!(config.root_cert_file, None);
     assert_eq!(
         (config.connect_timeout, config.read_timeout),
-        (Some(Duration::from_secs(5)), Some(Duration::from_secs(300)))
+        (Some(Duration::from_secs(5)), Some(Duration::from_secs(95)))
     );
     let auth = &config.auth_info;
     assert!(auth.token.is_some() && auth.exec.is_none() && auth.token_file.is_none() && auth.impersonate.is_none());

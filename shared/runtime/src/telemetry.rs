@@ -26,13 +26,15 @@ pub enum LogFormat {
 
 /// Libraries whose debug lines drown ours. A directive such as `hyper=debug` brings them back.
 const QUIET: &str = "hyper=info,hyper_util=info,rustls=info,tower=info,log=info";
+/// It prints the whole body of an answer that is no JSON, whatever that holds (T19).
+const SILENT: &str = "kube_client::client=error";
 /// No line has more bytes: what collects logs cuts or splits longer ones, and then they are no JSON any more.
 const LONGEST: usize = 8 * 1024;
 
 /// Sends this process's events to standard error from now on. `level` is one that [`level`] accepted.
 pub fn init(format: LogFormat, level: &str) -> Result<(), TryInitError> {
     let drowns = matches!(level.parse(), Ok(LevelFilter::DEBUG | LevelFilter::TRACE));
-    let directives = if drowns { format!("{level},{QUIET}") } else { level.to_owned() };
+    let directives = if drowns { format!("{level},{SILENT},{QUIET}") } else { format!("{level},{SILENT}") };
     lines(format, std::io::stderr).with_env_filter(EnvFilter::new(directives)).finish().try_init()
 }
 

@@ -1,16 +1,12 @@
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
-
 use axum::Router;
-use axum::http::{StatusCode, Uri};
+use axum::http::StatusCode;
 use axum::routing::{MethodRouter, get};
 use runtime::clusters::{DEADLINE, State};
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, timeout};
+use tokio::time::timeout;
 
-use super::watch::QUIET;
 use super::*;
 use crate::canned;
 
@@ -118,56 +114,31 @@ async fn x43_x48_a_cluster_that_cannot_be_watched_ends_the_session_with_the_reas
     }
 }
 
-#[tokio::test(start_paused = true)]
-async fn x43_a_watch_that_says_nothing_is_not_believed_for_longer_than_the_bound() {
-    let opened = Arc::new(AtomicUsize::new(0));
-    let count = opened.clone();
-    let vms = get(async move |uri: Uri| {
-        if !uri.query().is_some_and(|query| query.contains("watch=true")) {
-            return canned::json(
-                200,
-                &json!({"metadata": {"resourceVersion": "7"}, "items": [vm("vm-web", None, "5")]}),
-            );
-        }
-        // The third time, the API server takes the request and answers no more.
-        if count.fetch_add(1, Ordering::Relaxed) == 2 {
-            std::future::pending::<()>().await;
-        }
-        axum::response::IntoResponse::into_response(axum::body::Body::from_stream(stream::pending::<
-            std::io::Result<String>,
-        >()))
-    });
-    let Run { synced, ended, .. } = run(vms, canned::kind(Vec::new(), Vec::new()));
-    synced.await.expect("synced");
-    let began = Instant::now();
-    let why = ended.await.expect("no panic");
-    assert_eq!(why, "no answer within 10 s");
-    assert_eq!(opened.load(Ordering::Relaxed), 3, "opened again after each time without a word");
-    let waited = began.elapsed();
-    let bound = QUIET * 2 + DEADLINE;
-    assert!(waited >= bound && waited < bound + Duration::from_secs(5), "{waited:?}");
+#[tokio::test]
+async fn x43_whatever_ends_a_watch_ends_the_session() {
+    let gone = json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": 410, "reason": "Expired", "message": "too old"});
+    let without_version = json!({"metadata": {"name": "vm-web"}});
+    for (case, change, says) in [
+        ("a history that is too old", event("ERROR", &gone), "too old"),
+        ("an object without a version", event("ADDED", &without_version), "no metadata.resourceVersion"),
+        ("a name that is none", event("ADDED", &vm(&"x".repeat(318), None, "8")), "a name or label of 318 bytes"),
+    ] {
+        let vms = canned::kind(vec![vm("vm-web", None, "5")], vec![change]);
+        let Run { cluster, ended, .. } = run(vms, canned::kind(Vec::new(), Vec::new()));
+        let why = timeout(DEADLINE, ended).await.expect("in time").expect("no panic");
+        assert!(why.contains(says), "{case}: {why}");
+        assert_eq!(cluster.index.view().vms.size(), 1, "{case}: what was known is not forgotten");
+    }
 }
 
-#[tokio::test]
-async fn x43_a_history_that_is_too_old_is_listed_anew() {
-    let lists = Arc::new(AtomicUsize::new(0));
-    let count = lists.clone();
-    let vms = get(async move |uri: Uri| {
-        if uri.query().is_some_and(|query| query.contains("watch=true")) {
-            let gone = json!({"type": "ERROR", "object": {"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": 410, "reason": "Expired", "message": "too old"}});
-            let first = count.load(Ordering::Relaxed) == 1;
-            let lines = first.then(|| Ok::<_, std::io::Error>(format!("{gone}\n")));
-            return axum::response::IntoResponse::into_response(axum::body::Body::from_stream(
-                stream::iter(lines).chain(stream::pending()),
-            ));
-        }
-        let name = if count.fetch_add(1, Ordering::Relaxed) == 0 { "vm-first" } else { "vm-second" };
-        canned::json(200, &json!({"metadata": {"resourceVersion": "7"}, "items": [vm(name, None, "5")]}))
-    });
-    let Run { cluster, mut touched, ended, .. } = run(vms, canned::kind(Vec::new(), Vec::new()));
-    while !cluster.index.view().vms.contains_key(&key("vm-second")) {
-        timeout(DEADLINE, touched.recv()).await.expect("told").expect("the session runs");
-    }
-    assert_eq!(cluster.index.view().vms.size(), 1, "the list replaces what was known");
-    assert!(!ended.is_finished());
+#[test]
+fn atk1_t21_no_more_is_kept_of_a_vm_than_a_machine_can_have() {
+    let mut vm: PartialObjectMeta<DynamicObject> = serde_json::from_value(vm("vm-web", None, "5")).expect("an object");
+    let mut kept = |offered: String| {
+        vm.metadata.annotations = Some([("vitistack.io/adopt-by".to_owned(), offered)].into());
+        owned(&vm).1.adopt_by
+    };
+    assert_eq!(kept("shop/web".to_owned()), Some("shop/web".to_owned()));
+    assert_eq!(kept("x".repeat(317)), Some("x".repeat(317)));
+    assert_eq!(kept("x".repeat(5000)), Some("x".repeat(318)));
 }

@@ -1,7 +1,6 @@
 //! The parts of the World that live on the supervisor: classes, namespaces, networks, Machines. I/O: one watch each.
 //!
-//! Only metadata travels where that is enough, and everything is pruned on arrival. A list is collected beside what is known
-//! and takes over as a whole.
+//! Only metadata travels where that is enough, and everything is pruned on arrival.
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
@@ -14,13 +13,13 @@ use futures::StreamExt;
 use k8s_openapi::api::core::v1::Namespace;
 use kube::api::{ApiResource, DynamicObject};
 use kube::core::{DeserializeGuard, GroupVersionKind, PartialObjectMeta};
-use kube::runtime::watcher::{self, Event};
-use kube::runtime::{WatchStreamExt, watcher as watch};
+use kube::runtime::{WatchStreamExt, watcher};
 use kube::{Api, Client, Resource, ResourceExt};
 use model::api::{MachineClass, NetworkConfiguration};
 use model::names::{GROUP, MANAGED_BY, MachineKey, OPERATOR, VERSION};
 use rpds::HashTrieMapSync;
 use runtime::clusters::said;
+use runtime::listing::{Listing, Step, watching};
 use runtime::ready::{Latch, Ready};
 use serde::de::DeserializeOwned;
 
@@ -57,21 +56,20 @@ impl Latches {
 pub async fn follow(client: Client, current: Current, latches: Latches) {
     let Latches { classes, namespaces, networks, machines } = latches;
     let uid = current.clone();
-    let namespace = move |namespace: PartialObjectMeta<Namespace>| {
+    let namespace = move |namespace: &PartialObjectMeta<Namespace>| {
         if namespace.name_any() == "kube-system" {
             // This supervisor's identity.
             uid.change(|world| Arc::make_mut(&mut world.policy).supervisor = namespace.uid().unwrap_or_default());
         }
-        (namespace.name_any(), Some(Arc::new(namespace.metadata.labels.unwrap_or_default())))
+        (namespace.name_any(), Some(Arc::new(namespace.labels().clone())))
     };
     // One that does not decode is as if it were not there: it must not hide the others.
-    let class = |class: DeserializeGuard<MachineClass>| {
-        (class.name_any(), class.0.ok().and_then(|class| convert::class(&class)))
+    let class =
+        |class: &DeserializeGuard<MachineClass>| (class.name_any(), class.0.as_ref().ok().and_then(convert::class));
+    let network = |network: &PartialObjectMeta<NetworkConfiguration>| {
+        (key(network), Some(network.labels().get(MANAGED_BY).is_some_and(|by| by == OPERATOR)))
     };
-    let network = |network: PartialObjectMeta<NetworkConfiguration>| {
-        (key(&network), Some(network.labels().get(MANAGED_BY).is_some_and(|by| by == OPERATOR)))
-    };
-    let network_namespace = |network: PartialObjectMeta<DynamicObject>| (key(&network), Some(()));
+    let network_namespace = |network: &PartialObjectMeta<DynamicObject>| (key(network), Some(()));
     let all = &client;
     tokio::join!(
         part(
@@ -156,7 +154,7 @@ async fn part<K, N, V, M>(
     api: Api<K>,
     current: &Current,
     absent: Duration,
-    mut read: impl FnMut(K) -> (N, Option<V>),
+    read: impl Fn(&K) -> (N, Option<V>),
     of: fn(&mut World) -> &mut M,
     listed: impl Fn(&World),
     unlisted: fn(&mut World, Option<String>),
@@ -168,12 +166,12 @@ async fn part<K, N, V, M>(
         Some(value) => map.set(name, value),
         None => map.unset(&name),
     };
-    let take = |steps: Vec<Step<(N, Option<V>)>>| {
-        let complete = steps.iter().any(|step| matches!(step, Step::Listed(_)));
+    let take = |steps: Steps<(N, Option<V>)>| {
+        let complete = steps.iter().any(|step| matches!(step, Ok(Step::Listed(_))));
         current.change(|world| {
             for step in steps {
                 match step {
-                    Step::Listed(all) => {
+                    Ok(Step::Listed(all)) => {
                         let mut map = M::default();
                         for one in all {
                             put(&mut map, one);
@@ -181,9 +179,9 @@ async fn part<K, N, V, M>(
                         *of(world) = map;
                         unlisted(world, None);
                     }
-                    Step::Seen(one) => put(of(world), one),
-                    Step::Deleted((name, _)) => of(world).unset(&name),
-                    Step::Unlisted(why) => unlisted(world, Some(why)),
+                    Ok(Step::Seen(one)) => put(of(world), one),
+                    Ok(Step::Deleted((name, _))) => of(world).unset(&name),
+                    Err(why) => unlisted(world, Some(why)),
                 }
             }
         });
@@ -191,19 +189,19 @@ async fn part<K, N, V, M>(
             listed(&current.load());
         }
     };
-    each(api, absent, &mut read, take).await;
+    each(api, absent, read, take).await;
 }
 
 async fn machines_of(api: Api<DynamicObject>, current: &Current, latch: &Latch) {
-    let take = |steps: Vec<Step<_>>| {
+    let take = |steps: Steps<_>| {
         let mut changed = Vec::new();
         for step in steps {
             match step {
-                Step::Seen(one) => changed.push(one),
-                Step::Deleted((key, _)) => changed.push((key, None)),
+                Ok(Step::Seen(one)) => changed.push(one),
+                Ok(Step::Deleted((key, _))) => changed.push((key, None)),
                 // Nothing is decided before the first list, and what is known then stays.
-                Step::Unlisted(_) => {}
-                Step::Listed(all) => {
+                Err(_) => {}
+                Ok(Step::Listed(all)) => {
                     changed.clear();
                     current.listed(all.into_iter().filter_map(|(key, seen)| Some((key, seen?))).collect());
                     latch.open();
@@ -214,38 +212,36 @@ async fn machines_of(api: Api<DynamicObject>, current: &Current, latch: &Latch) 
             current.seen(changed);
         }
     };
-    each(api, MISSING, &mut |machine| convert::machine(&machine), take).await;
+    each(api, MISSING, convert::machine, take).await;
 }
 
-/// One step of a watch, of what is kept of its objects.
-enum Step<T> {
-    /// These, and no others.
-    Listed(Vec<T>),
-    Seen(T),
-    Deleted(T),
-    /// A list failed, and this is why.
-    Unlisted(String),
-}
+/// Steps of a watch; or a list failed, and this is why.
+type Steps<T> = Vec<Result<Step<T>, String>>;
 
 /// Follows a kind for ever. While it does not exist it is looked for every so often; one that is optional has no objects then.
-async fn each<K, T>(api: Api<K>, absent: Duration, read: &mut impl FnMut(K) -> T, take: impl Fn(Vec<Step<T>>))
+async fn each<K, T>(api: Api<K>, absent: Duration, read: impl Fn(&K) -> T, take: impl Fn(Steps<T>))
 where
     K: Resource + Clone + DeserializeOwned + Debug + Send + 'static,
 {
     loop {
-        let mut list = Vec::new();
-        let mut events =
-            watch(api.clone(), watcher::Config::default()).default_backoff().ready_chunks(TOGETHER).boxed();
+        let mut listing = Listing::default();
+        let mut events = watcher(api.clone(), watching()).default_backoff().ready_chunks(TOGETHER).boxed();
         while let Some(chunk) = events.next().await {
             let mut later = false;
             let mut steps = Vec::new();
             for event in chunk {
-                match event {
-                    Ok(Event::Init) => list.clear(),
-                    Ok(Event::InitApply(object)) => list.push(read(object)),
-                    Ok(Event::InitDone) => steps.push(Step::Listed(std::mem::take(&mut list))),
-                    Ok(Event::Apply(object)) => steps.push(Step::Seen(read(object))),
-                    Ok(Event::Delete(object)) => steps.push(Step::Deleted(read(object))),
+                match event.map(|event| listing.take(&event, &read)) {
+                    Ok(Ok(step)) => steps.extend(step.map(Ok)),
+                    Ok(Err(error)) => {
+                        tracing::warn!(
+                            path = api.resource_url(),
+                            error,
+                            "a watch on the supervisor is given up for now"
+                        );
+                        steps.push(Err(error));
+                        later = true;
+                        break;
+                    }
                     Err(why) => {
                         let optional = absent == OPTIONAL;
                         let (path, error) = (api.resource_url(), said(&why));
@@ -254,10 +250,10 @@ where
                         later = is_absent || optional && unlisted;
                         if is_absent && optional {
                             tracing::debug!(path, "this kind is not installed");
-                            steps.push(Step::Listed(Vec::new()));
+                            steps.push(Ok(Step::Listed(Vec::new())));
                         } else {
                             tracing::warn!(path, error, "a watch on the supervisor failed; it is tried again");
-                            steps.extend(unlisted.then_some(Step::Unlisted(error)));
+                            steps.extend(unlisted.then_some(Err(error)));
                         }
                     }
                 }

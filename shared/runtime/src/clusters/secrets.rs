@@ -15,6 +15,7 @@ use kube::{Api, Client};
 use tokio::sync::{Notify, mpsc};
 
 use super::link::{AbortOnDrop, code, said};
+use crate::listing::watching;
 
 /// News of one namespace.
 pub(super) struct News {
@@ -117,7 +118,7 @@ async fn follow(
     news: mpsc::UnboundedSender<News>,
 ) {
     loop {
-        let mut events = watcher(api.clone(), watcher::Config::default()).default_backoff().boxed();
+        let mut events = watcher(api.clone(), watching()).default_backoff().boxed();
         loop {
             let event = tokio::select! {
                 event = events.next() => event,

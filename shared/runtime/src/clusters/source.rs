@@ -15,6 +15,7 @@ use tokio::sync::{mpsc, watch};
 
 use super::secrets::{Found, Secrets};
 use super::{Scope, Wanted};
+use crate::listing::watching;
 
 /// Which key of the Secret is used first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,7 +53,7 @@ impl Source {
         let (publish, wanted) = watch::channel(None);
         let (again, asked) = mpsc::unbounded_channel();
         let mut first = wanted.clone();
-        let config_watch = watcher(scope.configs(client.clone()), watcher::Config::default());
+        let config_watch = watcher(scope.configs(client.clone()), watching());
         let events = config_watch.default_backoff().reflect(writer).filter_map(move |event| {
             if let Ok(watcher::Event::Apply(config)) = &event {
                 touched(config.clone());

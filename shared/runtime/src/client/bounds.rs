@@ -1,0 +1,71 @@
+//! How much of an API server is put up with. No I/O.
+
+use std::time::Duration;
+
+use tokio::time::{Instant, timeout_at};
+
+/// Beyond any of these a request fails, with a sentence that says which one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Bounds {
+    /// Bytes of an answer. kube's `gzip` is off: what comes is what is read.
+    pub(super) answer: usize,
+    /// Objects in the list of an answer; each takes hundreds of bytes in memory, and two in JSON.
+    pub(super) objects: usize,
+    /// JSON values in an answer, which take up to a hundred bytes each.
+    pub(super) values: usize,
+    /// Bytes of a line of a watch.
+    pub(super) line: usize,
+    /// Of answers larger than this, one at a time is read from a server.
+    pub(super) large: usize,
+    /// Pages of a list.
+    pub(super) pages: usize,
+    /// Until a list is complete.
+    pub(super) list: Duration,
+    /// Until an answer is complete, unless it is a watch.
+    pub(super) complete: Duration,
+    /// Until a watch begins.
+    pub(super) begin: Duration,
+    /// A watch takes this long at least: kube's watcher opens one that ended again at once, and for ever.
+    pub(super) shortest: Duration,
+}
+
+impl Default for Bounds {
+    fn default() -> Self {
+        Self {
+            answer: 32 << 20,
+            objects: 20_000,
+            values: 1_000_000,
+            line: 4 << 20,
+            large: 1 << 20,
+            pages: 4_000,
+            list: Duration::from_secs(90),
+            complete: Duration::from_secs(30),
+            begin: Duration::from_secs(10),
+            shortest: Duration::from_secs(1),
+        }
+    }
+}
+
+/// When something has to be over, and what is said when it is not.
+#[derive(Clone, Debug)]
+pub(super) struct Deadline {
+    at: Instant,
+    late: String,
+}
+
+impl Deadline {
+    /// So long after `began`; `late` goes before "within 10 s".
+    pub(super) fn of(began: Instant, limit: Duration, late: &str) -> Self {
+        Self { at: began + limit, late: format!("{late} within {} s", limit.as_secs_f32()) }
+    }
+
+    /// The one that comes first.
+    pub(super) fn or(self, other: Option<Self>) -> Self {
+        other.filter(|other| other.at < self.at).unwrap_or(self)
+    }
+
+    /// Waits for something, but no longer.
+    pub(super) async fn wait<T>(&self, it: impl Future<Output = T>) -> Result<T, String> {
+        timeout_at(self.at, it).await.map_err(|_| self.late.clone())
+    }
+}

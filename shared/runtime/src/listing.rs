@@ -1,0 +1,164 @@
+//! What every watch of ours is asked for with, and how its events are taken in. No I/O.
+//!
+//! Until a watch has an error, what is known from it is at most 100 s old: an API server says something each minute, kube's
+//! watcher opens a watch again that was silent for 90 s, and our clients give up one that does not begin within 10 s, and a
+//! list that is not complete within 90 s.
+
+use kube::ResourceExt;
+use kube::runtime::watcher::{Config, Event};
+
+/// When the API server shall end a watch, in seconds. kube's watcher waits 5 s longer for a word.
+const WATCH: u32 = 85;
+const PAGE: u32 = 500;
+/// Objects of one kind. Kubernetes is made for 150,000 pods in a cluster.
+const OBJECTS: usize = 200_000;
+/// Bytes of what names something in Kubernetes, such as the key of a label: the prefix, a slash, the name.
+const NAME: usize = 253 + 1 + 63;
+
+/// How a watch is asked for; selectors are added to it.
+pub fn watching() -> Config {
+    Config::default().timeout(WATCH).page_size(PAGE)
+}
+
+/// What a watch says, of what is kept of its objects.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Step<T> {
+    /// These are there, and no others.
+    Listed(Vec<T>),
+    /// This one is there, in this shape.
+    Seen(T),
+    /// This one is gone.
+    Deleted(T),
+}
+
+/// A list that is being read. It replaces what was known only when it is complete.
+#[derive(Debug)]
+pub struct Listing<T> {
+    next: Vec<T>,
+    most: usize,
+}
+
+impl<T> Default for Listing<T> {
+    fn default() -> Self {
+        Self { next: Vec::new(), most: OBJECTS }
+    }
+}
+
+impl<T> Listing<T> {
+    /// Takes in an event, of whose object `read` makes what is kept. An error says what is more than is kept of a cluster; the
+    /// watch has to be ended then, because its list is not whole any more.
+    pub fn take<K: ResourceExt>(
+        &mut self,
+        event: &Event<K>,
+        read: impl FnOnce(&K) -> T,
+    ) -> Result<Option<Step<T>>, String> {
+        Ok(match event {
+            Event::Init => {
+                self.next.clear();
+                None
+            }
+            Event::InitApply(object) => {
+                check_names(object)?;
+                self.next.push(read(object));
+                check(self.next.len(), self.most)?;
+                None
+            }
+            Event::InitDone => Some(Step::Listed(std::mem::take(&mut self.next))),
+            Event::Apply(object) => {
+                check_names(object)?;
+                Some(Step::Seen(read(object)))
+            }
+            Event::Delete(object) => Some(Step::Deleted(read(object))),
+        })
+    }
+}
+
+/// Refuses to keep more objects of one kind than any cluster has: a watch may name new ones for ever.
+pub fn check_count(count: usize) -> Result<(), String> {
+    check(count, OBJECTS)
+}
+
+fn check(count: usize, most: usize) -> Result<(), String> {
+    if count > most { Err(format!("there are more than {most} objects of a kind")) } else { Ok(()) }
+}
+
+/// No API server lets longer names in; without this, the few bytes that are kept of an object could be millions.
+fn check_names(object: &impl ResourceExt) -> Result<(), String> {
+    let metadata = object.meta();
+    let names = [&metadata.name, &metadata.namespace, &metadata.uid].into_iter().flatten();
+    let labels = metadata.labels.iter().flatten().flat_map(|(key, value)| [key, value]);
+    let owners = metadata.owner_references.iter().flatten().flat_map(|owner| [&owner.kind, &owner.name, &owner.uid]);
+    match names.chain(labels).chain(owners).map(String::len).max() {
+        Some(longest) if longest > NAME => Err(format!("an object has a name or label of {longest} bytes")),
+        Some(_) | None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use k8s_openapi::api::core::v1::ConfigMap;
+    use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
+
+    use super::*;
+
+    fn object(name: &str) -> ConfigMap {
+        let mut object = ConfigMap::default();
+        object.metadata.name = Some(name.to_owned());
+        object
+    }
+
+    fn names(names: &[&str]) -> Vec<String> {
+        names.iter().map(|name| (*name).to_owned()).collect()
+    }
+
+    #[test]
+    fn a_list_replaces_what_was_known_only_when_it_is_complete() {
+        let mut listing = Listing::default();
+        #[rustfmt::skip]
+        let steps = [
+            (Event::Init,                   None),
+            (Event::InitApply(object("a")), None),
+            (Event::InitApply(object("b")), None),
+            (Event::InitDone,               Some(Step::Listed(names(&["a", "b"])))),
+            (Event::Apply(object("c")),     Some(Step::Seen("c".to_owned()))),
+            (Event::Delete(object("a")),    Some(Step::Deleted("a".to_owned()))),
+            // Listed anew, twice, because the first time it broke off.
+            (Event::Init,                   None),
+            (Event::InitApply(object("b")), None),
+            (Event::Init,                   None),
+            (Event::InitApply(object("d")), None),
+            (Event::InitDone,               Some(Step::Listed(names(&["d"])))),
+            (Event::Init,                   None),
+            (Event::InitDone,               Some(Step::Listed(names(&[])))),
+        ];
+        for (at, (event, want)) in steps.into_iter().enumerate() {
+            assert_eq!(listing.take(&event, ConfigMap::name_any), Ok(want), "step {at}");
+        }
+    }
+
+    #[test]
+    fn atk1_t21_no_more_is_kept_than_any_cluster_has() {
+        let mut listing = Listing { most: 2, ..Listing::default() };
+        let mut take = |event| listing.take(&event, ConfigMap::name_any).map(|_| ());
+        assert_eq!(take(Event::InitApply(object("a"))), Ok(()));
+        assert_eq!(take(Event::InitApply(object("b"))), Ok(()));
+        assert_eq!(take(Event::InitApply(object("c"))), Err("there are more than 2 objects of a kind".to_owned()));
+        assert_eq!(check_count(200_000), Ok(()));
+        assert_eq!(check_count(200_001), Err("there are more than 200000 objects of a kind".to_owned()));
+
+        let long = "x".repeat(318);
+        let mut labelled = object("a");
+        labelled.metadata.labels = Some([("team".to_owned(), long.clone())].into());
+        let mut owned = object("a");
+        owned.metadata.owner_references = Some(vec![OwnerReference { name: long.clone(), ..Default::default() }]);
+        for (what, object) in [("name", object(&long)), ("label", labelled), ("owner", owned)] {
+            let mut listing = Listing::default();
+            for event in [Event::InitApply(object.clone()), Event::Apply(object)] {
+                let refused = listing.take(&event, ConfigMap::name_any);
+                assert_eq!(refused, Err("an object has a name or label of 318 bytes".to_owned()), "{what}");
+            }
+        }
+        let longest = object(&"x".repeat(317));
+        assert!(Listing::default().take(&Event::Apply(longest), ConfigMap::name_any).is_ok());
+    }
+}
