@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use model::machine::Kind;
 use model::names::ClusterName;
 
-use crate::index::Key;
+use crate::objects::ObjectKey;
 
 /// What is not seen after this long is not waited for any longer: it is looked up instead.
 pub const AWAITED_FOR: Duration = Duration::from_secs(30);
@@ -21,7 +21,7 @@ const LATE: Duration = Duration::from_secs(60);
 #[derive(Debug, Default)]
 pub struct Awaited(Mutex<Entries>);
 
-type Entries = BTreeMap<(ClusterName, Kind, Key), Creation>;
+type Entries = BTreeMap<(ClusterName, Kind, ObjectKey), Creation>;
 
 #[derive(Debug)]
 struct Creation {
@@ -37,20 +37,20 @@ impl Awaited {
     }
 
     /// It is about to be sent.
-    pub fn sent(&self, cluster: &ClusterName, kind: Kind, key: &Key, machine: &str) {
+    pub fn sent(&self, cluster: &ClusterName, kind: Kind, key: &ObjectKey, machine: &str) {
         let creation = Creation { machine: machine.to_owned(), since: Instant::now(), certain: false };
         self.all().insert((cluster.clone(), kind, key.clone()), creation);
     }
 
     /// It is stored, and no watch has shown it yet.
-    pub fn created(&self, cluster: &ClusterName, kind: Kind, key: &Key) {
+    pub fn created(&self, cluster: &ClusterName, kind: Kind, key: &ObjectKey) {
         if let Some(creation) = self.all().get_mut(&(cluster.clone(), kind, key.clone())) {
             creation.certain = true;
         }
     }
 
     /// A watch or a lookup has shown it, or it was refused for certain.
-    pub fn settled(&self, cluster: &ClusterName, kind: Kind, key: &Key) {
+    pub fn settled(&self, cluster: &ClusterName, kind: Kind, key: &ObjectKey) {
         self.all().remove(&(cluster.clone(), kind, key.clone()));
     }
 
@@ -67,7 +67,7 @@ impl Awaited {
         for ((of, kind, key), creation) in self.all().iter() {
             if of == cluster && creation.machine == machine {
                 let names = if creation.certain { &mut waiting.stored } else { &mut waiting.uncertain };
-                names.insert((*kind, key.1.clone()));
+                names.insert((*kind, key.name.clone()));
                 waiting.overdue |= creation.certain && creation.since.elapsed() > AWAITED_FOR;
             }
         }
@@ -100,7 +100,7 @@ mod tests {
     #[test]
     fn what_may_be_stored_stays_awaited_until_it_is_shown_or_refused() {
         let (awaited, east) = (Awaited::default(), ClusterName("east".to_owned()));
-        let key = |name: &str| ("shop".to_owned(), name.to_owned());
+        let key = |name: &str| ObjectKey { namespace: "shop".to_owned(), name: name.to_owned() };
         let names = |set: &BTreeSet<(Kind, String)>| set.iter().map(|(_, name)| name.clone()).collect::<Vec<_>>();
         for name in ["answered", "silent", "refused", "shown"] {
             awaited.sent(&east, Kind::Claim, &key(name), "m-1");

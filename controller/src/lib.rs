@@ -3,9 +3,12 @@
 pub mod args;
 pub mod awaited;
 pub mod configs;
+pub mod context;
 pub mod index;
+pub mod instances;
 pub mod machine;
 pub mod metrics;
+pub mod objects;
 pub mod offer;
 pub mod retries;
 pub mod session;
@@ -29,7 +32,8 @@ use tokio::sync::mpsc;
 
 use crate::args::Args;
 use crate::awaited::Awaited;
-use crate::machine::{Context, Fault, Guarded, reconcile};
+use crate::context::{Context, Fault, Guarded};
+use crate::machine::reconcile;
 use crate::session::Watches;
 
 /// Why the process cannot go on.
@@ -73,11 +77,12 @@ async fn work(
     let ctx = Arc::new(Context {
         events: Recorder::new(client.clone(), reporter),
         configs: source.configs.clone(),
+        scope: source.scope().clone(),
         vm_prefix: args.shared.vm_name_prefix.clone(),
         adoption: Adoption::of(&args.adoption),
         interval: args.reconcile_interval,
         retries: retries::Retries::default(),
-        instances: machine::Instances::default(),
+        instances: instances::Instances::default(),
         client: client.clone(),
         supervisor: supervisor.clone(),
         clusters: clusters.clone(),
@@ -85,7 +90,6 @@ async fn work(
         metrics,
     });
     let (changed, links) = mpsc::channel(64);
-    let scope = source.scope().clone();
     let registry = tokio::spawn(runtime::clusters::run(
         source,
         Arc::new(Watches { supervisor, awaited, touched: touch.clone(), offers }),
@@ -94,7 +98,7 @@ async fn work(
     ));
     let of_configs = triggers::Configs {
         client: client.clone(),
-        scope,
+        scope: ctx.scope.clone(),
         clusters,
         configs: ctx.configs.clone(),
         machines: machines.clone(),
@@ -127,7 +131,7 @@ async fn work(
 
 fn on_fault(machine: Arc<Guarded>, fault: &Fault, ctx: Arc<Context>) -> Action {
     use kube::ResourceExt;
-    tracing::warn!(machine = machine.name_any(), namespace = machine.namespace(), error = %fault, "reconciliation failed; it is tried again");
+    tracing::warn!(controller = "Machine", machine = machine.name_any(), namespace = machine.namespace(), error = %fault, "reconciliation failed; it is tried again");
     ctx.metrics.failed(fault.kind());
     Action::requeue(ctx.retries.failed(&machine.uid().unwrap_or_default()))
 }

@@ -2,25 +2,30 @@
 //! I/O: four watches on the remote cluster. Any failure ends the session; the link starts another one. What the cluster
 //! offers is followed beside them (`offer`) and ends nothing.
 
-use std::collections::BTreeSet;
+use std::fmt::Debug;
 use std::sync::Arc;
 
 use futures::future::BoxFuture;
-use futures::stream::{BoxStream, StreamExt, select_all};
+use futures::stream::{BoxStream, StreamExt, TryStreamExt, select_all};
 use k8s_openapi::api::core::v1::PersistentVolumeClaim;
 use k8s_openapi::api::storage::v1::StorageClass;
-use kube::api::{ApiResource, DynamicObject};
-use kube::core::{GroupVersionKind, PartialObjectMeta};
-use kube::runtime::watcher::{self, Event, watcher};
-use kube::{Api, Client, ResourceExt};
+use kube::api::DynamicObject;
+use kube::core::PartialObjectMeta;
+use kube::runtime::watcher::{self, watcher};
+use kube::{Api, Client, Resource, ResourceExt};
 use model::machine::Kind;
 use model::names::{ClusterName, MANAGED_BY, OPERATOR, SUPERVISOR};
 use runtime::clusters::{Cluster, Session, said};
+use runtime::listing::{Listing, Step, check_count, watching};
+use serde::de::DeserializeOwned;
 use tokio::sync::mpsc;
 
 use crate::awaited::Awaited;
-use crate::index::{self, Index, Key, Owner, Record, Watched, key_of, owner_of};
-use crate::offer;
+use crate::index::ObjectIndex;
+use crate::objects::{
+    MachineUid, ObjectKey, Record, WatchedKind, key_of, owner_of, read_claim, read_vm, read_vmi, resource_of,
+};
+use crate::offer::{self, Offer};
 
 /// Watches one cluster, and tells of every Machine whose objects changed.
 #[derive(Debug)]
@@ -30,49 +35,51 @@ pub struct Watches {
     /// What was created and is not seen yet.
     pub awaited: Arc<Awaited>,
     /// Hears the UIDs of Machines to look at.
-    pub touched: mpsc::UnboundedSender<Owner>,
+    pub touched: mpsc::UnboundedSender<MachineUid>,
     /// Hears of clusters that offer something else than before.
     pub offers: mpsc::UnboundedSender<ClusterName>,
 }
 
-/// The remote kinds without a Rust type.
-pub fn resource(kind: &str) -> ApiResource {
-    ApiResource::from_gvk(&GroupVersionKind::gvk("kubevirt.io", "v1", kind))
+/// What is kept of one cluster.
+#[derive(Debug, Default)]
+pub struct ClusterIndex {
+    /// Our objects there.
+    pub objects: ObjectIndex,
+    /// What it offers beside them.
+    pub offer: Offer,
 }
 
-/// One event of one of the watches.
-#[allow(clippy::large_enum_variant)] // reason: it lives for one step
-enum Seen {
-    Object(Watched, Event<(Key, Option<Owner>, Record)>),
-    StorageClass(Event<String>),
+/// One step of one of the watches.
+enum WatchStep {
+    Object(WatchedKind, Step<(ObjectKey, Option<MachineUid>, Record)>),
+    StorageClass(Step<String>),
 }
 
-type Stream = BoxStream<'static, Result<Seen, watcher::Error>>;
+type Stream = BoxStream<'static, Result<WatchStep, String>>;
 
 impl Session for Watches {
-    type Index = Index;
+    type Index = ClusterIndex;
 
-    fn run(&self, cluster: Arc<Cluster<Index>>, synced: Box<dyn FnOnce() + Send>) -> BoxFuture<'static, String> {
+    fn run(&self, cluster: Arc<Cluster<ClusterIndex>>, synced: Box<dyn FnOnce() + Send>) -> BoxFuture<'static, String> {
         let streams = self.streams(&cluster.client);
         let (touched, awaited, offers) = (self.touched.clone(), self.awaited.clone(), self.offers.clone());
-        let following = offer::follow(cluster.clone(), offers);
+        let learning = cluster.clone();
+        let following = offer::follow(cluster.client.clone(), cluster.name.clone(), move |finding| {
+            let news = learning.index.offer.learn(finding);
+            if news {
+                // The receiver lives as long as the process.
+                let _ = offers.send(learning.name.clone());
+            }
+            news
+        });
         let watching = async move {
             let mut pending = streams.len();
             let mut synced = Some(synced);
             let mut merged = select_all(streams);
-            let mut listed = [BTreeSet::new(), BTreeSet::new(), BTreeSet::new()];
-            while let Some(event) = merged.next().await {
-                let done = match event {
-                    Err(why) => return said(&why),
-                    Ok(seen) => {
-                        // Taken in before it stops being awaited: it is never in neither.
-                        let shown = shown(&seen);
-                        let done = take(&cluster.index, seen, &mut listed, &touched);
-                        if let Some((kind, key)) = shown {
-                            awaited.settled(&cluster.name, kind, &key);
-                        }
-                        done
-                    }
+            while let Some(step) = merged.next().await {
+                let done = match step.and_then(|step| take_in(&cluster, step, &awaited, &touched)) {
+                    Err(why) => return why,
+                    Ok(done) => done,
                 };
                 pending -= usize::from(done && synced.is_some());
                 if pending == 0
@@ -94,101 +101,95 @@ impl Session for Watches {
 
 impl Watches {
     fn streams(&self, client: &Client) -> Vec<Stream> {
-        let ours =
-            watcher::Config::default().labels(&format!("{MANAGED_BY}={OPERATOR},{SUPERVISOR}={}", self.supervisor));
+        let ours = watching().labels(&format!("{MANAGED_BY}={OPERATOR},{SUPERVISOR}={}", self.supervisor));
         let dynamic = |kind: &str, watched, read: fn(&DynamicObject) -> Record| {
-            let api: Api<DynamicObject> = Api::all_with(client.clone(), &resource(kind));
-            watcher(api, ours.clone())
-                .map(move |event| {
-                    event.map(|event| {
-                        Seen::Object(watched, each(event, |object| (key_of(&object), owner_of(&object), read(&object))))
-                    })
-                })
-                .boxed()
+            let api: Api<DynamicObject> = Api::all_with(client.clone(), &resource_of(kind));
+            let read = move |object: &DynamicObject| (key_of(object), owner_of(object), read(object));
+            steps(api, ours.clone(), read, move |step| WatchStep::Object(watched, step))
         };
-        let claims: Api<PersistentVolumeClaim> = Api::all(client.clone());
+        let read_owned =
+            |claim: &PersistentVolumeClaim| (key_of(claim), owner_of(claim), Record::Claim(read_claim(claim)));
         let classes: Api<PartialObjectMeta<StorageClass>> = Api::all(client.clone());
         vec![
-            dynamic("VirtualMachine", Watched::Vm, |object| Record::Vm(index::vm(object))),
-            dynamic("VirtualMachineInstance", Watched::Vmi, |object| Record::Vmi(index::vmi(object))),
-            watcher(claims, ours.clone())
-                .map(|event| {
-                    event.map(|event| {
-                        Seen::Object(
-                            Watched::Claim,
-                            each(event, |claim| {
-                                (key_of(&claim), owner_of(&claim), Record::Claim(index::claim(&claim)))
-                            }),
-                        )
-                    })
-                })
-                .boxed(),
-            watcher(classes, watcher::Config::default())
-                .map(|event| event.map(|event| Seen::StorageClass(each(event, |class| class.name_any()))))
-                .boxed(),
+            dynamic("VirtualMachine", WatchedKind::Vm, |object| Record::Vm(read_vm(object))),
+            dynamic("VirtualMachineInstance", WatchedKind::Vmi, |object| Record::Vmi(read_vmi(object))),
+            steps(Api::all(client.clone()), ours.clone(), read_owned, |step| {
+                WatchStep::Object(WatchedKind::Claim, step)
+            }),
+            steps(classes, watching(), |class| class.name_any(), WatchStep::StorageClass),
         ]
     }
 }
 
-fn each<K, T>(event: Event<K>, read: impl Fn(K) -> T) -> Event<T> {
-    match event {
-        Event::Apply(object) => Event::Apply(read(object)),
-        Event::Delete(object) => Event::Delete(read(object)),
-        Event::Init => Event::Init,
-        Event::InitApply(object) => Event::InitApply(read(object)),
-        Event::InitDone => Event::InitDone,
-    }
+/// A watch, of what is kept of its objects. It ends with its first error.
+fn steps<K, T>(
+    api: Api<K>,
+    asked: watcher::Config,
+    read: impl Fn(&K) -> T + Send + 'static,
+    wrap: impl Fn(Step<T>) -> WatchStep + Send + 'static,
+) -> Stream
+where
+    K: Resource + Clone + DeserializeOwned + Debug + Send + 'static,
+    T: Send + 'static,
+{
+    let mut listing = Listing::default();
+    let taken = watcher(api, asked).map(move |event| {
+        let step = listing.take(&event.map_err(|why| said(&why))?, &read)?;
+        Ok(step.map(&wrap))
+    });
+    taken.try_filter_map(async |step| Ok(step)).boxed()
 }
 
-/// The object that an event shows, be it there or gone, when its kind is one that we create.
-fn shown(seen: &Seen) -> Option<(Kind, Key)> {
-    let Seen::Object(watched, Event::Apply((key, ..)) | Event::InitApply((key, ..)) | Event::Delete((key, ..))) = seen
-    else {
-        return None;
-    };
-    match watched {
-        Watched::Vm => Some((Kind::Vm, key.clone())),
-        Watched::Claim => Some((Kind::Claim, key.clone())),
-        Watched::Vmi => None,
-    }
-}
-
-/// Takes one event into the index; true when it completes a list.
-fn take(index: &Index, seen: Seen, listed: &mut [BTreeSet<Key>; 3], touched: &mpsc::UnboundedSender<Owner>) -> bool {
-    let tell = |owner: Owner| {
+/// Takes one step into the index; true when it completes a list. What it shows, there or gone, is not awaited any more once it
+/// is in the index: a created object is always in at least one of them.
+fn take_in(
+    cluster: &Cluster<ClusterIndex>,
+    step: WatchStep,
+    awaited: &Awaited,
+    touched: &mpsc::UnboundedSender<MachineUid>,
+) -> Result<bool, String> {
+    let index = &cluster.index.objects;
+    let tell = |owner: MachineUid| {
         // The receiver lives as long as the process.
         let _ = touched.send(owner);
     };
-    match seen {
-        Seen::StorageClass(Event::Apply(name) | Event::InitApply(name)) => index.storage_class(name, true),
-        Seen::StorageClass(Event::Delete(name)) => index.storage_class(name, false),
-        Seen::StorageClass(Event::Init) => {}
-        Seen::StorageClass(Event::InitDone) => return true,
-        Seen::Object(watched, Event::Init) => listed[watched as usize].clear(),
-        Seen::Object(watched, Event::InitDone) => {
-            index.keep_only(watched, &listed[watched as usize]).into_iter().for_each(tell);
-            return true;
+    let settle = |watched, key: &ObjectKey| match watched {
+        WatchedKind::Vm => awaited.settled(&cluster.name, Kind::Vm, key),
+        WatchedKind::Claim => awaited.settled(&cluster.name, Kind::Claim, key),
+        WatchedKind::Vmi => {}
+    };
+    let take = |watched, (key, owner, record): (ObjectKey, Option<MachineUid>, Record)| {
+        match owner {
+            Some(owner) => {
+                index.put(key.clone(), owner.clone(), record);
+                tell(owner);
+            }
+            // Somebody took our labels off it: it is not ours any more.
+            None => index.remove(watched, &key).into_iter().for_each(tell),
         }
-        Seen::Object(watched, Event::Delete((key, _, _))) => {
+        settle(watched, &key);
+    };
+    match step {
+        WatchStep::StorageClass(Step::Listed(names)) => {
+            index.keep_storage_classes(names);
+            return Ok(true);
+        }
+        WatchStep::StorageClass(Step::Seen(name)) => index.saw_storage_class(name),
+        WatchStep::StorageClass(Step::Deleted(name)) => index.forget_storage_class(&name),
+        WatchStep::Object(watched, Step::Listed(all)) => {
+            let listed = all.iter().map(|(key, ..)| key.clone()).collect();
+            index.keep_only(watched, &listed).into_iter().for_each(tell);
+            all.into_iter().for_each(|object| take(watched, object));
+            return Ok(true);
+        }
+        WatchStep::Object(watched, Step::Seen(object)) => {
+            take(watched, object);
+            check_count(index.len())?;
+        }
+        WatchStep::Object(watched, Step::Deleted((key, ..))) => {
             index.remove(watched, &key).into_iter().for_each(tell);
-        }
-        Seen::Object(watched, event @ (Event::Apply(_) | Event::InitApply(_))) => {
-            let initial = matches!(event, Event::InitApply(_));
-            let (Event::Apply((key, owner, record)) | Event::InitApply((key, owner, record))) = event else {
-                return false;
-            };
-            if initial {
-                listed[watched as usize].insert(key.clone());
-            }
-            match owner {
-                Some(owner) => {
-                    index.put(key, owner.clone(), record);
-                    tell(owner);
-                }
-                // Somebody took our labels off it: it is not ours any more.
-                None => index.remove(watched, &key).into_iter().for_each(tell),
-            }
+            settle(watched, &key);
         }
     }
-    false
+    Ok(false)
 }

@@ -11,26 +11,29 @@ use kube::runtime::reflector::{ObjectRef, Store};
 use kube::runtime::{WatchStreamExt, watcher};
 use kube::{Api, Client, ResourceExt};
 use model::api::KubevirtConfig;
+use model::machine::cluster_of;
 use model::names::{ClusterName, KUBEVIRT_CONFIG};
 use runtime::clusters::{ClusterMap, Scope, said};
+use runtime::listing::watching;
 use runtime::shutdown::Shutdown;
 use tokio::sync::mpsc;
 
 use crate::configs;
-use crate::index::{Index, Owner};
-use crate::machine::Guarded;
+use crate::context::Guarded;
+use crate::objects::MachineUid;
+use crate::session::ClusterIndex;
 use crate::uids::Uids;
 
 /// The Machines to look at, as they come. It ends when the process shall stop.
 pub(crate) fn queue(
     machines: Api<Guarded>,
     writer: Writer<Guarded>,
-    touched: mpsc::UnboundedReceiver<Owner>,
+    touched: mpsc::UnboundedReceiver<MachineUid>,
     shutdown: Shutdown,
 ) -> impl Stream<Item = Result<ObjectRef<Guarded>, watcher::Error>> {
     let uids = Arc::new(Uids::default());
     let known = uids.clone();
-    let events = watcher(machines, watcher::Config::default()).default_backoff().reflect(writer);
+    let events = watcher(machines, watching()).default_backoff().reflect(writer);
     let events = events.inspect_ok(move |event| known.take_in(event));
     let own = events.applied_objects().filter_map(|event| async {
         match event {
@@ -59,10 +62,10 @@ const TRY_AGAIN: Duration = Duration::from_secs(5);
 pub(crate) struct Configs {
     pub(crate) client: Client,
     pub(crate) scope: Scope,
-    pub(crate) clusters: Arc<ClusterMap<Index>>,
+    pub(crate) clusters: Arc<ClusterMap<ClusterIndex>>,
     pub(crate) configs: Store<KubevirtConfig>,
     pub(crate) machines: Store<Guarded>,
-    pub(crate) touch: mpsc::UnboundedSender<Owner>,
+    pub(crate) touch: mpsc::UnboundedSender<MachineUid>,
 }
 
 impl Configs {
@@ -88,7 +91,7 @@ impl Configs {
                 },
                 else => return,
             };
-            if !configs::report(&self.client, &self.scope, &name, &self.configs, &self.clusters).await {
+            if !configs::write_status(&self.client, &self.scope, &name, &self.configs, &self.clusters).await {
                 unwritten.insert(name);
             }
         }
@@ -96,12 +99,8 @@ impl Configs {
 
     fn wake(&self, cluster: &ClusterName) {
         for machine in self.machines.state() {
-            let recorded = machine
-                .0
-                .as_ref()
-                .ok()
-                .and_then(|machine| machine.status.as_ref()?.kubevirt_config_ref.as_ref()?.name.as_deref());
-            if machine.annotations().get(KUBEVIRT_CONFIG) == Some(&cluster.0) || recorded == Some(&*cluster.0) {
+            let concerned = machine.0.as_ref().ok().and_then(cluster_of);
+            if machine.annotations().get(KUBEVIRT_CONFIG) == Some(&cluster.0) || concerned.as_ref() == Some(cluster) {
                 // The receiver lives as long as the process.
                 let _ = self.touch.send(machine.uid().unwrap_or_default());
             }

@@ -8,18 +8,19 @@ use kube::ResourceExt;
 use kube::runtime::reflector::ObjectRef;
 use kube::runtime::watcher::Event;
 use model::names::MachineKey;
+use runtime::listing::{Listing, Step};
 
-use crate::machine::Guarded;
+use crate::context::Guarded;
 
 /// Every Machine by UID. Locked for moments only, never across an await.
 #[derive(Debug, Default)]
-pub(crate) struct Uids(RwLock<Known>);
+pub(crate) struct Uids(RwLock<Machines>);
 
 #[derive(Debug, Default)]
-struct Known {
+struct Machines {
     now: HashMap<String, MachineKey>,
     /// The list that is being read, which takes over as a whole.
-    next: HashMap<String, MachineKey>,
+    listing: Listing<(String, MachineKey)>,
 }
 
 impl Uids {
@@ -27,19 +28,16 @@ impl Uids {
     /// is looked at because of its own event.
     pub(crate) fn take_in(&self, event: &Event<Guarded>) {
         let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        match event {
-            Event::Init => known.next.clear(),
-            Event::InitApply(machine) => {
-                let (uid, key) = of(machine);
-                known.now.insert(uid.clone(), key.clone());
-                known.next.insert(uid, key);
-            }
-            Event::InitDone => known.now = std::mem::take(&mut known.next),
-            Event::Apply(machine) => {
-                let (uid, key) = of(machine);
-                known.now.insert(uid, key);
-            }
-            Event::Delete(machine) => drop(known.now.remove(&of(machine).0)),
+        if let Event::InitApply(machine) = event {
+            let (uid, key) = of(machine);
+            known.now.insert(uid, key);
+        }
+        match known.listing.take(event, of) {
+            Ok(None) => {}
+            Ok(Some(Step::Listed(all))) => known.now = all.into_iter().collect(),
+            Ok(Some(Step::Seen((uid, key)))) => drop(known.now.insert(uid, key)),
+            Ok(Some(Step::Deleted((uid, _)))) => drop(known.now.remove(&uid)),
+            Err(why) => tracing::error!(error = why, "Machines are not found by their UIDs any more"),
         }
     }
 

@@ -2,75 +2,48 @@
 //!
 //! An instance gets its labels from its VM's template, which adoption does not touch: no watch of ours shows it.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::collections::BTreeSet;
 
 use kube::Api;
 use kube::api::DynamicObject;
-use model::machine::{Admitted, Found, Kind, Vm, Vmi, adoption};
-use runtime::clusters::{Cluster, DEADLINE, said};
+use model::machine::{Admitted, Kind, Lookup, adoption};
+use runtime::clusters::Cluster;
 
-use super::{Context, Fault};
-use crate::index::{self, Index, Objects};
-use crate::session::resource;
-
-/// A change of an instance shows in its VM at once, save the addresses that a guest takes later: those within this.
-const LOOKED_FOR: Duration = Duration::from_secs(300);
-
-/// The instances of adopted VMs, each as it was when its VM was last seen to change: an idle one costs one request in
-/// [`LOOKED_FOR`].
-#[derive(Debug, Default)]
-pub struct Instances(Mutex<BTreeMap<String, Look>>);
-
-#[derive(Clone, Debug)]
-struct Look {
-    /// `metadata.resourceVersion` of the VM.
-    version: String,
-    since: Instant,
-    vmi: Option<Vmi>,
-}
-
-impl Instances {
-    /// None when nobody has looked since the VM changed.
-    fn known(&self, vm: &Vm) -> Option<Look> {
-        let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let look = all.get(&vm.uid).filter(|look| look.version == vm.resource_version);
-        look.filter(|look| look.since.elapsed() < LOOKED_FOR).cloned()
-    }
-
-    fn saw(&self, vm: &Vm, vmi: Option<Vmi>) {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        all.retain(|_, look| look.since.elapsed() < LOOKED_FOR);
-        all.insert(vm.uid.clone(), Look { version: vm.resource_version.clone(), since: Instant::now(), vmi });
-    }
-}
+use super::remote::ask_in_time;
+use crate::context::{Context, Fault, Unanswered};
+use crate::index::OwnObjects;
+use crate::objects::{read_vm, read_vmi, resource_of};
+use crate::session::ClusterIndex;
 
 /// Adds to what the watches show, and says what was found under the name that admission points at.
 pub(super) async fn look(
     admitted: &Admitted,
-    objects: &mut Objects,
+    objects: &mut OwnObjects,
     stored: &BTreeSet<(Kind, String)>,
-    cluster: &Cluster<Index>,
+    cluster: &Cluster<ClusterIndex>,
     ctx: &Context,
-) -> Result<Found, Fault> {
-    let mut found = Found::Unasked;
+) -> Result<Lookup, Fault> {
+    let mut found = Lookup::Unasked;
     let identity = &admitted.identity;
     let awaited = admitted.adopt.iter().any(|name| stored.contains(&(Kind::Vm, name.clone())));
     if objects.vm.is_none() && !awaited {
         for name in &admitted.adopt {
             let vm = match get(cluster, "VirtualMachine", &identity.vm.namespace, name).await {
                 Ok(vm) => vm,
-                Err(why) => return Ok(Found::Unknown(why)),
+                Err(why) => {
+                    let (namespace, cluster) = (&identity.vm.namespace, &cluster.name.0);
+                    let why = format!("VirtualMachine {namespace}/{name} on {cluster:?}: {why}");
+                    return Ok(Lookup::Unknown(why));
+                }
             };
             let judged = vm
                 .as_ref()
-                .map_or(Found::Absent, |vm| adoption::found(&vm.metadata, identity, &ctx.supervisor, ctx.adoption));
-            objects.vm = vm.filter(|_| judged == Found::Ours).map(|vm| index::vm(&vm));
+                .map_or(Lookup::Absent, |vm| adoption::found(&vm.metadata, identity, &ctx.supervisor, ctx.adoption));
+            objects.vm = vm.filter(|_| judged == Lookup::Ours).map(|vm| read_vm(&vm));
             // A stranger's VM is in the way only under the name that ours would get.
             let in_the_way = *name == identity.vm.name || admitted.adopt.len() == 1;
-            found = if matches!(judged, Found::Taken(_)) && !in_the_way { Found::Absent } else { judged };
-            if found != Found::Absent {
+            found = if matches!(judged, Lookup::Taken(_)) && !in_the_way { Lookup::Absent } else { judged };
+            if found != Lookup::Absent {
                 break;
             }
         }
@@ -78,12 +51,12 @@ pub(super) async fn look(
     if let (Some(vm), None) = (&objects.vm, &objects.vmi)
         && vm.adopted.is_some()
     {
-        objects.vmi = if let Some(look) = ctx.instances.known(vm) {
-            look.vmi
+        objects.vmi = if let Some(known) = ctx.instances.find(vm) {
+            known
         } else {
             let vmi = get(cluster, "VirtualMachineInstance", &identity.vm.namespace, &vm.name).await;
-            let vmi = vmi.map_err(|why| Fault::Cluster(cluster.name.to_string(), why))?;
-            let vmi = vmi.filter(|vmi| controlled_by(vmi, &vm.uid)).map(|vmi| index::vmi(&vmi));
+            let vmi = vmi.map_err(|source| Fault::Cluster { cluster: cluster.name.clone(), source })?;
+            let vmi = vmi.filter(|vmi| controlled_by(vmi, &vm.uid)).map(|vmi| read_vmi(&vmi));
             ctx.instances.saw(vm, vmi.clone());
             vmi
         };
@@ -97,32 +70,11 @@ fn controlled_by(object: &DynamicObject, uid: &str) -> bool {
 
 /// No answer is an error: unknown is never absent.
 async fn get(
-    cluster: &Cluster<Index>,
+    cluster: &Cluster<ClusterIndex>,
     kind: &str,
     namespace: &str,
     name: &str,
-) -> Result<Option<DynamicObject>, String> {
-    let fault = |why: &str| format!("{kind} {namespace}/{name} on {:?}: {why}", cluster.name.0);
-    let api: Api<DynamicObject> = Api::namespaced_with(cluster.client.clone(), namespace, &resource(kind));
-    let answer = tokio::time::timeout(DEADLINE, api.get_opt(name)).await.map_err(|_| {
-        cluster.suspect.notify_one();
-        fault("no answer")
-    })?;
-    answer.map_err(|why| fault(&said(&why)))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_instance_is_asked_for_when_its_vm_changed() {
-        let instances = Instances::default();
-        let vm = |version: &str| Vm { uid: "v-1".to_owned(), resource_version: version.to_owned(), ..Vm::default() };
-        assert!(instances.known(&vm("1")).is_none());
-        instances.saw(&vm("1"), None);
-        let look = instances.known(&vm("1")).expect("nothing has changed since");
-        assert_eq!(look.vmi, None, "there was none");
-        assert!(instances.known(&vm("2")).is_none());
-    }
+) -> Result<Option<DynamicObject>, Unanswered> {
+    let api: Api<DynamicObject> = Api::namespaced_with(cluster.client.clone(), namespace, &resource_of(kind));
+    Ok(ask_in_time(cluster, api.get_opt(name)).await??)
 }

@@ -1,4 +1,4 @@
-//! Writes to one remote cluster, each under a deadline. I/O: that cluster.
+//! Requests to one remote cluster, each under a deadline, and all writes there. I/O: that cluster.
 //!
 //! A create that meets an object of that name looks whose it is: ours is as good as created, a stranger's is a conflict and
 //! stays untouched.
@@ -6,71 +6,85 @@
 use k8s_openapi::api::core::v1::{Namespace, PersistentVolumeClaim};
 use kube::api::{ApiResource, DeleteParams, DynamicObject, Patch, PostParams, Preconditions};
 use kube::{Api, ResourceExt};
-use model::machine::{Failure, Identity, Kind, Write};
-use model::names::{MACHINE_UID, OPERATOR};
+use model::machine::{Failure, Identity, Kind, There};
+use model::names::{MACHINE_UID, OPERATOR, RETAINED_FROM};
 use model::reason::Reason;
 use runtime::clusters::{Cluster, DEADLINE, said};
 use serde_json::Value;
+use tokio::time::error::Elapsed;
 
-use super::execute::params;
 use crate::awaited::Awaited;
-use crate::index::{Index, Key, Watched};
-use crate::session::resource;
+use crate::objects::{ObjectKey, WatchedKind, patch_params, resource_of};
+use crate::session::ClusterIndex;
 
 /// Where remote writes go: the very connection that the plan was made on.
-pub(super) struct At<'p> {
+pub(super) struct Target<'p> {
     /// The connection.
-    pub(super) cluster: &'p Cluster<Index>,
+    pub(super) cluster: &'p Cluster<ClusterIndex>,
     /// The Machine.
     pub(super) identity: &'p Identity,
     /// Creations that are not seen yet.
     pub(super) awaited: &'p Awaited,
 }
 
-/// Does one remote write under its deadline. A cluster that does not answer is asked at once whether it still does.
-pub(super) async fn write(at: &At<'_>, write: &Write) -> Result<(), Failure> {
+/// Asks a cluster under the deadline of a request. One that does not answer is asked at once whether it still does.
+pub(super) async fn ask_in_time<T>(
+    cluster: &Cluster<ClusterIndex>,
+    request: impl Future<Output = T>,
+) -> Result<T, Elapsed> {
+    let answer = tokio::time::timeout(DEADLINE, request).await;
+    if answer.is_err() {
+        cluster.suspect.notify_one();
+    }
+    answer
+}
+
+/// Does one remote write.
+pub(super) async fn write(at: &Target<'_>, write: &There) -> Result<(), Failure> {
     let writing = async {
         match write {
-            Write::Create(kind, name, object) => create(at, *kind, name, object).await,
-            Write::Merge(kind, name, change) => merge(at, *kind, name, change).await,
-            Write::Delete(kind, name, uid) => delete(at, *kind, name, uid).await,
-            Write::Adopt(name, change) => adopt(at, name, change).await,
-            Write::Record { .. } | Write::AskAdmission | Write::Guard | Write::Release(_) | Write::Refuse(_) => Ok(()),
+            There::Create(kind, name, object) => create(at, *kind, name, object).await,
+            There::Merge(kind, name, change) => merge(at, *kind, name, change).await,
+            There::Delete(kind, name, uid) => delete(at, *kind, name, uid).await,
+            There::Adopt(name, change) => adopt(at, name, change).await,
         }
     };
-    tokio::time::timeout(DEADLINE, writing).await.unwrap_or_else(|_| {
-        at.cluster.suspect.notify_one();
+    ask_in_time(at.cluster, writing).await.unwrap_or_else(|_| {
         let message = format!("the cluster did not answer within {} s", DEADLINE.as_secs());
         Err(Failure { reason: Reason::ClusterUnreachable, message })
     })
 }
 
-fn api(at: &At<'_>, kind: Kind) -> Api<DynamicObject> {
+fn key_there(at: &Target<'_>, name: &str) -> ObjectKey {
+    ObjectKey { namespace: at.identity.vm.namespace.clone(), name: name.to_owned() }
+}
+
+fn api(at: &Target<'_>, kind: Kind) -> Api<DynamicObject> {
     let (namespace, client) = (&at.identity.vm.namespace, at.cluster.client.clone());
     match kind {
         Kind::Namespace => Api::all_with(client, &ApiResource::erase::<Namespace>(&())),
         Kind::Claim => Api::namespaced_with(client, namespace, &ApiResource::erase::<PersistentVolumeClaim>(&())),
-        Kind::Vm => Api::namespaced_with(client, namespace, &resource("VirtualMachine")),
+        Kind::Vm => Api::namespaced_with(client, namespace, &resource_of("VirtualMachine")),
     }
 }
 
-async fn create(at: &At<'_>, kind: Kind, name: &str, object: &Value) -> Result<(), Failure> {
+async fn create(at: &Target<'_>, kind: Kind, name: &str, object: &Value) -> Result<(), Failure> {
     let api = api(at, kind);
     let object: DynamicObject =
         serde_json::from_value(object.clone()).expect("invariant: builders make Kubernetes objects");
-    let key = (at.identity.vm.namespace.clone(), name.to_owned());
+    let key = key_there(at, name);
     if kind != Kind::Namespace {
         at.awaited.sent(&at.cluster.name, kind, &key, &at.identity.uid);
     }
     let params = PostParams { field_manager: Some(OPERATOR.to_owned()), ..PostParams::default() };
     let Err(why) = api.create(&params, &object).await else {
         if kind == Kind::Namespace {
-            at.cluster.index.saw_namespace(name);
+            at.cluster.index.objects.saw_namespace(name);
         } else {
             at.awaited.created(&at.cluster.name, kind, &key);
         }
         let Identity { key, .. } = at.identity;
-        tracing::info!(machine = key.name, namespace = key.namespace, kubevirtConfig = %at.cluster.name, kind = ?kind, object = name, "created");
+        tracing::info!(controller = "Machine", machine = key.name, namespace = key.namespace, kubevirtConfig = %at.cluster.name, kind = ?kind, object = name, "created");
         return Ok(());
     };
     match &why {
@@ -81,38 +95,44 @@ async fn create(at: &At<'_>, kind: Kind, name: &str, object: &Value) -> Result<(
         kube::Error::Api(answer) if (400..500).contains(&answer.code) => {
             at.awaited.settled(&at.cluster.name, kind, &key);
             if answer.code == 404 {
-                at.cluster.index.forget_namespace(&at.identity.vm.namespace);
+                at.cluster.index.objects.forget_namespace(&at.identity.vm.namespace);
             }
         }
         _ => {}
     }
-    Err(refused(kind, name, &why))
+    Err(failure_of(kind, name, &why))
 }
 
 /// Ours is as good as created, and awaited until a watch shows it; a stranger's stays untouched.
-async fn exists(at: &At<'_>, api: &Api<DynamicObject>, kind: Kind, name: &str, key: &Key) -> Result<(), Failure> {
+async fn exists(
+    at: &Target<'_>,
+    api: &Api<DynamicObject>,
+    kind: Kind,
+    name: &str,
+    key: &ObjectKey,
+) -> Result<(), Failure> {
     if kind == Kind::Namespace {
-        at.cluster.index.saw_namespace(name);
+        at.cluster.index.objects.saw_namespace(name);
         return Ok(());
     }
-    let found = api.get(name).await.map_err(|why| refused(kind, name, &why))?;
+    let found = api.get(name).await.map_err(|why| failure_of(kind, name, &why))?;
     if found.labels().get(MACHINE_UID) == Some(&at.identity.uid) {
         at.awaited.created(&at.cluster.name, kind, key);
         return Ok(());
     }
     at.awaited.settled(&at.cluster.name, kind, key);
-    let (what, namespace) = (called(kind), &at.identity.vm.namespace);
+    let (what, namespace) = (name_of(kind), &at.identity.vm.namespace);
     let cluster = &at.cluster.name.0;
-    Err(Failure {
-        reason: Reason::Conflict,
-        message: format!(
-            "{what} {namespace}/{name} on {cluster:?} exists and is not this Machine's: rename the Machine, or remove that object"
-        ),
-    })
+    let whose = match found.annotations().get(RETAINED_FROM) {
+        Some(from) => format!("is kept as it is, as Machine {} left it", from.chars().take(320).collect::<String>()),
+        None => "exists and is not this Machine's".to_owned(),
+    };
+    let message = format!("{what} {namespace}/{name} on {cluster:?} {whose}: give the Machine another name");
+    Err(Failure { reason: Reason::Conflict, message })
 }
 
-async fn merge(at: &At<'_>, kind: Kind, name: &str, change: &Value) -> Result<(), Failure> {
-    match api(at, kind).patch(name, &params(), &Patch::Merge(change)).await {
+async fn merge(at: &Target<'_>, kind: Kind, name: &str, change: &Value) -> Result<(), Failure> {
+    match api(at, kind).patch(name, &patch_params(), &Patch::Merge(change)).await {
         Ok(_) => Ok(()),
         // Changed since it was seen: the watch event of that brings the next pass.
         Err(kube::Error::Api(answer)) if answer.code == 409 => Ok(()),
@@ -120,32 +140,32 @@ async fn merge(at: &At<'_>, kind: Kind, name: &str, change: &Value) -> Result<()
             forget(at, kind, name);
             Ok(())
         }
-        Err(why) => Err(refused(kind, name, &why)),
+        Err(why) => Err(failure_of(kind, name, &why)),
     }
 }
 
 /// No watch tells of a VM before it is ours: until one does, its absence means nothing, and one that changed meanwhile is
 /// looked at again.
-async fn adopt(at: &At<'_>, name: &str, change: &Value) -> Result<(), Failure> {
-    let key = (at.identity.vm.namespace.clone(), name.to_owned());
+async fn adopt(at: &Target<'_>, name: &str, change: &Value) -> Result<(), Failure> {
+    let key = key_there(at, name);
     at.awaited.sent(&at.cluster.name, Kind::Vm, &key, &at.identity.uid);
-    let Err(why) = api(at, Kind::Vm).patch(name, &params(), &Patch::Merge(change)).await else {
+    let Err(why) = api(at, Kind::Vm).patch(name, &patch_params(), &Patch::Merge(change)).await else {
         at.awaited.created(&at.cluster.name, Kind::Vm, &key);
         return Ok(());
     };
     if matches!(&why, kube::Error::Api(answer) if (400..500).contains(&answer.code)) {
         at.awaited.settled(&at.cluster.name, Kind::Vm, &key);
     }
-    Err(refused(Kind::Vm, name, &why))
+    Err(failure_of(Kind::Vm, name, &why))
 }
 
 /// It is gone for certain, whatever a watch said last.
-fn forget(at: &At<'_>, kind: Kind, name: &str) {
-    let watched = if kind == Kind::Vm { Watched::Vm } else { Watched::Claim };
-    at.cluster.index.remove(watched, &(at.identity.vm.namespace.clone(), name.to_owned()));
+fn forget(at: &Target<'_>, kind: Kind, name: &str) {
+    let watched = if kind == Kind::Vm { WatchedKind::Vm } else { WatchedKind::Claim };
+    at.cluster.index.objects.remove(watched, &key_there(at, name));
 }
 
-async fn delete(at: &At<'_>, kind: Kind, name: &str, uid: &str) -> Result<(), Failure> {
+async fn delete(at: &Target<'_>, kind: Kind, name: &str, uid: &str) -> Result<(), Failure> {
     let only_this = DeleteParams {
         preconditions: Some(Preconditions { uid: Some(uid.to_owned()), resource_version: None }),
         ..DeleteParams::default()
@@ -157,20 +177,23 @@ async fn delete(at: &At<'_>, kind: Kind, name: &str, uid: &str) -> Result<(), Fa
             forget(at, kind, name);
             Ok(())
         }
-        Err(why) => Err(refused(kind, name, &why)),
+        Err(why) => Err(failure_of(kind, name, &why)),
     }
 }
 
-fn refused(kind: Kind, name: &str, why: &kube::Error) -> Failure {
+fn failure_of(kind: Kind, name: &str, why: &kube::Error) -> Failure {
     let reason = match why {
         kube::Error::Api(answer) if kind == Kind::Vm && matches!(answer.code, 400 | 422) => Reason::VmRefused,
+        kube::Error::Api(answer) if answer.code == 403 && answer.message.contains("exceeded quota") => {
+            Reason::QuotaExceeded
+        }
         kube::Error::Api(_) => Reason::KubeVirtApiError,
         _ => Reason::ClusterUnreachable,
     };
-    Failure { reason, message: format!("{} {name}: {}", called(kind), said(why)) }
+    Failure { reason, message: format!("{} {name}: {}", name_of(kind), said(why)) }
 }
 
-const fn called(kind: Kind) -> &'static str {
+const fn name_of(kind: Kind) -> &'static str {
     match kind {
         Kind::Namespace => "Namespace",
         Kind::Claim => "PersistentVolumeClaim",

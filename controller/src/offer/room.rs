@@ -9,16 +9,19 @@ use futures::StreamExt;
 use futures::stream::select;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
 use k8s_openapi::jiff::Timestamp;
-use kube::runtime::watcher::{self, Event};
-use kube::runtime::{WatchStreamExt, watcher as watch};
-use kube::{Api, Resource, ResourceExt};
-use model::clusters::capacity::{NodeSpec, NodeStatus, PodSpec, Room, capacity, differs, offered, requested};
+use kube::runtime::WatchStreamExt;
+use kube::runtime::watcher::{Event, watcher};
+use kube::{Api, Client, Resource, ResourceExt};
+use model::api::config::Capacity;
+use model::clusters::capacity::{NodeSpec, NodeStatus, PodSpec, Room, capacity, offered, requested};
+use model::names::ClusterName;
 use runtime::clusters::said;
+use runtime::listing::watching;
 use serde::Deserialize;
 use tokio::time::Instant;
 
-use super::{Follower, LATER, Listing, refused, wait};
-use crate::index::{Key, key_of};
+use super::listing::{LATER, Records, is_refused, wait};
+use crate::objects::{ObjectKey, key_of};
 
 /// Pods come and go in crowds: their sums are looked at no more often than this.
 const PAUSE: Duration = Duration::from_secs(30);
@@ -45,16 +48,16 @@ struct Pod {
     spec: PodSpec,
 }
 
-enum Seen {
+enum RoomEvent {
     Node(Event<Node>),
     Pod(Event<Pod>),
 }
 
-pub(super) async fn follow(follower: &Follower) {
-    let name = &follower.cluster.name;
+/// Tells `learn` how much room the cluster has, and of `None` when we may not see it; never ends.
+pub(super) async fn follow_room(client: &Client, name: &ClusterName, learn: &impl Fn(Option<Capacity>) -> bool) {
     loop {
-        let why = until_refused(follower).await;
-        if follower.learn(|known| known.room = Some(None)) {
+        let why = until_refused(client, learn).await;
+        if learn(None) {
             tracing::warn!(kubevirtConfig = %name, reason = why, "the room of the cluster is not known");
         }
         wait(LATER, name).await;
@@ -62,36 +65,34 @@ pub(super) async fn follow(follower: &Follower) {
 }
 
 /// Ends when we may not see nodes or pods, with the cluster's words. Watches that merely broke mend themselves.
-async fn until_refused(follower: &Follower) -> String {
-    let client = &follower.cluster.client;
-    let nodes = watch(Api::<Node>::all(client.clone()), watcher::Config::default()).default_backoff();
-    let pods = watch(Api::<Pod>::all(client.clone()), watcher::Config::default().fields(HOLDING)).default_backoff();
-    let nodes = nodes.map(|event| event.map(Seen::Node)).boxed();
-    let mut events = select(nodes, pods.map(|event| event.map(Seen::Pod)).boxed());
-    let (mut nodes, mut pods) = (Listing::<String, Room>::default(), Listing::<Key, (String, Room)>::default());
+async fn until_refused(client: &Client, learn: &impl Fn(Option<Capacity>) -> bool) -> String {
+    let nodes = watcher(Api::<Node>::all(client.clone()), watching()).default_backoff();
+    let pods = watcher(Api::<Pod>::all(client.clone()), watching().fields(HOLDING)).default_backoff();
+    let nodes = nodes.map(|event| event.map(RoomEvent::Node)).boxed();
+    let mut events = select(nodes, pods.map(|event| event.map(RoomEvent::Pod)).boxed());
+    let (mut nodes, mut pods) = (Records::<String, Room>::default(), Records::<ObjectKey, (String, Room)>::default());
     let mut next = None;
     let mut earliest = Instant::now();
     loop {
         let news = tokio::select! {
             event = events.next() => match event {
-                Some(Ok(Seen::Node(event))) => nodes.take(event, room_of),
-                Some(Ok(Seen::Pod(event))) => pods.take(event, held_by),
-                Some(Err(why)) if refused(&why) => return said(&why),
-                Some(Err(_)) => false,
+                Some(Ok(RoomEvent::Node(event))) => nodes.take(&event, read_node),
+                Some(Ok(RoomEvent::Pod(event))) => pods.take(&event, read_pod),
+                Some(Err(why)) if is_refused(&why) => return said(&why),
+                Some(Err(_)) => Ok(false),
                 None => return "the watches ended".to_owned(),
             },
             () = tokio::time::sleep_until(next.unwrap_or(earliest)), if next.is_some() => {
-                let held = pods.complete.values().map(|(node, room)| (node.as_str(), *room));
-                let seen = capacity(&nodes.complete, held, Time(Timestamp::now()));
-                follower.learn(|known| {
-                    if known.room.as_ref().is_none_or(|known| differs(known.as_ref(), &seen)) {
-                        known.room = Some(Some(seen));
-                    }
-                });
+                let held = pods.all.values().map(|(node, room)| (node.as_str(), *room));
+                learn(Some(capacity(&nodes.all, held, Time(Timestamp::now()))));
                 next = None;
                 earliest = Instant::now() + PAUSE;
-                false
+                Ok(false)
             }
+        };
+        let news = match news {
+            Ok(news) => news,
+            Err(why) => return why,
         };
         if news && nodes.listed && pods.listed {
             next = next.or(Some(earliest));
@@ -99,12 +100,12 @@ async fn until_refused(follower: &Follower) -> String {
     }
 }
 
-fn room_of(node: Node) -> (String, Option<Room>) {
+fn read_node(node: &Node) -> (String, Option<Room>) {
     (node.name_any(), offered(node.labels(), &node.spec, &node.status))
 }
 
-fn held_by(pod: Pod) -> (Key, Option<(String, Room)>) {
+fn read_pod(pod: &Pod) -> (ObjectKey, Option<(String, Room)>) {
     let room = requested(&pod.spec);
-    let key = key_of(&pod);
-    (key, (room != Room::default()).then_some((pod.spec.node_name, room)))
+    let key = key_of(pod);
+    (key, (room != Room::default()).then_some((pod.spec.node_name.clone(), room)))
 }

@@ -1,13 +1,48 @@
-//! Remote clusters as data: what leads to one, which connections should run, and what one offers. Pure.
+//! Remote clusters as data: what leads to one, which connections should run, how one is, and what it offers. Pure.
 
 pub mod capability;
 pub mod capacity;
 pub mod facts;
 pub mod kubeconfig;
+pub mod status;
 
 use std::collections::BTreeMap;
 
 use crate::names::ClusterName;
+
+/// How a configured cluster can be worked with: the one reading of its connections.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum View {
+    /// It was not asked to the end yet: nothing is known, not even that it is away.
+    Connecting,
+    /// The last attempt failed; the sentence says how.
+    Unreachable(String),
+    /// The present kubeconfig cannot be used, and no connection made with an earlier one serves.
+    Refused {
+        /// What is wrong with it.
+        why: String,
+        /// A connection made with an earlier one has not been tried to the end.
+        older_connecting: bool,
+    },
+    /// Its watches are synced and have not failed since.
+    Connected {
+        /// UID of its `kube-system` namespace.
+        id: String,
+        /// What became of the present kubeconfig.
+        newest: Newest,
+    },
+}
+
+/// Whether a connection that serves was made with the present kubeconfig, and if not, why an earlier one is in use.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Newest {
+    /// With the present one.
+    InUse,
+    /// The present one cannot be used.
+    Refused(String),
+    /// The present one does not connect.
+    Failing(String),
+}
 
 /// A digest of a kubeconfig: another one means another connection.
 pub type Fingerprint = String;

@@ -14,6 +14,7 @@ pub mod api;
 pub mod clusters;
 pub mod crds;
 pub mod machine;
+pub mod merge;
 pub mod message;
 pub mod names;
 pub mod patch;

@@ -10,79 +10,26 @@ pub mod owner;
 pub mod status;
 pub mod storage;
 pub mod vm;
+mod write;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
-use serde_json::Value;
 
 use crate::api::MachineStatus;
 use crate::names::ClusterName;
 use crate::reason::Reason;
-pub use adoption::{Found, Stray};
-pub use intent::{Admitted, DELETION_POLICIES, DeletionPolicy, Identity, Intent, Leaving};
-pub use observed::{Claim, Nic, Observed, Remote, Vm, Vmi};
+pub use intent::{Admitted, DELETION_POLICIES, DeletionPolicy, Identity, Intent, Leaving, cluster_of};
+pub use observed::{Claim, Lookup, Nic, Observed, Remote, Stray, Vm, Vmi};
 pub use status::status;
+pub use write::{Failure, Here, Kind, Plan, There, Write};
 
-/// Kinds that are written on a remote cluster.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Kind {
-    /// `Namespace`.
-    Namespace,
-    /// `PersistentVolumeClaim`.
-    Claim,
-    /// `VirtualMachine`.
-    Vm,
-}
-
-/// One thing to do. The order of a plan is the order of effects.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Write {
-    /// Supervisor: record the identity of the cluster in the Machine's status before anything is made there.
-    Record {
-        /// The KubevirtConfig.
-        cluster: ClusterName,
-        /// UID of its `kube-system` namespace.
-        id: String,
-        /// Name of the Machine's VM there. It is never changed again.
-        vm: String,
-    },
-    /// Supervisor: put our finalizer on, before anything is made that it protects.
-    Guard,
-    /// Supervisor: an empty patch, so that admission decides about a Machine that is older than the webhook.
-    AskAdmission,
-    /// Supervisor: take these finalizers off.
-    Release(Vec<String>),
-    /// Remote: create this object; one of ours by that name is as good.
-    Create(Kind, String, Value),
-    /// Remote: merge this into the VM of this name, which is nobody's and becomes the Machine's, if it is still that version.
-    Adopt(String, Value),
-    /// Nothing more can be written: this is shown, and looked at again with backoff.
-    Refuse(Failure),
-    /// Remote: merge this into the object, if it is still that version.
-    Merge(Kind, String, Value),
-    /// Remote: delete the object of this name, if it still has this UID.
-    Delete(Kind, String, String),
-}
-
-/// What to do, in order.
-pub type Plan = Vec<Write>;
-
-/// Why a write did not happen.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Failure {
-    /// The reason it shows as.
-    pub reason: Reason,
-    /// The answer, for people.
-    pub message: String,
-}
-
-/// What makes the Machine true. Empty when nothing is left to do; the rest is waiting for the cluster.
+/// What makes the Machine true.
 ///
 /// Guarantees: nothing is written before the cluster's identity is recorded, and nothing at all on a cluster with another
 /// identity; the VM comes after its disks; what was created and not yet seen is not created again.
 pub fn plan(intent: &Intent, seen: &Observed) -> Plan {
     match intent {
-        Intent::Foreign | Intent::Undecided(_, Reason::InvalidAssignment, _) => Vec::new(),
-        Intent::Undecided(..) => vec![Write::AskAdmission],
+        Intent::Foreign | Intent::Undecided(_, Reason::InvalidAssignment, _) => Plan::default(),
+        Intent::Undecided(..) => Here::AskAdmission.into(),
         Intent::Leave(leaving) => cleanup::plan(leaving, seen),
         Intent::Run(admitted) => run(admitted, seen),
     }
@@ -92,42 +39,42 @@ fn run(admitted: &Admitted, seen: &Observed) -> Plan {
     let identity = &admitted.identity;
     // A write to the supervisor, so it does not wait for the cluster: a delete may come before that answers.
     if !admitted.guarded {
-        return vec![Write::Guard];
+        return Here::Guard.into();
     }
-    let Remote::Connected { id } = &seen.remote else { return Vec::new() };
-    if let Some(refused) = adoption::unknown(seen) {
-        return refused;
+    let Remote::Connected { id } = &seen.remote else { return Plan::default() };
+    if let Some(unknown) = adoption::unknown(seen) {
+        return unknown.into();
     }
     match &identity.cluster_id {
-        Some(recorded) if recorded != id => return Vec::new(),
+        Some(recorded) if recorded != id => return Plan::default(),
         Some(_) => {}
         None => {
             let vm = adoption::vm_name(admitted, seen);
-            return vec![Write::Record { cluster: admitted.cluster.clone(), id: id.clone(), vm }];
+            return Here::Record { cluster: admitted.cluster.clone(), id: id.clone(), vm }.into();
         }
     }
     // The finalizer of the published operator guards a VM that is ours now.
     if admitted.legacy && seen.vm.is_some() {
-        return vec![Write::Release(vec![crate::names::LEGACY_FINALIZER.to_owned()])];
+        return Here::Release(vec![crate::names::LEGACY_FINALIZER.to_owned()]).into();
     }
     if let Some(plan) = adoption::plan(admitted, seen) {
         return plan;
     }
     // What was adopted is not seen yet, and needs none of what a new VM needs; a new one comes after all of that.
     if seen.vm.is_none() && seen.awaited.contains(&(Kind::Vm, identity.vm.name.clone())) {
-        return Vec::new();
+        return Plan::default();
     }
-    let mut plan = Vec::new();
+    let mut writes = Vec::new();
     if !seen.namespace_known {
         let namespace = &identity.vm.namespace;
-        plan.push(Write::Create(Kind::Namespace, namespace.clone(), vm::namespace(namespace)));
+        writes.push(There::Create(Kind::Namespace, namespace.clone(), vm::namespace(namespace)));
     }
-    plan.extend(storage::plan(admitted, seen));
-    plan.extend(vm::plan(admitted, seen));
-    plan
+    writes.extend(storage::plan(admitted, seen));
+    writes.extend(vm::plan(admitted, seen));
+    writes.into()
 }
 
-/// The status that goes with [`Write::Record`]: the one shown so far, the cluster and the name of the VM.
+/// The status that goes with [`Here::Record`]: the one shown so far, the cluster and the name of the VM.
 pub fn record(
     previous: &MachineStatus,
     intent: &Intent,

@@ -1,4 +1,4 @@
-//! Every reason code: where it shows, when it is tried again, and the sentence that says what to do next.
+//! Every reason code: where it shows, when it is tried again, how grave it is, and the sentence that says what to do next.
 //!
 //! A [`Violation`] is the request's fault and goes back to its author; a reason in a condition is the state of things.
 //! `docs/reasons.md` is generated from [`Reason::ALL`].
@@ -34,7 +34,7 @@ impl Condition {
     }
 }
 
-/// What ends the state that a reason names.
+/// What ends the state that a reason names, and so when a write that failed for it is tried again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Retry {
     /// Its author changes the request.
@@ -56,9 +56,18 @@ impl Retry {
     }
 }
 
-/// Where a reason is seen.
+/// How grave a state is: the type of the Event that tells of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Seen {
+pub enum Severity {
+    /// It is as it should be, or on its way there.
+    Normal,
+    /// Somebody should look at it.
+    Warning,
+}
+
+/// Where a reason is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ShownIn {
     /// In the answer to the request.
     Admission,
     /// In a condition of the Machine.
@@ -68,7 +77,7 @@ pub enum Seen {
 }
 
 macro_rules! reasons {
-    ($($name:ident, $code:literal, $seen:expr, $retry:ident, $next:literal;)*) => {
+    ($($name:ident, $code:literal, $shown:expr, $retry:ident, $severity:ident, $next:literal;)*) => {
         /// A reason code. The code never changes its meaning; alerts and scripts match on it.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum Reason {
@@ -85,13 +94,18 @@ macro_rules! reasons {
             }
 
             /// Where it shows.
-            pub const fn seen(self) -> Seen {
-                match self { $(Reason::$name => $seen,)* }
+            pub const fn shown_in(self) -> ShownIn {
+                match self { $(Reason::$name => $shown,)* }
             }
 
             /// What ends it.
             pub const fn retry(self) -> Retry {
                 match self { $(Reason::$name => Retry::$retry,)* }
+            }
+
+            /// How grave it is.
+            pub const fn severity(self) -> Severity {
+                match self { $(Reason::$name => Severity::$severity,)* }
             }
 
             /// The next step of the person who reads it.
@@ -103,69 +117,70 @@ macro_rules! reasons {
 }
 
 use Condition::{ClusterReachable, NetworkReady, Ready, RestartRequired, StorageReady, VirtualMachineReady};
-use Seen::{Admission, KubevirtConfig, Machine};
+use ShownIn::{Admission, KubevirtConfig, Machine};
 
 reasons! {
-    TemplateNotFound, "TemplateNotFound", Admission, Author, "Use a valid template name: `kubectl get machineclasses` lists the classes; small, medium and large are built in.";
-    TemplateConflict, "TemplateConflict", Admission, Author, "Keep one of spec.template, spec.instanceType, spec.machineClass and the label, or give them the same value.";
-    SizingConflict, "SizingConflict", Admission, Author, "Give the value once: the two forms of one setting disagree.";
-    FieldRequired, "FieldValueRequired", Admission, Author, "Set the field that the message names.";
-    FieldInvalid, "FieldValueInvalid", Admission, Author, "Correct the value; the message says what is allowed.";
-    FieldNotSupported, "FieldValueNotSupported", Admission, Author, "Use one of the values that the message lists.";
-    FieldDuplicate, "FieldValueDuplicate", Admission, Author, "Give every entry of the list a name of its own.";
-    FieldForbidden, "FieldValueForbidden", Admission, Author, "Take the change back: this field cannot be changed here.";
-    TypeInvalid, "FieldValueTypeInvalid", Admission, Author, "Give the field a value of the type that the message names.";
-    AmbiguousPlacement, "AmbiguousPlacement", Admission, Author, "Set the annotation `vitistack.io/kubevirt-config` to a name that `kubectl get kubevirtconfigs -A` lists.";
-    NoKubevirtConfigs, "NoKubevirtConfigs", Admission, Author, "Create a KubevirtConfig, or make one schedulable: `kubectl get kubevirtconfigs -A`.";
-    KubevirtConfigNotFound, "KubevirtConfigNotFound", Admission, Author, "Use a name that `kubectl get kubevirtconfigs -A` lists, or create the missing KubevirtConfig.";
-    KubevirtConfigNotAllowed, "KubevirtConfigNotAllowed", Admission, Author, "Use a KubevirtConfig that allows the namespace, or label the namespace as its spec.allowedNamespaces asks: `kubectl get kubevirtconfigs -A -o yaml`.";
-    CapabilityMissing, "CapabilityMissing", Admission, Author, "Name a cluster that runs virtual machines, or add `virtualmachines` to the spec.capabilities of its KubevirtConfig.";
-    ClusterDuplicate, "ClusterDuplicate", Admission, Author, "Name the older KubevirtConfig of that cluster: `kubectl get kubevirtconfigs -A -o wide`.";
-    SelectorMatchesNone, "SelectorMatchesNone", Admission, Author, "Correct spec.clusterSelector: `kubectl get kubevirtconfigs -A --show-labels` lists the labels.";
-    VirtualMachineTaken, "VirtualMachineTaken", Admission, Author, "Rename the Machine, or place it on another cluster: a VirtualMachine of that name is somebody else's.";
-    VirtualMachineElsewhere, "VirtualMachineElsewhere", Admission, Author, "Set the annotation `vitistack.io/kubevirt-config` to the cluster whose VirtualMachine is to be adopted.";
-    ClusterSilent, "ClusterSilent", Admission, Author, "Apply again when the cluster answers, or set the annotation `vitistack.io/kubevirt-config`: `kubectl get kubevirtconfigs -A`.";
-    AssignmentConflict, "AssignmentConflict", Admission, Author, "Keep the annotation or spec.kubevirtConfigRef, or give both the same name.";
-    AssignmentImmutable, "AssignmentImmutable", Admission, Author, "Delete the Machine and create it again to place it elsewhere: nothing moves its disks.";
-    ProviderImmutable, "ProviderImmutable", Admission, Author, "Delete the Machine with `vitistack.io/deletion-policy: Orphan` to hand its VM over.";
-    ResolvedImmutable, "ResolvedImmutable", Admission, Author, "Leave `vitistack.io/resolved` alone; change the spec instead.";
-    PatchInvalid, "PatchInvalid", Admission, Author, "Correct the annotation; the message names the operation, counted from 0, or the entry that is wrong.";
-    PatchForbidden, "PatchForbidden", Admission, Author, "Take the operation out; the message says where the field is set instead, if anywhere.";
-    NetworkConfigurationNotFound, "NetworkConfigurationNotFound", Admission, Author, "Create the required NetworkConfiguration in the Machine's namespace, or use a name that `kubectl get networkconfigurations` lists.";
-    StorageClassNotFound, "StorageClassNotFound", Admission, Author, "Update storageClass to a class that the cluster has, or create the StorageClass there.";
-    InsufficientResources, "InsufficientResources", Admission, Author, "Scale the cluster, choose another one, or reduce the resource requests.";
-    NameTaken, "NameTaken", Admission, Author, "Choose another name: something that is not this Machine's has it already.";
-    NamespaceReserved, "NamespaceReserved", Admission, Author, "Use a namespace of your own: those of Kubernetes, KubeVirt and this operator hold no Machines.";
-    SecretNotReadable, "SecretNotReadable", Admission, Author, "Ask for the verb get on the Secret: a Machine brings its content to its author.";
-    NotStable, "NotStable", Admission, Author, "Apply again; if it stays, another webhook edits what admission decided: `kubectl get mutatingwebhookconfigurations`.";
+    TemplateNotFound, "TemplateNotFound", Admission, Author, Warning, "Use a valid template name: `kubectl get machineclasses` lists the classes; small, medium and large are built in.";
+    TemplateConflict, "TemplateConflict", Admission, Author, Warning, "Keep one of spec.template, spec.instanceType, spec.machineClass and the label, or give them the same value.";
+    SizingConflict, "SizingConflict", Admission, Author, Warning, "Give the value once: the two forms of one setting disagree.";
+    FieldRequired, "FieldValueRequired", Admission, Author, Warning, "Set the field that the message names.";
+    FieldInvalid, "FieldValueInvalid", Admission, Author, Warning, "Correct the value; the message says what is allowed.";
+    FieldNotSupported, "FieldValueNotSupported", Admission, Author, Warning, "Use one of the values that the message lists.";
+    FieldDuplicate, "FieldValueDuplicate", Admission, Author, Warning, "Give every entry of the list a name of its own.";
+    FieldForbidden, "FieldValueForbidden", Admission, Author, Warning, "Take the change back: this field cannot be changed here.";
+    TypeInvalid, "FieldValueTypeInvalid", Admission, Author, Warning, "Give the field a value of the type that the message names.";
+    AmbiguousPlacement, "AmbiguousPlacement", Admission, Author, Warning, "Set the annotation `vitistack.io/kubevirt-config` to a name that `kubectl get kubevirtconfigs -A` lists.";
+    NoKubevirtConfigs, "NoKubevirtConfigs", Admission, Author, Warning, "Create a KubevirtConfig, or make one schedulable: `kubectl get kubevirtconfigs -A`.";
+    KubevirtConfigNotFound, "KubevirtConfigNotFound", Admission, Author, Warning, "Use a name that `kubectl get kubevirtconfigs -A` lists, or create the missing KubevirtConfig.";
+    KubevirtConfigNotAllowed, "KubevirtConfigNotAllowed", Admission, Author, Warning, "Use a KubevirtConfig that allows the namespace, or label the namespace as its spec.allowedNamespaces asks: `kubectl get kubevirtconfigs -A -o yaml`.";
+    CapabilityMissing, "CapabilityMissing", Admission, Author, Warning, "Name a cluster that runs virtual machines, or add `virtualmachines` to the spec.capabilities of its KubevirtConfig.";
+    ClusterDuplicate, "ClusterDuplicate", Admission, Author, Warning, "Name the older KubevirtConfig of that cluster: `kubectl get kubevirtconfigs -A -o wide`.";
+    SelectorMatchesNone, "SelectorMatchesNone", Admission, Author, Warning, "Correct spec.clusterSelector: `kubectl get kubevirtconfigs -A --show-labels` lists the labels.";
+    VirtualMachineTaken, "VirtualMachineTaken", Admission, Author, Warning, "Rename the Machine, or place it on another cluster: a VirtualMachine of that name is somebody else's.";
+    VirtualMachineElsewhere, "VirtualMachineElsewhere", Admission, Author, Warning, "Set the annotation `vitistack.io/kubevirt-config` to the cluster whose VirtualMachine is to be adopted.";
+    ClusterSilent, "ClusterSilent", Admission, Author, Warning, "Apply again when the cluster answers, or set the annotation `vitistack.io/kubevirt-config`: `kubectl get kubevirtconfigs -A`.";
+    AssignmentConflict, "AssignmentConflict", Admission, Author, Warning, "Keep the annotation or spec.kubevirtConfigRef, or give both the same name.";
+    AssignmentImmutable, "AssignmentImmutable", Admission, Author, Warning, "Delete the Machine and create it again to place it elsewhere: nothing moves its disks.";
+    ProviderImmutable, "ProviderImmutable", Admission, Author, Warning, "Delete the Machine with `vitistack.io/deletion-policy: Orphan` to hand its VM over.";
+    ResolvedImmutable, "ResolvedImmutable", Admission, Author, Warning, "Leave `vitistack.io/resolved` alone; change the spec instead.";
+    PatchInvalid, "PatchInvalid", Admission, Author, Warning, "Correct the annotation; the message names the operation, counted from 0, or the entry that is wrong.";
+    PatchForbidden, "PatchForbidden", Admission, Author, Warning, "Take the operation out; the message says where the field is set instead, if anywhere.";
+    NetworkConfigurationNotFound, "NetworkConfigurationNotFound", Admission, Author, Warning, "Create the required NetworkConfiguration in the Machine's namespace, or use a name that `kubectl get networkconfigurations` lists.";
+    StorageClassNotFound, "StorageClassNotFound", Admission, Author, Warning, "Update storageClass to a class that the cluster has, or create the StorageClass there.";
+    InsufficientResources, "InsufficientResources", Admission, Author, Warning, "Scale the cluster, choose another one, or reduce the resource requests.";
+    NameTaken, "NameTaken", Admission, Author, Warning, "Choose another name: something that is not this Machine's has it already.";
+    NamespaceReserved, "NamespaceReserved", Admission, Author, Warning, "Use a namespace of your own: those of Kubernetes, KubeVirt and this operator hold no Machines.";
+    SecretNotReadable, "SecretNotReadable", Admission, Author, Warning, "Ask for the verb get on the Secret: a Machine brings its content to its author.";
+    NotStable, "NotStable", Admission, Author, Warning, "Apply again; if it stays, another webhook edits what admission decided: `kubectl get mutatingwebhookconfigurations`.";
 
-    NotAdmitted, "NotAdmitted", Machine(Ready), Backoff, "Check that the webhook runs: `kubectl -n kubevirt-operator-system get pods`, then `kubectl describe machine`.";
-    InvalidAssignment, "InvalidAssignment", Machine(Ready), Author, "The annotations of the Machine do not fit together; apply the Machine again with the webhook running.";
-    Creating, "Creating", Machine(Ready), Event, "Wait; `kubectl describe machine` shows what is being waited for.";
-    Running, "Running", Machine(Ready), Event, "Nothing to do.";
-    Stopped, "Stopped", Machine(Ready), Event, "Start the VM, for example with `virtctl start`, or set spec.runStrategy to Always.";
-    Stopping, "Stopping", Machine(Ready), Event, "Wait until the VM has stopped.";
-    Terminating, "Terminating", Machine(Ready), Event, "Wait until the VM and its disks are gone; the message names what is left.";
+    NotAdmitted, "NotAdmitted", Machine(Ready), Backoff, Warning, "Check that the webhook runs: `kubectl -n kubevirt-operator-system get pods`, then `kubectl describe machine`.";
+    InvalidAssignment, "InvalidAssignment", Machine(Ready), Author, Warning, "The annotations of the Machine do not fit together; apply the Machine again with the webhook running.";
+    Creating, "Creating", Machine(Ready), Event, Normal, "Wait; `kubectl describe machine` shows what is being waited for.";
+    Running, "Running", Machine(Ready), Event, Normal, "Nothing to do.";
+    Stopped, "Stopped", Machine(Ready), Event, Normal, "Start the VM, for example with `virtctl start`, or set spec.runStrategy to Always.";
+    Stopping, "Stopping", Machine(Ready), Event, Normal, "Wait until the VM has stopped.";
+    Terminating, "Terminating", Machine(Ready), Event, Normal, "Wait until the VM and its disks are gone; the message names what is left.";
 
-    VmCreated, "VMCreated", Machine(VirtualMachineReady), Event, "Nothing to do.";
-    VmPending, "VMPending", Machine(VirtualMachineReady), Event, "Wait; the message says what comes before the VirtualMachine.";
-    VmFailed, "VMFailed", Machine(VirtualMachineReady), Event, "Look at the VM on its cluster: `kubectl describe vm,vmi -l vitistack.io/machine=NAME`.";
-    VmRefused, "VMRefused", Machine(VirtualMachineReady), Backoff, "The cluster refused the VirtualMachine; its message says which field.";
-    KubeVirtApiError, "KubeVirtApiError", Machine(VirtualMachineReady), Backoff, "Check the KubeVirt installation and the permissions of the kubeconfig: `kubectl get pods -n kubevirt`.";
-    Conflict, "Conflict", Machine(VirtualMachineReady), Backoff, "An object of that name exists and is not this Machine's; rename the Machine or remove that object.";
-    PvcBound, "PVCBound", Machine(StorageReady), Event, "Nothing to do.";
-    PvcPending, "PVCPending", Machine(StorageReady), Event, "Check that the StorageClass exists and has room: `kubectl describe pvc -l vitistack.io/machine=NAME`.";
-    NetworkConfigured, "NetworkConfigured", Machine(NetworkReady), Event, "Nothing to do.";
-    NetworkPending, "NetworkPending", Machine(NetworkReady), Event, "Wait until the instance reports its interfaces.";
-    ClusterConnected, "Connected", Machine(ClusterReachable), Event, "Nothing to do.";
-    ClusterUnreachable, "ClusterUnreachable", Machine(ClusterReachable), Event, "Check the cluster and its KubevirtConfig: `kubectl describe kubevirtconfig -A`.";
-    KubevirtConfigMissing, "KubevirtConfigMissing", Machine(ClusterReachable), Event, "Create the KubevirtConfig again: the VM may still be running on that cluster.";
-    ClusterIdentityChanged, "ClusterIdentityChanged", Machine(ClusterReachable), Event, "The kubeconfig leads to another cluster than the one recorded; correct its Secret.";
-    RestartPending, "RestartRequired", Machine(RestartRequired), Event, "Restart the VM when it suits you: `virtctl restart`.";
+    VmCreated, "VMCreated", Machine(VirtualMachineReady), Event, Normal, "Nothing to do.";
+    VmPending, "VMPending", Machine(VirtualMachineReady), Event, Normal, "Wait; the message says what comes before the VirtualMachine.";
+    VmFailed, "VMFailed", Machine(VirtualMachineReady), Event, Warning, "Look at the VM on its cluster: `kubectl describe vm,vmi -l vitistack.io/machine=NAME`.";
+    VmRefused, "VMRefused", Machine(VirtualMachineReady), Backoff, Warning, "The cluster refused the VirtualMachine; its message says which field.";
+    KubeVirtApiError, "KubeVirtApiError", Machine(VirtualMachineReady), Backoff, Warning, "Check the KubeVirt installation and the permissions of the kubeconfig: `kubectl get pods -n kubevirt`.";
+    QuotaExceeded, "QuotaExceeded", Machine(VirtualMachineReady), Backoff, Warning, "Ask for more room in the ResourceQuota of the namespace on the cluster, or make the Machine smaller.";
+    Conflict, "Conflict", Machine(VirtualMachineReady), Backoff, Warning, "An object of that name exists and is not this Machine's; give the Machine another name.";
+    PvcBound, "PVCBound", Machine(StorageReady), Event, Normal, "Nothing to do.";
+    PvcPending, "PVCPending", Machine(StorageReady), Event, Normal, "Check that the StorageClass exists and has room: `kubectl describe pvc -l vitistack.io/machine=NAME`.";
+    NetworkConfigured, "NetworkConfigured", Machine(NetworkReady), Event, Normal, "Nothing to do.";
+    NetworkPending, "NetworkPending", Machine(NetworkReady), Event, Normal, "Wait until the instance reports its interfaces.";
+    ClusterConnected, "Connected", Machine(ClusterReachable), Event, Normal, "Nothing to do.";
+    ClusterUnreachable, "ClusterUnreachable", Machine(ClusterReachable), Backoff, Warning, "Check the cluster and its KubevirtConfig: `kubectl describe kubevirtconfig -A`.";
+    KubevirtConfigMissing, "KubevirtConfigMissing", Machine(ClusterReachable), Event, Warning, "Create the KubevirtConfig again: the VM may still be running on that cluster.";
+    ClusterIdentityChanged, "ClusterIdentityChanged", Machine(ClusterReachable), Event, Warning, "The kubeconfig leads to another cluster than the one recorded; correct its Secret.";
+    RestartPending, "RestartRequired", Machine(RestartRequired), Event, Normal, "Restart the VM when it suits you: `virtctl restart`.";
 
-    KubeconfigInvalid, "KubeconfigInvalid", KubevirtConfig, Event, "Correct the Secret that spec.kubeconfigSecretRef names; the message says what is wrong with it.";
-    ConnectionFailed, "ConnectionFailed", KubevirtConfig, Backoff, "Check the address, the certificate and the token in the kubeconfig; the message is the cluster's or the network's.";
-    ConfigConnected, "Connected", KubevirtConfig, Event, "Nothing to do.";
+    KubeconfigInvalid, "KubeconfigInvalid", KubevirtConfig, Event, Warning, "Correct the Secret that spec.kubeconfigSecretRef names; the message says what is wrong with it.";
+    ConnectionFailed, "ConnectionFailed", KubevirtConfig, Backoff, Warning, "Check the address, the certificate and the token in the kubeconfig; the message is the cluster's or the network's.";
+    ConfigConnected, "Connected", KubevirtConfig, Event, Normal, "Nothing to do.";
 }
 
 /// One thing that is wrong with a request. Its author reads `path: message`, so the message stands alone.
@@ -220,32 +235,5 @@ pub fn nearest<'n>(written: &str, known: impl IntoIterator<Item = &'n str>) -> O
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn nearest_finds_slips_and_invents_nothing() {
-        let known = ["small", "medium", "large", "gpu-xl"];
-        #[rustfmt::skip]
-        let cases = [
-            ("smal", Some("small")), ("Large", Some("large")), ("meduim", Some("medium")),
-            ("xl", None), ("enormous", None), ("", None), ("gpu-xxl", Some("gpu-xl")),
-        ];
-        for (written, want) in cases {
-            assert_eq!(nearest(written, known), want, "{written}");
-        }
-        assert_eq!(did_you_mean("smal", known), " (did you mean \"small\"?)");
-        assert_eq!(did_you_mean("enormous", known), "");
-        let long = "x".repeat(64);
-        assert_eq!(nearest(&format!("{long}y"), [&*format!("{long}zzzzz")]), Some(&*format!("{long}zzzzz")));
-    }
-
-    #[test]
-    fn codes_are_unique_within_where_they_are_seen() {
-        let mut seen = std::collections::BTreeSet::new();
-        for reason in Reason::ALL {
-            assert!(seen.insert((format!("{:?}", reason.seen()), reason.code())), "{}", reason.code());
-            assert!(reason.next_step().ends_with('.'), "{}", reason.code());
-        }
-    }
-}
+#[path = "reason_tests.rs"]
+mod tests;

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use kube::Client;
 use model::clusters::kubeconfig::Remote;
-use model::clusters::{Fingerprint, Op, diff};
+use model::clusters::{Fingerprint, Newest, Op, View, diff};
 use model::names::ClusterName;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -34,6 +34,25 @@ pub struct Entry<I> {
     pub rejected: Option<String>,
     /// Why the present kubeconfig does not connect, while the connection made with an earlier one goes on.
     pub failing: Option<String>,
+}
+
+impl<I> Entry<I> {
+    /// How the cluster can be worked with.
+    pub fn view(&self) -> View {
+        let state = self.cluster.as_ref().map(|cluster| cluster.state.borrow().clone());
+        view(state, self.rejected.clone(), self.failing.clone())
+    }
+}
+
+fn view(state: Option<State>, rejected: Option<String>, failing: Option<String>) -> View {
+    match (state, rejected, failing) {
+        (Some(State::Connected { id }), Some(why), _) => View::Connected { id, newest: Newest::Refused(why) },
+        (Some(State::Connected { id }), None, Some(why)) => View::Connected { id, newest: Newest::Failing(why) },
+        (Some(State::Connected { id }), None, None) => View::Connected { id, newest: Newest::InUse },
+        (older, Some(why), _) => View::Refused { why, older_connecting: older == Some(State::Connecting) },
+        (Some(State::Unreachable(why)), None, _) => View::Unreachable(why),
+        (Some(State::Connecting) | None, None, _) => View::Connecting,
+    }
 }
 
 impl<I> Clone for Entry<I> {
@@ -201,5 +220,31 @@ fn promote<I>(running: &mut BTreeMap<ClusterName, Running<I>>, name: &ClusterNam
     let ripe = away || link.next.as_ref().is_some_and(|next| synced(next));
     if ripe && let Some(next) = link.next.take() {
         *link = *next;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_connection_that_works_counts_and_else_the_kubeconfig_that_is_refused() {
+        let up = || Some(State::Connected { id: "c-1".to_owned() });
+        let connected = |newest| View::Connected { id: "c-1".to_owned(), newest };
+        let refused = |older_connecting| View::Refused { why: "no key".to_owned(), older_connecting };
+        #[rustfmt::skip]
+        let cases = [
+            ("it answers",                          up(),                    None,           None,            connected(Newest::InUse)),
+            ("the new kubeconfig is refused",       up(),                    Some("no key"), None,            connected(Newest::Refused("no key".into()))),
+            ("the new kubeconfig leads nowhere",    up(),                    None,           Some("refused"), connected(Newest::Failing("refused".into()))),
+            ("there never was one to use",          None,                    Some("no key"), None,            refused(false)),
+            ("refused, the old connection is away", Some(State::Unreachable("no route".into())), Some("no key"), None, refused(false)),
+            ("refused, the old one is being made",  Some(State::Connecting), Some("no key"), None,            refused(true)),
+            ("it is away",                          Some(State::Unreachable("no route".into())), None, None,  View::Unreachable("no route".into())),
+            ("it is being asked",                   Some(State::Connecting), None,           None,            View::Connecting),
+        ];
+        for (name, state, rejected, failing, want) in cases {
+            assert_eq!(view(state, rejected.map(str::to_owned), failing.map(str::to_owned)), want, "{name}");
+        }
     }
 }

@@ -9,11 +9,12 @@ use kube::ResourceExt;
 use kube::api::DynamicObject;
 use model::api::config::Amounts;
 use model::api::{KubevirtConfig, MachineClass, config};
+use model::clusters::View;
 use model::clusters::capability::capabilities;
 use model::message::{Recorded, Reference, is_ours, said};
 use model::names::{KUBEVIRT_CONFIG, MachineKey, RESOLVED};
 use model::quantity;
-use runtime::clusters::{Entry, State};
+use runtime::clusters::Entry;
 use serde_json::Value;
 
 /// What admission keeps of a KubevirtConfig.
@@ -72,16 +73,11 @@ fn memory(text: &str) -> Option<u64> {
 
 /// Why a cluster counts as not answering; `None` while its watches are known to be alive.
 pub fn silence<I>(entry: Option<&Entry<I>>) -> Option<String> {
-    let Some(entry) = entry else { return Some("it is not connected yet".to_owned()) };
-    match (&entry.cluster, &entry.rejected) {
-        (None, Some(why)) => Some(format!("its kubeconfig cannot be used: {why}")),
-        (None, None) => Some("it is not connected".to_owned()),
-        (Some(cluster), rejected) => match (&*cluster.state.borrow(), rejected) {
-            (State::Connected { .. }, _) => None,
-            (_, Some(why)) => Some(format!("its kubeconfig cannot be used: {why}")),
-            (State::Connecting, None) => Some("it is not connected yet".to_owned()),
-            (State::Unreachable(why), None) => Some(why.clone()),
-        },
+    match entry.map_or(View::Connecting, Entry::view) {
+        View::Connected { .. } => None,
+        View::Connecting => Some("it is not connected yet".to_owned()),
+        View::Unreachable(why) => Some(why),
+        View::Refused { why, .. } => Some(format!("its kubeconfig cannot be used: {why}")),
     }
 }
 

@@ -1,3 +1,4 @@
+use runtime::clusters::State;
 use serde_json::json;
 
 use super::*;

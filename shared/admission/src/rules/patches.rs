@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use model::machine::{Admitted, Found, Identity, Intent, Kind, Observed, Remote, Write, plan};
+use model::machine::{Admitted, Identity, Intent, Kind, Lookup, Observed, Remote, There, Write, plan};
 use model::message::{SizeSource, SizedDisk, Sizing};
 use model::names::{ClusterName, MachineKey, VmKey, disk_of_claim, vm_name};
 use model::patch;
@@ -103,12 +103,12 @@ fn written(admitted: &Admitted) -> Vec<(Kind, String, Value)> {
         namespace_known: true,
         storage_classes: Default::default(),
         awaited: Default::default(),
-        found: Found::Unasked,
+        found: Lookup::Unasked,
     };
-    let writes = plan(&Intent::Run(Box::new(admitted.clone())), &seen).into_iter();
+    let writes = plan(&Intent::Run(Box::new(admitted.clone())), &seen).writes.into_iter();
     writes
         .filter_map(|write| match write {
-            Write::Create(kind, name, object) => Some((kind, name, object)),
+            Write::There(There::Create(kind, name, object)) => Some((kind, name, object)),
             _ => None,
         })
         .collect()

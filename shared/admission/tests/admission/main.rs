@@ -162,9 +162,10 @@ fn x56_a_name_that_makes_no_vm_is_refused() {
     let world = world(&["east"]);
     let named = |name: &str| json!({"metadata": {"name": name, "namespace": "default"}, "spec": {"template": "small"}});
     assert_eq!(admit(&named(&"a".repeat(60)), &world).changes.len(), 4);
-    for (name, says) in
-        [("a".repeat(61), "has 61 characters and may have 60"), ("web.1".to_owned(), "lower-case letters, digits and '-'")]
-    {
+    for (name, says) in [
+        ("a".repeat(61), "has 61 characters and may have 60"),
+        ("web.1".to_owned(), "lower-case letters, digits and '-'"),
+    ] {
         let wrong = refuse(&named(&name), &world);
         assert_eq!(wrong[0].path, "metadata.name");
         assert!(wrong[0].message.contains(says), "{}", wrong[0].message);

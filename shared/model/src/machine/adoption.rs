@@ -9,42 +9,14 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference}
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
+use super::intent::{Admitted, Identity};
+use super::observed::{Lookup, Observed, Stray, Vm};
+use super::owner;
 use super::vm::{DESIRED, owner_labels};
-use super::{Admitted, Failure, Identity, Kind, Observed, Plan, Vm, Write, owner};
+use super::write::{Failure, Kind, Plan, There};
 use crate::message::Explanation;
 use crate::names::{self, ClusterName};
 use crate::reason::Reason;
-
-/// What was found when a VM to adopt was looked for.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Found {
-    /// Nothing was looked for: there is nothing to adopt, or the VM is known or on its way.
-    Unasked,
-    /// It was asked for and there was no answer; the sentence says why. Unknown is never absent.
-    Unknown(String),
-    /// There is no VM of that name.
-    Absent,
-    /// The Machine's own: it was adopted, and no watch has shown that yet.
-    Ours,
-    /// Nobody's, or offered to this Machine.
-    Free(Stray),
-    /// Somebody else's; whose, in words that follow "it".
-    Taken(String),
-}
-
-/// A VM without an owner.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Stray {
-    /// Its name.
-    pub name: String,
-    /// `metadata.uid`.
-    pub uid: String,
-    /// `metadata.resourceVersion`.
-    pub resource_version: String,
-    /// Its ownerReferences, without those to Machines: on this cluster they lead nowhere, and its garbage collector would
-    /// delete the VM for that (R14).
-    pub owners: Vec<OwnerReference>,
-}
 
 /// What a Machine asks of an adopted VM: all that is ever written to its spec. Kept on the VM as it was asked last.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -71,7 +43,7 @@ pub fn names_to_look_under(explanation: Option<&str>, cluster: &ClusterName, nam
 
 /// Whether a VM may be adopted by this Machine. A reference to the Machine as its controller is no foreign owner: the
 /// published operator may have set it.
-pub fn found(vm: &ObjectMeta, identity: &Identity, supervisor: &str, adoption: owner::Adoption) -> Found {
+pub fn found(vm: &ObjectMeta, identity: &Identity, supervisor: &str, adoption: owner::Adoption) -> Lookup {
     let mut bare = vm.clone();
     let references = bare.owner_references.take().unwrap_or_default();
     let to_machine = |owner: &OwnerReference| {
@@ -81,10 +53,10 @@ pub fn found(vm: &ObjectMeta, identity: &Identity, supervisor: &str, adoption: o
     bare.owner_references = Some(references.iter().filter(foreign).cloned().collect());
     let read = owner::read(&bare);
     match owner::stranger(&read, &identity.key.to_string(), &identity.uid, supervisor, adoption) {
-        Some(whose) => Found::Taken(whose),
-        None if read.owner.is_some() => Found::Ours,
-        None if read.deleting => Found::Taken("is being deleted".to_owned()),
-        None => Found::Free(Stray {
+        Some(whose) => Lookup::Taken(whose),
+        None if read.owner.is_some() => Lookup::Ours,
+        None if read.deleting => Lookup::Taken("is being deleted".to_owned()),
+        None => Lookup::Free(Stray {
             name: vm.name.clone().unwrap_or_default(),
             uid: vm.uid.clone().unwrap_or_default(),
             resource_version: vm.resource_version.clone().unwrap_or_default(),
@@ -97,39 +69,42 @@ pub fn found(vm: &ObjectMeta, identity: &Identity, supervisor: &str, adoption: o
 pub fn vm_name(admitted: &Admitted, seen: &Observed) -> String {
     match (&seen.vm, &seen.found) {
         (Some(vm), _) => vm.name.clone(),
-        (None, Found::Free(stray)) => stray.name.clone(),
+        (None, Lookup::Free(stray)) => stray.name.clone(),
         (None, _) => admitted.identity.vm.name.clone(),
     }
 }
 
 /// The VM keeps the disks that it came with: no claims are made for the Machine.
 pub fn keeps_its_disks(seen: &Observed) -> bool {
-    seen.vm.as_ref().map_or(matches!(seen.found, Found::Free(_)), |vm| vm.adopted.is_some())
+    seen.vm.as_ref().map_or(matches!(seen.found, Lookup::Free(_)), |vm| vm.adopted.is_some())
 }
 
 /// What is to be done about a VM that was adopted, is to be or must not be; nothing is said about any other.
 pub fn plan(admitted: &Admitted, seen: &Observed) -> Option<Plan> {
     if let Some(vm) = &seen.vm {
-        return vm.adopted.as_ref().map(|before| follow(admitted, vm, before));
+        return vm.adopted.as_ref().map(|before| follow(admitted, vm, before).into());
     }
     match &seen.found {
-        Found::Free(stray) => Some(vec![Write::Adopt(stray.name.clone(), take(admitted, stray, &seen.supervisor))]),
-        Found::Taken(whose) => {
+        Lookup::Free(stray) => {
+            let change = take(admitted, stray, &seen.supervisor);
+            Some(vec![There::Adopt(stray.name.clone(), change)].into())
+        }
+        Lookup::Taken(whose) => {
             let (vm, cluster) = (&admitted.identity.vm, &admitted.cluster.0);
             let message = format!(
                 "VirtualMachine {vm} on {cluster:?} exists and is not this Machine's: it {whose}; give the Machine another name"
             );
-            Some(vec![Write::Refuse(Failure { reason: Reason::Conflict, message })])
+            Some(Failure { reason: Reason::Conflict, message }.into())
         }
-        Found::Unasked | Found::Unknown(_) | Found::Absent | Found::Ours => None,
+        Lookup::Unasked | Lookup::Unknown(_) | Lookup::Absent | Lookup::Ours => None,
     }
 }
 
 /// Why nothing can be said about the VM to adopt: not even its name is recorded then.
-pub fn unknown(seen: &Observed) -> Option<Plan> {
-    let Found::Unknown(why) = &seen.found else { return None };
+pub fn unknown(seen: &Observed) -> Option<Failure> {
+    let Lookup::Unknown(why) = &seen.found else { return None };
     let message = format!("whether the VM can be adopted is not known: {why}");
-    Some(vec![Write::Refuse(Failure { reason: Reason::KubeVirtApiError, message })])
+    Some(Failure { reason: Reason::KubeVirtApiError, message })
 }
 
 /// Makes the VM the Machine's, if it is still the one that was judged.
@@ -146,7 +121,7 @@ fn take(admitted: &Admitted, stray: &Stray, supervisor: &str) -> Value {
 }
 
 /// Carries over what was edited since. A record that cannot be read says nothing about that, so it is only made anew.
-fn follow(admitted: &Admitted, vm: &Vm, before: &str) -> Plan {
+fn follow(admitted: &Admitted, vm: &Vm, before: &str) -> Vec<There> {
     let now = asked(admitted);
     let mut change = json!({"metadata": {
         "uid": vm.uid, "resourceVersion": vm.resource_version, "annotations": {names::ADOPTED: now.text()},
@@ -157,7 +132,7 @@ fn follow(admitted: &Admitted, vm: &Vm, before: &str) -> Plan {
         Ok(before) => change["spec"] = edited(&before, &now),
         Err(_) => {}
     }
-    vec![Write::Merge(Kind::Vm, vm.name.clone(), change)]
+    vec![There::Merge(Kind::Vm, vm.name.clone(), change)]
 }
 
 /// KubeVirt takes `running` or `runStrategy`, so the first one goes when the second is asked for (X28). CPU is one thing:

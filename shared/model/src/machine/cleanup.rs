@@ -5,47 +5,51 @@
 
 use serde_json::{Value, json};
 
-use super::{DELETION_POLICIES, DeletionPolicy, Identity, Kind, Leaving, Observed, Plan, Remote, Vm, Write};
+use super::intent::{DELETION_POLICIES, DeletionPolicy, Identity, Leaving};
+use super::observed::{Observed, Remote, Vm};
+use super::write::{Here, Kind, Plan, There};
 use crate::names;
 
 /// The next step of the deletion; empty while something has to be waited for.
 pub fn plan(leaving: &Leaving, seen: &Observed) -> Plan {
     if leaving.finalizers.is_empty() {
-        return Vec::new();
+        return Plan::default();
     }
-    let release = || vec![Write::Release(leaving.finalizers.clone())];
+    let release = || Plan::from(Here::Release(leaving.finalizers.clone()));
     let Some(recorded) = &leaving.identity.cluster_id else {
-        return if is_legacy(leaving) { Vec::new() } else { release() };
+        return if is_legacy(leaving) { Plan::default() } else { release() };
     };
-    let Ok(policy) = leaving.policy else { return Vec::new() };
+    let Ok(policy) = leaving.policy else { return Plan::default() };
     match &seen.remote {
         Remote::Connected { id } if id == recorded => {}
-        Remote::Connected { .. } | Remote::Missing | Remote::Connecting | Remote::Unreachable(_) => return Vec::new(),
+        Remote::Connected { .. } | Remote::Missing | Remote::Connecting | Remote::Unreachable(_) => {
+            return Plan::default();
+        }
     }
     if policy == DeletionPolicy::Orphan {
-        return orphan(leaving, seen).unwrap_or_else(release);
+        return orphan(leaving, seen).map_or_else(release, Plan::from);
     }
     match &seen.vm {
-        Some(vm) if vm.deleting => return Vec::new(),
-        Some(vm) => return vec![Write::Delete(Kind::Vm, vm.name.clone(), vm.uid.clone())],
-        None if seen.vmi.is_some() || !seen.awaited.is_empty() => return Vec::new(),
+        Some(vm) if vm.deleting => return Plan::default(),
+        Some(vm) => return vec![There::Delete(Kind::Vm, vm.name.clone(), vm.uid.clone())].into(),
+        None if seen.vmi.is_some() || !seen.awaited.is_empty() => return Plan::default(),
         None => {}
     }
     let retained = policy == DeletionPolicy::Retain;
-    let disks: Plan = (seen.claims.iter().filter(|(_, claim)| retained || !claim.deleting))
+    let disks: Vec<There> = (seen.claims.iter().filter(|(_, claim)| retained || !claim.deleting))
         .map(|(name, claim)| {
             if retained {
-                Write::Merge(Kind::Claim, name.clone(), disown(&leaving.identity, &claim.uid))
+                There::Merge(Kind::Claim, name.clone(), disown(&leaving.identity, &claim.uid))
             } else {
-                Write::Delete(Kind::Claim, name.clone(), claim.uid.clone())
+                There::Delete(Kind::Claim, name.clone(), claim.uid.clone())
             }
         })
         .collect();
-    if seen.claims.is_empty() { release() } else { disks }
+    if seen.claims.is_empty() { release() } else { disks.into() }
 }
 
 /// Everything stays: our labels come off, so that the VM is nobody's and may be adopted.
-fn orphan(leaving: &Leaving, seen: &Observed) -> Option<Plan> {
+fn orphan(leaving: &Leaving, seen: &Observed) -> Option<Vec<There>> {
     if !seen.awaited.is_empty() {
         return Some(Vec::new());
     }
@@ -53,13 +57,13 @@ fn orphan(leaving: &Leaving, seen: &Observed) -> Option<Plan> {
         .vm
         .iter()
         .filter(|vm| !vm.deleting)
-        .map(|vm| Write::Merge(Kind::Vm, vm.name.clone(), disown_vm(&leaving.identity, vm)));
+        .map(|vm| There::Merge(Kind::Vm, vm.name.clone(), disown_vm(&leaving.identity, vm)));
     let claims = seen
         .claims
         .iter()
-        .map(|(name, claim)| Write::Merge(Kind::Claim, name.clone(), disown(&leaving.identity, &claim.uid)));
-    let plan: Plan = vm.chain(claims).collect();
-    (!plan.is_empty()).then_some(plan)
+        .map(|(name, claim)| There::Merge(Kind::Claim, name.clone(), disown(&leaving.identity, &claim.uid)));
+    let writes: Vec<There> = vm.chain(claims).collect();
+    (!writes.is_empty()).then_some(writes)
 }
 
 /// A Machine of the published operator whose cluster we never recorded: its VM may exist, and we do not know where.

@@ -191,6 +191,13 @@ impl Intent {
     }
 }
 
+/// The cluster that a Machine concerns: the one that is recorded, else the one that it is assigned to.
+pub fn cluster_of(machine: &Machine) -> Option<ClusterName> {
+    let assigned = said(machine.annotations().get(names::KUBEVIRT_CONFIG).map(String::as_str));
+    let name = recorded(machine, assigned).and_then(|recorded| recorded.cluster).or(assigned);
+    name.map(|name| ClusterName(name.to_owned()))
+}
+
 /// The cluster that the status records.
 fn recorded<'m>(machine: &'m Machine, assigned: Option<&'m str>) -> Option<Recorded<'m>> {
     let reference = machine.status.as_ref()?.kubevirt_config_ref.as_ref()?;

@@ -2,7 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Found, Kind};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
+
+use super::write::Kind;
+use crate::api::KubevirtConfig;
+use crate::clusters::View;
 
 /// What one reconcile saw of one Machine's cluster.
 #[derive(Clone, Debug, PartialEq)]
@@ -24,7 +28,38 @@ pub struct Observed {
     /// Names that we have created and whose watch event has not come yet.
     pub awaited: BTreeSet<(Kind, String)>,
     /// The VM that admission found, when there is none of the Machine's yet.
-    pub found: Found,
+    pub found: Lookup,
+}
+
+/// What was found when a VM to adopt was looked for.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Lookup {
+    /// Nothing was looked for: there is nothing to adopt, or the VM is known or on its way.
+    Unasked,
+    /// It was asked for and there was no answer; the sentence says why. Unknown is never absent.
+    Unknown(String),
+    /// There is no VM of that name.
+    Absent,
+    /// The Machine's own: it was adopted, and no watch has shown that yet.
+    Ours,
+    /// Nobody's, or offered to this Machine.
+    Free(Stray),
+    /// Somebody else's; whose, in words that follow "it".
+    Taken(String),
+}
+
+/// A VM without an owner.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Stray {
+    /// Its name.
+    pub name: String,
+    /// `metadata.uid`.
+    pub uid: String,
+    /// `metadata.resourceVersion`.
+    pub resource_version: String,
+    /// Its ownerReferences, without those to Machines: on this cluster they lead nowhere, and its garbage collector would
+    /// delete the VM for that (R14).
+    pub owners: Vec<OwnerReference>,
 }
 
 /// Whether a cluster can be worked on. Unknown is never absent: only `Connected` says anything about its objects.
@@ -41,6 +76,27 @@ pub enum Remote {
         /// UID of its `kube-system` namespace.
         id: String,
     },
+}
+
+impl Remote {
+    /// The cluster of a KubevirtConfig, as its connections are. `recorded` is the identity that the Machine records; until it
+    /// records one, that of the KubevirtConfig counts.
+    pub fn of(view: Option<View>, config: Option<&KubevirtConfig>, recorded: Option<&str>) -> Self {
+        let first = config.filter(|_| recorded.is_none());
+        let expected = first.and_then(|config| config.status.as_ref()?.cluster_id.as_ref());
+        match view {
+            // The registry follows the KubevirtConfigs: one that it has not taken up yet is on its way.
+            None if config.is_none() => Remote::Missing,
+            None | Some(View::Connecting | View::Refused { older_connecting: true, .. }) => Remote::Connecting,
+            Some(View::Unreachable(why) | View::Refused { why, .. }) => Remote::Unreachable(why),
+            Some(View::Connected { id, .. }) => match expected.filter(|expected| **expected != id) {
+                Some(expected) => Remote::Unreachable(format!(
+                    "it is cluster {id}, but {expected} is recorded: the kubeconfig leads elsewhere"
+                )),
+                None => Remote::Connected { id },
+            },
+        }
+    }
 }
 
 /// A VirtualMachine, as far as it matters.
@@ -101,6 +157,10 @@ pub struct Claim {
     pub uid: String,
     /// `status.phase`.
     pub phase: String,
+    /// Bytes that it has; absent until it is bound.
+    pub size: Option<u64>,
+    /// What it asks for, a quantity.
+    pub requested: Option<String>,
     /// Deletion was asked for.
     pub deleting: bool,
 }

@@ -2,21 +2,24 @@
 
 use serde_json::{Value, json};
 
-use super::{Admitted, Kind, Observed, Plan, Write, vm};
+use super::intent::Admitted;
+use super::observed::Observed;
+use super::vm;
+use super::write::{Kind, There};
 use crate::message::SizedDisk;
 use crate::names::claim_name;
 
 /// Creates every claim that is neither there nor on its way.
-pub fn plan(admitted: &Admitted, seen: &Observed) -> Plan {
-    let mut plan = Vec::new();
+pub fn plan(admitted: &Admitted, seen: &Observed) -> Vec<There> {
+    let mut writes = Vec::new();
     for disk in &admitted.sizing.disks {
         let name = claim_name(&admitted.identity.key.name, &disk.name);
         if !seen.claims.contains_key(&name) && !seen.awaited.contains(&(Kind::Claim, name.clone())) {
             let object = claim(admitted, disk, &name, seen);
-            plan.push(Write::Create(Kind::Claim, name, object));
+            writes.push(There::Create(Kind::Claim, name, object));
         }
     }
-    plan
+    writes
 }
 
 fn claim(admitted: &Admitted, disk: &SizedDisk, name: &str, seen: &Observed) -> Value {

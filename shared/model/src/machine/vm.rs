@@ -3,7 +3,9 @@
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
-use super::{Admitted, Identity, Kind, Observed, Plan, Remote, Write};
+use super::intent::{Admitted, Identity};
+use super::observed::{Observed, Remote};
+use super::write::{Kind, There};
 use crate::names::{self, claim_name};
 
 /// Annotation of a VM: hash of the desired state it was last written from. The same hash means nothing to do.
@@ -38,20 +40,15 @@ pub fn owner_references(identity: &Identity, seen: &Observed) -> Value {
 }
 
 /// Creates the VM, or brings it in line after the Machine was edited. A VM that is being deleted is waited for.
-pub fn plan(admitted: &Admitted, seen: &Observed) -> Plan {
+pub fn plan(admitted: &Admitted, seen: &Observed) -> Option<There> {
     let name = &admitted.identity.vm.name;
     let desired = desired(admitted, seen);
+    let hash = desired["metadata"]["annotations"][DESIRED].as_str();
     match &seen.vm {
-        None if seen.awaited.contains(&(Kind::Vm, name.clone())) => Vec::new(),
-        None => vec![Write::Create(Kind::Vm, name.clone(), desired)],
-        Some(vm) if vm.deleting => Vec::new(),
-        Some(vm)
-            if vm.hash.as_deref()
-                == desired.pointer("/metadata/annotations").and_then(|all| all.get(DESIRED)?.as_str()) =>
-        {
-            Vec::new()
-        }
-        Some(vm) => vec![Write::Merge(Kind::Vm, vm.name.clone(), change(&desired, &vm.uid, &vm.resource_version))],
+        None if seen.awaited.contains(&(Kind::Vm, name.clone())) => None,
+        None => Some(There::Create(Kind::Vm, name.clone(), desired)),
+        Some(vm) if vm.deleting || vm.hash.as_deref() == hash => None,
+        Some(vm) => Some(There::Merge(Kind::Vm, vm.name.clone(), change(&desired, &vm.uid, &vm.resource_version))),
     }
 }
 

@@ -22,8 +22,8 @@ fn new(vm: &'static str) -> impl Fn(&mut Value) {
     }
 }
 
-fn free(name: &str) -> Found {
-    Found::Free(Stray {
+fn free(name: &str) -> Lookup {
+    Lookup::Free(Stray {
         name: name.to_owned(),
         uid: "s-1".to_owned(),
         resource_version: "5".to_owned(),
@@ -33,8 +33,8 @@ fn free(name: &str) -> Found {
 
 /// The VM of [`found`], once adopted with what `machine` asks for.
 fn adopted(printable: &str) -> Observed {
-    let writes = plan(&intent(found("vm-web")), &Observed { found: free("vm-web"), ..seen() });
-    let [Write::Adopt(name, change)] = writes.as_slice() else { panic!("{writes:?}") };
+    let writes = plan(&intent(found("vm-web")), &Observed { found: free("vm-web"), ..seen() }).writes;
+    let [Write::There(There::Adopt(name, change))] = writes.as_slice() else { panic!("{writes:?}") };
     let vm = Vm {
         name: name.clone(),
         uid: "s-1".to_owned(),
@@ -55,8 +55,8 @@ fn with(change: impl Fn(&mut Value)) -> Intent {
 
 #[test]
 fn a4_x54_what_is_found_is_adopted_made_or_left_alone() {
-    let at = |found: Found| Observed { found, ..seen() };
-    let taken = || at(Found::Taken("belongs to another supervisor".to_owned()));
+    let at = |found: Lookup| Observed { found, ..seen() };
+    let taken = || at(Lookup::Taken("belongs to another supervisor".to_owned()));
     let vm_awaited = BTreeSet::from([(Kind::Vm, "vm-web".to_owned())]);
     let nowhere = Observed { remote: Remote::Unreachable("down".to_owned()), ..at(free("vm-web")) };
     let dying = Observed { vm: adopted("Running").vm.map(|vm| Vm { deleting: true, ..vm }), ..seen() };
@@ -75,14 +75,14 @@ fn a4_x54_what_is_found_is_adopted_made_or_left_alone() {
     let cases: Vec<(&str, Intent, Observed, Vec<&str>)> = vec![
         ("X2: the published operator's name is recorded for good", intent(new("web")), at(free("web")), vec!["record east=c-east web"]),
         ("X2: and so is ours",                             intent(new("vm-web")), at(free("vm-web")), vec!["record east=c-east vm-web"]),
-        ("X2: an old name is never given anew",            intent(new("web")), at(Found::Absent), vec!["record east=c-east vm-web"]),
-        ("X2 X54: nor taken from a stranger",              intent(new("web")), at(Found::Taken("belongs to Pool/p".to_owned())), vec!["record east=c-east vm-web"]),
+        ("X2: an old name is never given anew",            intent(new("web")), at(Lookup::Absent), vec!["record east=c-east vm-web"]),
+        ("X2 X54: nor taken from a stranger",              intent(new("web")), at(Lookup::Taken("belongs to Pool/p".to_owned())), vec!["record east=c-east vm-web"]),
         ("A4 X54: what is free is adopted, and no disk is made", with(|_| ()), at(free("vm-web")), vec!["adopt vm-web"]),
-        ("A4 X54: what went meanwhile is made as usual",   with(|_| ()), at(Found::Absent), all.clone()),
+        ("A4 X54: what went meanwhile is made as usual",   with(|_| ()), at(Lookup::Absent), all.clone()),
         ("X54 KVO6 KVO7: a stranger's is a conflict",      with(|_| ()), taken(), vec!["refuse Conflict"]),
         ("X54: unknown is not absent",                     with(|_| ()), nowhere, vec![]),
-        ("X54: nor is what did not answer",                with(|_| ()), at(Found::Unknown("403".to_owned())), vec!["refuse KubeVirtApiError"]),
-        ("X2: not even a name is recorded then",           intent(new("web")), at(Found::Unknown("403".to_owned())), vec!["refuse KubeVirtApiError"]),
+        ("X54: nor is what did not answer",                with(|_| ()), at(Lookup::Unknown("403".to_owned())), vec!["refuse KubeVirtApiError"]),
+        ("X2: not even a name is recorded then",           intent(new("web")), at(Lookup::Unknown("403".to_owned())), vec!["refuse KubeVirtApiError"]),
         ("X54: an adoption on its way makes no disks",     with(|_| ()), Observed { awaited: vm_awaited, ..seen() }, vec![]),
         ("X54: nothing is left to do afterwards",          with(|_| ()), adopted("Running"), vec![]),
         ("X54: an edit reaches it",                        with(halted), adopted("Running"), vec!["merge Vm vm-web"]),
@@ -143,8 +143,8 @@ fn x54_the_controller_adopts_no_more_than_its_setting_allows() {
     for (setting, metadata, free) in cases {
         let read: ObjectMeta = serde_json::from_value(metadata.clone()).expect("metadata");
         let found = adoption::found(&read, identity, "sup", setting);
-        assert_eq!(matches!(found, Found::Free(_)), free, "{setting:?} {metadata}: {found:?}");
-        assert_eq!(matches!(found, Found::Taken(_)), !free, "{setting:?} {metadata}: {found:?}");
+        assert_eq!(matches!(found, Lookup::Free(_)), free, "{setting:?} {metadata}: {found:?}");
+        assert_eq!(matches!(found, Lookup::Taken(_)), !free, "{setting:?} {metadata}: {found:?}");
     }
 }
 
@@ -178,11 +178,11 @@ fn x54_r14_kvo6_kvo7_the_vm_itself_says_whose_it_is() {
     for (name, metadata, want) in cases {
         let metadata: ObjectMeta = serde_json::from_value(metadata).expect("metadata");
         let got = match adoption::found(&metadata, identity, "sup", Adoption::Unowned) {
-            Found::Free(stray) => {
+            Lookup::Free(stray) => {
                 format!("free {:?}", stray.owners.into_iter().map(|owner| owner.kind).collect::<Vec<_>>())
             }
-            Found::Ours => "ours".to_owned(),
-            Found::Taken(whose) => whose,
+            Lookup::Ours => "ours".to_owned(),
+            Lookup::Taken(whose) => whose,
             other => panic!("{name}: {other:?}"),
         };
         assert_eq!(got, want, "{name}");
@@ -191,8 +191,8 @@ fn x54_r14_kvo6_kvo7_the_vm_itself_says_whose_it_is() {
 
 #[test]
 fn x54_r14_to_adopt_writes_metadata_only_and_to_the_version_that_was_judged() {
-    let writes = plan(&intent(found("vm-web")), &Observed { found: free("vm-web"), ..seen() });
-    let [Write::Adopt(name, change)] = writes.as_slice() else { panic!("{writes:?}") };
+    let writes = plan(&intent(found("vm-web")), &Observed { found: free("vm-web"), ..seen() }).writes;
+    let [Write::There(There::Adopt(name, change))] = writes.as_slice() else { panic!("{writes:?}") };
     assert_eq!(name, "vm-web");
     assert_eq!(
         *change,
@@ -229,22 +229,22 @@ fn x28_x54_an_edit_changes_what_was_edited_and_nothing_else() {
         ("a record that cannot be read only is made anew", with(halted),                            broken,      Value::Null),
     ];
     for (name, intent, seen, want) in cases {
-        let writes = plan(&intent, &seen);
-        let [Write::Merge(Kind::Vm, _, change)] = writes.as_slice() else { panic!("{name}: {writes:?}") };
+        let writes = plan(&intent, &seen).writes;
+        let [Write::There(There::Merge(Kind::Vm, _, change))] = writes.as_slice() else { panic!("{name}: {writes:?}") };
         assert_eq!(change.get("spec").unwrap_or(&Value::Null), &want, "{name}");
         assert_eq!((&change["metadata"]["uid"], &change["metadata"]["resourceVersion"]), (&json!("s-1"), &json!("6")));
         let text = change["metadata"]["annotations"]["vitistack.io/adopted"].as_str().map(str::to_owned);
         let after = Observed { vm: seen.vm.clone().map(|vm| Vm { adopted: text, ..vm }), ..seen };
-        assert_eq!(plan(&intent, &after), [], "{name}: and then it is done");
+        assert_eq!(plan(&intent, &after), Plan::default(), "{name}: and then it is done");
     }
     let disks = with(resolved("20Gi", "30Gi"));
-    assert_eq!(plan(&disks, &adopted("")), [], "its disks are its own");
+    assert_eq!(plan(&disks, &adopted("")), Plan::default(), "its disks are its own");
 }
 
 #[test]
 fn x57_an_adopted_vm_is_given_back_as_it_was() {
-    let writes = plan(&intent(policy("Orphan")), &adopted("Running"));
-    let [Write::Merge(Kind::Vm, _, change)] = writes.as_slice() else { panic!("{writes:?}") };
+    let writes = plan(&intent(policy("Orphan")), &adopted("Running")).writes;
+    let [Write::There(There::Merge(Kind::Vm, _, change))] = writes.as_slice() else { panic!("{writes:?}") };
     assert_eq!(change.get("spec"), None);
     assert_eq!(change["metadata"].get("ownerReferences"), None, "we set none, so those it has are not ours");
     assert_eq!(
@@ -258,7 +258,7 @@ fn x57_an_adopted_vm_is_given_back_as_it_was() {
 fn x54_an_adopted_vm_shows_what_it_is() {
     let failed = Failure { reason: Reason::Conflict, message: "somebody else's".to_owned() };
     let at = |printable, vmi| Observed { vmi, ..adopted(printable) };
-    let taken = Observed { found: Found::Taken("belongs to Pool/p".to_owned()), ..seen() };
+    let taken = Observed { found: Lookup::Taken("belongs to Pool/p".to_owned()), ..seen() };
     #[rustfmt::skip]
     let cases = [
         ("runs",                 at("Running", vmi("Running", true)), None, "Running",  "True/Running",     "True/VMCreated",    "True/PVCBound"),

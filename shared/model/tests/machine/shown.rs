@@ -1,5 +1,7 @@
 //! What a Machine shows of itself.
 
+use model::machine::status::{patience, transition};
+
 use super::*;
 
 #[test]
@@ -61,6 +63,30 @@ fn c10_x71_a_running_machine_shows_where_it_is() {
 }
 
 #[test]
+fn fr2_x75_each_disk_shows_its_claim_and_how_large_that_is() {
+    let claim = |size, requested: &str| Claim {
+        uid: "u-1".to_owned(),
+        phase: "Bound".to_owned(),
+        size,
+        requested: Some(requested.to_owned()),
+        ..Claim::default()
+    };
+    let claims = BTreeMap::from([("web-root".to_owned(), claim(Some(21_474_836_480), "20Gi"))]);
+    let seen = Observed { claims, ..running() };
+    let shown = status(&MachineStatus::default(), &intent(|_| ()), &seen, None, now(1));
+    let disks = serde_json::to_value(&shown.disks).expect("JSON");
+    assert_eq!(
+        disks,
+        json!([
+            {"name": "root", "pvcName": "web-root", "size": 21_474_836_480_i64, "requestedSize": "20Gi", "uid": "u-1"},
+            {"name": "data", "pvcName": "web-data"},
+        ]),
+        "one that was not made yet has neither size nor UID"
+    );
+    assert_eq!(shown.resolved.and_then(|it| it.source).as_deref(), Some("built-in"), "FR12: as the annotation says it");
+}
+
+#[test]
 fn kvo16_a_status_that_says_nothing_new_is_not_written() {
     let first = status(&MachineStatus::default(), &intent(|_| ()), &running(), None, now(1));
     let mut later = running();
@@ -115,16 +141,30 @@ fn a_burst_of_small_changes_costs_one_write_and_a_transition_never_waits() {
     for (name, previous, seen, at, want) in cases {
         let next = shown(&previous, &seen, at);
         assert_ne!(next, previous, "{name}: something changed");
-        assert_eq!(model::machine::status::patience(&previous, &next, &now(at)).as_secs(), want, "{name}");
+        assert_eq!(patience(&previous, &next, &now(at)).as_secs(), want, "{name}");
     }
+}
+
+#[test]
+fn an_event_tells_of_each_new_reason_and_of_nothing_else() {
+    let shown = |previous: &MachineStatus, seen: &Observed, at| status(previous, &intent(|_| ()), seen, None, now(at));
+    let creating = shown(&MachineStatus::default(), &Observed { claims: claims("Bound"), ..seen() }, 1);
+    let starting = shown(&creating, &Observed { vm: vm("Starting"), claims: claims("Bound"), ..seen() }, 2);
+    let ready = shown(&starting, &running(), 3);
+    let waiting = (Reason::Creating, "waiting until the virtual machine runs");
+    assert_eq!(transition(&MachineStatus::default(), &creating), Some(waiting));
+    assert_ne!(creating, starting, "another condition changed");
+    assert_eq!(transition(&creating, &starting), None);
+    assert_eq!(transition(&starting, &ready), Some((Reason::Running, "the virtual machine runs")));
+    assert_eq!(transition(&ready, &MachineStatus::default()), None);
 }
 
 #[test]
 fn a_cluster_that_was_not_asked_yet_changes_nothing_that_is_shown() {
     let before = status(&MachineStatus::default(), &intent(|_| ()), &running(), None, now(1));
     let starting = Observed { remote: Remote::Connecting, ..seen() };
-    assert_eq!(plan(&intent(|_| ()), &starting), []);
-    assert_eq!(plan(&intent(leaving), &starting), []);
+    assert_eq!(plan(&intent(|_| ()), &starting), Plan::default());
+    assert_eq!(plan(&intent(leaving), &starting), Plan::default());
     assert_eq!(status(&before, &intent(|_| ()), &starting, None, now(2)), before, "a restarted controller");
     let fresh = intent(|machine| machine["status"] = json!({}));
     let shown = status(&MachineStatus::default(), &fresh, &starting, None, now(2));

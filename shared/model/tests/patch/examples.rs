@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use model::api::Machine;
-use model::machine::{Intent, Kind, Observed, Remote, Write, plan};
+use model::machine::{Intent, Kind, Lookup, Observed, Remote, There, Write, plan};
 use model::patch::{Desired, Overrides, check};
 use serde_json::{Value, json};
 
@@ -40,10 +40,10 @@ fn written(machine: &Machine) -> BTreeMap<(Kind, String), Value> {
         namespace_known: true,
         storage_classes: Default::default(),
         awaited: Default::default(),
-        found: model::machine::Found::Unasked,
+        found: Lookup::Unasked,
     };
-    let writes = plan(&Intent::of(&machine, "vm-", None), &seen).into_iter().map(|write| match write {
-        Write::Create(kind, name, object) => ((kind, name), object),
+    let writes = plan(&Intent::of(&machine, "vm-", None), &seen).writes.into_iter().map(|write| match write {
+        Write::There(There::Create(kind, name, object)) => ((kind, name), object),
         other => panic!("{other:?}"),
     });
     writes.collect()

@@ -2,7 +2,9 @@
 
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 
-use super::super::{Admitted, Observed, adoption};
+use super::super::adoption;
+use super::super::intent::Admitted;
+use super::super::observed::Observed;
 use crate::api::machine::status::{DiskStatus, InterfaceStatus, Resolved, ResolvedDisk};
 use crate::api::{AssignedConfig, MachineStatus};
 use crate::message::Sizing;
@@ -53,10 +55,17 @@ pub(super) fn mirror(next: &mut MachineStatus, admitted: &Admitted, seen: &Obser
     }
     next.cpus = Some(sizing.cores * sizing.threads * sizing.sockets);
     next.disks = (sizing.disks.iter())
-        .map(|disk| DiskStatus {
-            name: Some(disk.name.clone()),
-            pvc_name: Some(claim_name(&admitted.identity.key.name, &disk.name)),
-            ..DiskStatus::default()
+        .map(|disk| {
+            let pvc_name = claim_name(&admitted.identity.key.name, &disk.name);
+            let claim = seen.claims.get(&pvc_name);
+            DiskStatus {
+                name: Some(disk.name.clone()),
+                pvc_name: Some(pvc_name),
+                size: claim.and_then(|claim| i64::try_from(claim.size?).ok()),
+                requested_size: claim.and_then(|claim| claim.requested.clone()).map(Quantity),
+                uid: claim.map(|claim| claim.uid.clone()),
+                ..DiskStatus::default()
+            }
         })
         .collect();
 }

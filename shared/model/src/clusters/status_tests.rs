@@ -1,17 +1,18 @@
 //! What a KubevirtConfig shows of its connection and its cluster.
 
-use model::api::config::{Capacity, ClusterFacts};
-use model::clusters::capacity::{Room, capacity};
-use model::clusters::facts::{KubeVirt, Learnt};
+use k8s_openapi::jiff::Timestamp;
 
 use super::*;
+use crate::api::config::ClusterFacts;
+use crate::clusters::capacity::{Room, capacity};
+use crate::clusters::facts::KubeVirt;
 
 fn early() -> Time {
     Time(Timestamp::UNIX_EPOCH)
 }
 
-fn connected(id: &str, newest: Newest) -> Seen {
-    Seen::Connected { id: id.to_owned(), newest }
+fn connected(id: &str, newest: Newest) -> View {
+    View::Connected { id: id.to_owned(), newest }
 }
 
 #[test]
@@ -20,26 +21,27 @@ fn b27_a_config_says_why_it_cannot_be_used_and_keeps_the_identity_of_first_conta
     let fresh = KubevirtConfigStatus::default();
     let known = KubevirtConfigStatus { cluster_id: Some("one".to_owned()), ..fresh.clone() };
     let why = |why: &str| why.to_owned();
+    let refused = |says: &str| View::Refused { why: why(says), older_connecting: false };
     #[rustfmt::skip]
     let cases = [
-        ("no kubeconfig",       &fresh, Seen::Refused(why("no key")),       "Failed",  "KubeconfigInvalid", "no key",    None),
-        ("down",                &known, Seen::Unreachable(why("refused")),  "Failed",  "ConnectionFailed",  "refused",   Some("one")),
+        ("no kubeconfig",       &fresh, refused("no key"),                  "Failed",  "KubeconfigInvalid", "no key",    None),
+        ("down",                &known, View::Unreachable(why("refused")),  "Failed",  "ConnectionFailed",  "refused",   Some("one")),
         ("first contact",       &fresh, connected("one", Newest::InUse),    "Ready",   "Connected",         "answers",   Some("one")),
         ("another cluster",     &known, connected("two", Newest::InUse),    "Failed",  "ConnectionFailed",  "cluster two, but one is recorded", Some("one")),
         ("B27: a new kubeconfig that is refused", &known, connected("one", Newest::Refused(why("exec"))), "Ready", "KubeconfigInvalid",
             "an earlier kubeconfig is still in use; the present one is refused: exec", Some("one")),
         ("B27: a new kubeconfig that leads nowhere", &known, connected("one", Newest::Failing(why("no route"))), "Ready", "ConnectionFailed",
             "an earlier kubeconfig is still in use; the present one does not connect: no route", Some("one")),
-        ("not tried yet",       &fresh, Seen::Pending,                      "Pending", "ConnectionFailed",  "not connected yet", None),
+        ("not tried yet",       &fresh, View::Connecting,                   "Pending", "ConnectionFailed",  "not connected yet", None),
     ];
-    for (name, previous, seen, phase, reason, says, id) in cases {
-        let next = status(&config, previous, &seen, &Known::default(), early());
+    for (name, previous, view, phase, reason, says, id) in cases {
+        let next = status(&config, previous, &view, &Offered::default(), early());
         assert_eq!(next.phase.as_deref(), Some(phase), "{name}");
         assert_eq!(next.conditions[0].reason, reason, "{name}");
         assert!(next.message.as_deref().unwrap_or_default().contains(says), "{name}: {:?}", next.message);
         assert_eq!(next.cluster_id.as_deref(), id, "{name}");
         assert_eq!(
-            status(&config, &next, &seen, &Known::default(), Time(Timestamp::MAX)),
+            status(&config, &next, &view, &Offered::default(), Time(Timestamp::MAX)),
             next,
             "{name}: nothing changed, so nothing is written"
         );
@@ -63,47 +65,29 @@ fn x45_x68_a_config_shows_what_its_own_cluster_offers() {
     let newer = KubeVirt { version: Some("v1.8.2".to_owned()), emulated_machines: vec!["q35*".to_owned()] };
     let learnt = Learnt { groups: Some(Vec::new()), kubevirt: Some(Some(newer)) };
     let later = || Time(Timestamp::MAX);
-    let all = Known { learnt, room: Some(Some(room(16_000, later()))) };
-    let near = Known { room: Some(Some(room(8000, later()))), ..Known::default() };
-    let blind = Known { room: Some(None), ..Known::default() };
+    let all = Offered { learnt, room: Some(Some(room(16_000, later()))) };
+    let near = Offered { room: Some(Some(room(8000, later()))), ..Offered::default() };
+    let blind = Offered { room: Some(None), ..Offered::default() };
     let here = connected("one", Newest::InUse);
     #[rustfmt::skip]
     let cases = [
         ("X45 X68: everything is new",                &here,                               &all,              Some("v1.8.2"), Some("16"), false),
-        ("X45 X68: nothing is known yet",             &here,                               &Known::default(), Some("v1.7.0"), Some("8"),  true),
+        ("X45 X68: nothing is known yet",             &here,                               &Offered::default(), Some("v1.7.0"), Some("8"), true),
         ("X68: hardly another room",                  &here,                               &near,             Some("v1.7.0"), Some("8"),  true),
         ("X68: we may not see its nodes",             &here,                               &blind,            Some("v1.7.0"), None,       true),
-        ("X45 X68: away: what was known stays",       &Seen::Unreachable("x".to_owned()),  &all,              Some("v1.7.0"), Some("8"),  true),
+        ("X45 X68: away: what was known stays",       &View::Unreachable("x".to_owned()),  &all,              Some("v1.7.0"), Some("8"),  true),
         ("X45 X68: another cluster is not described", &connected("two", Newest::InUse),    &all,              Some("v1.7.0"), Some("8"),  true),
     ];
-    for (name, seen, known, version, cpu, same_facts) in cases {
-        let next = status(&config, &published, seen, known, early());
+    for (name, view, offered, version, cpu, same_facts) in cases {
+        let next = status(&config, &published, view, offered, early());
         let largest =
             next.capacity.as_ref().and_then(|capacity| Some(capacity.largest_node.as_ref()?.cpu.as_ref()?.0.as_str()));
         assert_eq!((next.kubevirt_version.as_deref(), largest), (version, cpu), "{name}");
         assert_eq!(next.facts == published.facts, same_facts, "{name}");
         assert_eq!(
-            status(&config, &next, seen, known, later()),
+            status(&config, &next, view, offered, later()),
             next,
             "{name}: nothing changed, so nothing is written"
         );
     }
-}
-
-#[test]
-fn x68_what_is_not_known_any_more_is_taken_away() {
-    let before = KubevirtConfigStatus {
-        phase: Some("Ready".to_owned()),
-        facts: Some(ClusterFacts { cdi: Some(true), multus: None, emulated_machines: vec!["q35*".to_owned()] }),
-        capacity: Some(room(1000, early())),
-        ..Default::default()
-    };
-    let after = KubevirtConfigStatus {
-        facts: Some(ClusterFacts { cdi: Some(true), multus: Some(false), emulated_machines: Vec::new() }),
-        capacity: None,
-        ..before.clone()
-    };
-    let want =
-        json!({"phase": "Ready", "capacity": null, "facts": {"cdi": true, "multus": false, "emulatedMachines": null}});
-    assert_eq!(changes(&before, &after), want);
 }

@@ -1,0 +1,120 @@
+//! What every reconcile needs, and why one may not come to its end. No I/O.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use kube::Client;
+use kube::core::DeserializeGuard;
+use kube::runtime::events::Recorder;
+use kube::runtime::reflector::Store;
+use model::api::{KubevirtConfig, Machine};
+use model::machine::owner::Adoption;
+use model::names::ClusterName;
+use runtime::clusters::{ClusterMap, Scope, said};
+use tokio::time::error::Elapsed;
+
+use crate::awaited::Awaited;
+use crate::instances::Instances;
+use crate::metrics::Metrics;
+use crate::retries::Retries;
+use crate::session::ClusterIndex;
+
+/// A Machine that may not decode.
+pub type Guarded = DeserializeGuard<Machine>;
+
+/// A pass that takes longer than this is given up and tried again: it must not hold its place in the queue.
+pub const LONGEST_PASS: Duration = Duration::from_secs(30);
+
+/// What every reconcile needs. Nothing in it is changed by one.
+pub struct Context {
+    /// The supervisor.
+    pub client: Client,
+    /// UID of its `kube-system` namespace.
+    pub supervisor: String,
+    /// The remote clusters.
+    pub clusters: Arc<ClusterMap<ClusterIndex>>,
+    /// What was created and is not seen yet.
+    pub awaited: Arc<Awaited>,
+    /// Every KubevirtConfig.
+    pub configs: Store<KubevirtConfig>,
+    /// Where they are.
+    pub scope: Scope,
+    /// `ADOPTION`.
+    pub adoption: Adoption,
+    /// `VM_NAME_PREFIX`.
+    pub vm_prefix: String,
+    /// `RECONCILE_INTERVAL`: the safety net under the watches.
+    pub interval: Duration,
+    /// Events on Machines.
+    pub events: Recorder,
+    /// What is counted.
+    pub metrics: Metrics,
+    /// Failures in a row.
+    pub retries: Retries,
+    /// Instances of adopted VMs.
+    pub instances: Instances,
+}
+
+/// Why a pass did not come to its end.
+#[derive(Debug, thiserror::Error)]
+pub enum Fault {
+    /// The supervisor refused or did not answer.
+    #[error("supervisor: {}", said(.0))]
+    Supervisor(#[source] kube::Error),
+    /// It took longer than [`LONGEST_PASS`].
+    #[error("not done after {} s; what was done stays, and the rest is tried again", LONGEST_PASS.as_secs())]
+    Late(#[source] Elapsed),
+    /// A remote cluster did not answer a lookup.
+    #[error("cluster {cluster}: {source}")]
+    Cluster {
+        /// Its KubevirtConfig.
+        cluster: ClusterName,
+        /// What it did instead.
+        source: Unanswered,
+    },
+}
+
+/// Why a lookup on a cluster says nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum Unanswered {
+    /// There was no answer in time.
+    #[error("no answer")]
+    Late(#[from] Elapsed),
+    /// It was refused, or the connection failed.
+    #[error("{}", said(.0))]
+    Failed(#[from] kube::Error),
+}
+
+impl Fault {
+    /// A static word for metrics.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Fault::Supervisor(_) => "SupervisorApiError",
+            Fault::Late(_) => "Timeout",
+            Fault::Cluster { .. } => "KubeVirtApiError",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::error::Error;
+
+    use kube::core::Status;
+
+    use super::*;
+
+    #[test]
+    fn a_fault_is_one_line_and_keeps_its_source() {
+        let refused = || kube::Error::Api(Box::new(Status::failure("pods is\nforbidden", "Forbidden").with_code(403)));
+        let cluster = ClusterName("east".to_owned());
+        let cases = [
+            (Fault::Supervisor(refused()), "supervisor: pods isforbidden"),
+            (Fault::Cluster { cluster, source: refused().into() }, "cluster east: pods isforbidden"),
+        ];
+        for (fault, says) in cases {
+            assert_eq!(fault.to_string(), says);
+            assert_eq!(runtime::clusters::code(&fault), Some(403), "{:?}", fault.source());
+        }
+    }
+}

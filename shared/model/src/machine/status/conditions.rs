@@ -1,0 +1,137 @@
+//! The conditions of a Machine: what each says of what was seen. Pure. C51 to C53, X18.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+
+use super::super::adoption;
+use super::super::intent::Admitted;
+use super::super::observed::{Observed, Remote};
+use super::super::write::Failure;
+use crate::api::{self, MachineStatus};
+use crate::names::claim_name;
+use crate::reason::{Condition, Reason};
+
+/// One condition before it meets its predecessor.
+pub(super) struct Statement {
+    pub(super) about: Condition,
+    pub(super) truth: Truth,
+    pub(super) reason: Reason,
+    pub(super) why: String,
+}
+
+/// The status of a condition.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Truth {
+    True,
+    False,
+    Unknown,
+}
+
+use Truth::{False, True, Unknown};
+
+impl Statement {
+    pub(super) fn new(about: Condition, truth: Truth, reason: Reason, why: impl Into<String>) -> Self {
+        Self { about, truth, reason, why: why.into() }
+    }
+}
+
+pub(super) fn describe_vm(seen: &Observed, failure: Option<&Failure>) -> Statement {
+    let said = |truth, reason, why: String| Statement::new(Condition::VirtualMachineReady, truth, reason, why);
+    if let Some(failure) = failure {
+        return said(False, failure.reason, failure.message.clone());
+    }
+    let Some(vm) = &seen.vm else {
+        return said(False, Reason::VmPending, "the VirtualMachine is not there yet".to_owned());
+    };
+    let unschedulable = seen.vmi.as_ref().and_then(|vmi| vmi.unschedulable.clone());
+    let broken = match vm.printable.as_str() {
+        "ErrorUnschedulable" => Some(unschedulable.unwrap_or_else(|| "no node of the cluster can run it".to_owned())),
+        "CrashLoopBackOff" => Some("the virtual machine crashes again and again".to_owned()),
+        other if other.starts_with("Err") || other.ends_with("Error") => Some(format!("KubeVirt reports {other}")),
+        _ => vm.failure.clone(),
+    };
+    match broken {
+        Some(why) => said(False, Reason::VmFailed, why),
+        None if vm.adopted.is_some() => {
+            said(True, Reason::VmCreated, format!("VirtualMachine {} was adopted", vm.name))
+        }
+        None => said(True, Reason::VmCreated, format!("VirtualMachine {} exists", vm.name)),
+    }
+}
+
+pub(super) fn describe_storage(admitted: &Admitted, seen: &Observed) -> Statement {
+    let said = |truth, reason, why: String| Statement::new(Condition::StorageReady, truth, reason, why);
+    if adoption::keeps_its_disks(seen) {
+        // Its claims are not watched: what they keep from starting says so itself.
+        let printable = seen.vm.as_ref().map(|vm| vm.printable.as_str()).unwrap_or_default();
+        return match printable {
+            "WaitingForVolumeBinding" | "Provisioning" | "ErrorPvcNotFound" | "DataVolumeError" => {
+                let why = format!("KubeVirt reports {printable} for the disks that the VM came with");
+                said(False, Reason::PvcPending, why)
+            }
+            _ => said(True, Reason::PvcBound, "the VM has the disks it came with".to_owned()),
+        };
+    }
+    let names = admitted.sizing.disks.iter().map(|disk| claim_name(&admitted.identity.key.name, &disk.name));
+    let open: Vec<String> =
+        names.filter(|name| seen.claims.get(name).is_none_or(|claim| claim.phase != "Bound")).collect();
+    if open.is_empty() {
+        return said(True, Reason::PvcBound, "every disk is bound".to_owned());
+    }
+    said(False, Reason::PvcPending, format!("waiting for {}", open.join(", ")))
+}
+
+pub(super) fn describe_network(seen: &Observed) -> Statement {
+    let said = |truth, reason, why: &str| Statement::new(Condition::NetworkReady, truth, reason, why);
+    let addresses = seen.vmi.iter().flat_map(|vmi| &vmi.interfaces).any(|nic| !nic.ips.is_empty());
+    if addresses {
+        return said(True, Reason::NetworkConfigured, "the instance has its addresses");
+    }
+    said(False, Reason::NetworkPending, "no instance reports an address")
+}
+
+pub(super) fn describe_cluster(cluster: &str, recorded: Option<&str>, seen: &Observed) -> Statement {
+    let said = |truth, reason, why: String| Statement::new(Condition::ClusterReachable, truth, reason, why);
+    match &seen.remote {
+        Remote::Missing => {
+            said(False, Reason::KubevirtConfigMissing, format!("there is no KubevirtConfig {cluster:?}"))
+        }
+        Remote::Connecting => {
+            said(Unknown, Reason::ClusterUnreachable, format!("cluster {cluster:?} was not reached yet"))
+        }
+        Remote::Unreachable(why) => said(False, Reason::ClusterUnreachable, format!("cluster {cluster:?}: {why}")),
+        Remote::Connected { id } if recorded.is_some_and(|recorded| recorded != id) => said(
+            False,
+            Reason::ClusterIdentityChanged,
+            format!(
+                "KubevirtConfig {cluster:?} leads to cluster {id}, but the VM was made on {}",
+                recorded.unwrap_or_default()
+            ),
+        ),
+        Remote::Connected { .. } => said(True, Reason::ClusterConnected, format!("cluster {cluster:?} answers")),
+    }
+}
+
+/// Replaces the conditions, keeping the time of those whose status did not change.
+pub(super) fn replace_conditions(next: &mut MachineStatus, previous: &MachineStatus, said: &[Statement], now: &Time) {
+    let mut all: Vec<api::Condition> = (said.iter())
+        .map(|Statement { about, truth, reason, why }| {
+            let status = match truth {
+                True => "True",
+                False => "False",
+                Unknown => "Unknown",
+            };
+            let before = previous.conditions.iter().find(|it| it.type_ == about.name() && it.status == status);
+            let since = before.and_then(|before| before.last_transition_time.clone());
+            api::Condition {
+                type_: about.name().to_owned(),
+                status: status.to_owned(),
+                reason: reason.code().to_owned(),
+                message: why.clone(),
+                last_transition_time: since.or_else(|| Some(now.clone())),
+                observed_generation: next.observed_generation,
+            }
+        })
+        .collect();
+    all.sort_by(|a, b| a.type_.cmp(&b.type_));
+    next.conditions = all;
+}

@@ -1,0 +1,43 @@
+//! The columns of the table, and the nearest name.
+
+use super::*;
+
+#[test]
+fn nearest_finds_slips_and_invents_nothing() {
+    let known = ["small", "medium", "large", "gpu-xl"];
+    #[rustfmt::skip]
+    let cases = [
+        ("smal", Some("small")), ("Large", Some("large")), ("meduim", Some("medium")),
+        ("xl", None), ("enormous", None), ("", None), ("gpu-xxl", Some("gpu-xl")),
+    ];
+    for (written, want) in cases {
+        assert_eq!(nearest(written, known), want, "{written}");
+    }
+}
+
+#[test]
+fn every_failure_of_a_write_is_tried_again_with_backoff() {
+    use Reason::{ClusterUnreachable, Conflict, KubeVirtApiError, NotAdmitted, VmRefused};
+    // No event tells that a cluster which did not answer a write does again, or that it takes what it refused.
+    for reason in [NotAdmitted, VmRefused, KubeVirtApiError, Conflict, ClusterUnreachable] {
+        assert_eq!(reason.retry(), Retry::Backoff, "{reason:?}");
+    }
+}
+
+#[test]
+fn what_is_as_it_should_be_or_on_its_way_is_no_warning() {
+    let normal = Reason::ALL.iter().filter(|reason| reason.severity() == Severity::Normal);
+    let names: Vec<String> = normal.map(|reason| format!("{reason:?}")).collect();
+    let wanted = "Creating Running Stopped Stopping Terminating VmCreated VmPending PvcBound PvcPending NetworkConfigured \
+        NetworkPending ClusterConnected RestartPending ConfigConnected";
+    assert_eq!(names.join(" "), wanted);
+}
+
+#[test]
+fn codes_are_unique_within_where_they_are_seen() {
+    let mut seen = std::collections::BTreeSet::new();
+    for reason in Reason::ALL {
+        assert!(seen.insert((format!("{:?}", reason.shown_in()), reason.code())), "{}", reason.code());
+        assert!(reason.next_step().ends_with('.'), "{}", reason.code());
+    }
+}
