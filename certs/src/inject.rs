@@ -16,7 +16,7 @@ const ATTEMPTS: usize = 4;
 #[derive(Debug, thiserror::Error)]
 pub enum InjectError {
     /// The API server's answer, or none.
-    #[error("cannot {verb} {kind} {name}: {}", crate::said(.cause))]
+    #[error("cannot {verb} {kind} {name}: {}", crate::api::said(.cause))]
     Api {
         /// What was tried.
         verb: &'static str,
@@ -70,7 +70,8 @@ impl Target {
     /// Makes the bundle (PEM) the one of every webhook listed. On success a read has shown it; nothing is written if
     /// it was there before.
     pub async fn publish(&self, bundle: &str) -> Result<(), InjectError> {
-        let params = PatchParams { field_manager: Some(crate::FIELD_MANAGER.to_owned()), ..PatchParams::default() };
+        let params =
+            PatchParams { field_manager: Some(crate::api::FIELD_MANAGER.to_owned()), ..PatchParams::default() };
         for _ in 0..ATTEMPTS {
             let Some(patch) = patch(webhooks(&self.read().await?), bundle) else { return Ok(()) };
             match self.api.patch(&self.name, &params, &Patch::<()>::Json(patch)).await {

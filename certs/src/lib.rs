@@ -2,11 +2,12 @@
 //!
 //! One CA in a Secret; every replica signs its own leaf in memory; API servers learn the CA from the `caBundle` of the
 //! webhook configurations. A task re-derives all of it from what it observes, each minute by the wall clock.
-//! Nothing it meets ends the process: it keeps serving what it has and tries again (DESIGN §8, RELIABILITY §4).
+//! Nothing it meets ends the process: it keeps serving what it has and tries again (CERT1 to CERT10).
 //!
 //! Caveat: a CA that is due, or that someone replaced, takes over in one step, so other replicas may serve the old one's
 //! leaf for up to a minute. The phases publish, observe, promote, retire come as `plan.rs` between `store` and `inject`.
 
+pub mod api;
 pub mod inject;
 pub mod issue;
 pub mod resolver;
@@ -26,9 +27,6 @@ use inject::{InjectError, Target};
 use issue::{Ca, IssueError, Leaf};
 use resolver::Resolver;
 use store::StoreError;
-
-/// Field manager of the `caBundle`s.
-pub const FIELD_MANAGER: &str = "kubevirt-operator-webhook";
 
 const CHECK_EVERY: Duration = Duration::from_secs(60);
 const RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(10));
@@ -137,20 +135,6 @@ async fn keep(mut keeper: Keeper, published: watch::Sender<bool>) {
             }
         }
     }
-}
-
-/// An API server's answer as a person wants to read it: kube's own text holds the whole status twice.
-fn said(error: &kube::Error) -> String {
-    if let kube::Error::Api(status) = error {
-        return format!("{} ({})", status.message, status.code);
-    }
-    let mut text = error.to_string();
-    let mut source = std::error::Error::source(error);
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
-    }
-    text
 }
 
 impl Keeper {

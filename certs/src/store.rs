@@ -1,7 +1,7 @@
 //! The CA's one home: a Secret in our namespace. I/O: reads, creates and replaces that Secret.
 //!
 //! Any replica may write it; a write carries the version it was decided on, and who loses reads again. So N replicas
-//! that start at once end with one CA. Content that is no CA is replaced, never a reason to stop (C3, C5).
+//! that start at once end with one CA. Content that is no CA is replaced, never a reason to stop (CERT3, CERT5).
 
 use std::collections::BTreeMap;
 
@@ -24,7 +24,7 @@ const ATTEMPTS: usize = 5;
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// The API server's answer, or none.
-    #[error("cannot {verb} Secret {name}: {}", crate::said(.cause))]
+    #[error("cannot {verb} Secret {name}: {}", crate::api::said(.cause))]
     Api {
         /// What was tried.
         verb: &'static str,
@@ -41,7 +41,7 @@ pub enum StoreError {
     Issue(#[from] IssueError),
 }
 
-/// The stored CA. If there is none to go on with, the one in memory is stored again, else a new one (C5).
+/// The stored CA. If there is none to go on with, the one in memory is stored again, else a new one (CERT5).
 ///
 /// Guarantees: the CA that is returned is the one that was read from the Secret or written to it without anyone
 /// writing in between. Caveat: a CA that is due is replaced in one step; overlapping rotation comes with `plan.rs`.
@@ -97,7 +97,7 @@ fn data(ca: &Ca) -> BTreeMap<String, ByteString> {
 }
 
 fn secret(name: &str, ca: &Ca) -> Secret {
-    let labels = BTreeMap::from([("app.kubernetes.io/managed-by".to_owned(), crate::FIELD_MANAGER.to_owned())]);
+    let labels = BTreeMap::from([("app.kubernetes.io/managed-by".to_owned(), crate::api::FIELD_MANAGER.to_owned())]);
     Secret {
         metadata: ObjectMeta { name: Some(name.to_owned()), labels: Some(labels), ..ObjectMeta::default() },
         type_: Some("Opaque".to_owned()),

@@ -4,6 +4,7 @@
 mod policies;
 mod rights;
 mod values;
+mod webhooks;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -169,59 +170,6 @@ fn x10_the_chart_names_the_configs_namespace() {
     }
 }
 
-/// The one entry of each webhook configuration.
-fn entries(release: &Rendered) -> [(&'static str, &Value); 2] {
-    [("mutate", "MutatingWebhookConfiguration"), ("validate", "ValidatingWebhookConfiguration")]
-        .map(|(route, kind)| (route, only(&release.get(kind, "kubevirt-operator")["webhooks"])))
-}
-
-#[test]
-fn x61_the_webhook_is_called_for_machines_under_three_conditions() {
-    let release = Rendered::with(&[]);
-    for (route, entry) in entries(&release) {
-        let mut entry = entry.as_object().expect("an object").clone();
-        let conditions = entry.remove("matchConditions").unwrap_or_default();
-        let names: Vec<_> = list(&conditions).iter().map(|condition| text(&condition["name"])).collect();
-        assert_eq!(
-            names,
-            ["not-merely-being-deleted", "not-of-another-provider", "not-decided-and-unchanged"],
-            "{route}"
-        );
-        let mut want = json!({
-            "name": format!("machines.{route}.vitistack.io"),
-            // No caBundle: the webhook owns that field, and an upgrade must not reset it.
-            "clientConfig": {"service": {
-                "name": WEBHOOK, "namespace": NAMESPACE, "path": format!("/{route}/machines"), "port": 443,
-            }},
-            "rules": [{
-                "apiGroups": ["vitistack.io"], "apiVersions": ["v1alpha1"], "resources": ["machines"],
-                "operations": ["CREATE", "UPDATE"], "scope": "Namespaced",
-            }],
-            "admissionReviewVersions": ["v1"],
-            "failurePolicy": "Fail",
-            "matchPolicy": "Equivalent",
-            "sideEffects": "None",
-            "timeoutSeconds": 5,
-        });
-        if route == "mutate" {
-            want["reinvocationPolicy"] = json!("IfNeeded");
-        }
-        assert_eq!(Value::Object(entry), want, "{route}");
-    }
-    let [(_, mutate), (_, validate)] = entries(&release);
-    assert_eq!(mutate["matchConditions"], validate["matchConditions"], "both routes judge the same requests");
-}
-
-#[test]
-fn the_webhook_can_be_called_by_url_and_tuned() {
-    let release =
-        Rendered::with(&["webhook.url=https://127.0.0.1:9443/,webhook.timeoutSeconds=10,webhook.failurePolicy=Ignore"]);
-    for (route, entry) in entries(&release) {
-        assert_eq!(entry["clientConfig"], json!({"url": format!("https://127.0.0.1:9443/{route}/machines")}));
-        assert_eq!((&entry["timeoutSeconds"], &entry["failurePolicy"]), (&json!(10), &json!("Ignore")), "{route}");
-    }
-}
-
 #[test]
 fn crds_are_part_of_the_release_and_stay_after_it() {
     let kept = |sets: &[&str]| -> BTreeMap<String, Value> {
@@ -251,7 +199,7 @@ fn crds_are_part_of_the_release_and_stay_after_it() {
 }
 
 #[test]
-fn pods_meet_restricted_pod_security() {
+fn t23_pods_meet_restricted_pod_security() {
     for sets in [&[][..], &["webhook.replicas=3"], &["extraEnv[0].name=A", "webhook.extraEnv[0].name=A"]] {
         for deployment in Rendered::with(sets).of_kind("Deployment") {
             let pod = &deployment["spec"]["template"]["spec"];

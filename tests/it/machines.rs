@@ -12,8 +12,6 @@ mod placement;
 mod requests;
 mod writes;
 
-use std::time::Duration;
-
 use kube::api::{ApiResource, DynamicObject, Patch, PatchParams};
 use kube::runtime::wait::await_condition;
 use kube::{Api, Client};
@@ -24,8 +22,7 @@ use tests::fleet::Fleet;
 use tests::install::kubectl;
 use tests::plane::Plane;
 
-/// Anything that converges does so well within this on two busy cores; it is a limit, never a pause.
-pub(crate) const LIMIT: Duration = Duration::from_secs(90);
+pub(crate) use tests::wait::LIMIT;
 
 /// A namespace of its own on a fleet.
 pub(crate) struct Ground<'f> {

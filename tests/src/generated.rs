@@ -1,13 +1,16 @@
 //! The files of the repository that are written from code: `cargo gen` writes them, `cargo gen --check` and the test
-//! below name those that drifted. Rendering is pure; only [`write`] and [`drifted`] touch files.
+//! below name those that drifted. Rendering is pure; files are touched here only.
 
+pub mod behaviours;
 mod reasons;
 mod reference;
 mod yaml;
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::{fs, io};
+
+use crate::repository::texts;
 
 /// Where the CRDs are, as the chart wants them.
 const CRDS: &str = "charts/kubevirt-operator/files/crds";
@@ -30,12 +33,9 @@ pub fn files() -> Vec<File> {
         .collect();
     files.push(File { path: "docs/api.md".to_owned(), text: reference::page(&crds) });
     files.push(File { path: "docs/reasons.md".to_owned(), text: reasons::page() });
+    let sources: Vec<_> = texts(&["rs"]).into_iter().filter(|(path, _)| !behaviours::is_its_own(path)).collect();
+    files.push(File { path: behaviours::PAGE.to_owned(), text: behaviours::page(&sources) });
     files
-}
-
-/// Root of the repository that this was built from.
-pub fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
 /// Writes every file below `root` that differs, and says which.
@@ -71,6 +71,7 @@ pub fn drifted(root: &Path) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::repository::root;
 
     #[test]
     fn generated_files_are_what_the_code_says() {

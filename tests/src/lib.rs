@@ -9,7 +9,9 @@
 //! | Who asked an API server for what? | [`audit`] |
 //! | How do manifests and the chart get onto a plane? | [`install`] |
 //! | What is a whole fleet, and in which order does it start? | [`fleet`] |
+//! | How does a test wait for what has no signal? | [`wait`] |
 //! | Who builds the product's binaries before a suite runs them? | [`workspace`] |
+//! | Which files does this repository have, and which are generated? | [`repository`], [`generated`] |
 //! | Who plays KubeVirt? | [`kubevirt`], with the definitions of [`remote_crds`] |
 
 pub mod audit;
@@ -27,6 +29,8 @@ pub mod ports;
 pub mod probe;
 pub mod process;
 pub mod remote_crds;
+pub mod repository;
+pub mod wait;
 pub mod workspace;
 
 pub use error::{Error, Result};

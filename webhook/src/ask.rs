@@ -1,4 +1,4 @@
-//! The two live questions of admission (DESIGN §5): is the VM on a cluster whose watches are silent, and may the author of a
+//! The two live questions of admission: is the VM on a cluster whose watches are silent (X43), and may the author of a
 //! request read a Secret (T9). I/O: the remote clusters and the supervisor.
 //!
 //! Rare, in parallel, and bounded: no request waits longer than [`BUDGET`] for all of them together. What is not answered

@@ -8,7 +8,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use futures::StreamExt;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// Object and old object at the API server's limit, and some (DESIGN §5).
+/// Object and old object at the API server's limit, and some (T16).
 pub const LIMIT: usize = 7 << 20;
 /// All bodies that are held at one moment.
 pub const BUDGET: usize = 64 << 20;

@@ -1,4 +1,4 @@
-//! Placement: which cluster a Machine belongs to. Pure.
+//! Placement: which cluster a Machine belongs to. Pure. A1 to A6, A10, A11; `docs/placement.md` is for users.
 //!
 //! The order of the `if`s is the specification; `placement_follows_the_documented_order` tests it as a whole.
 
@@ -64,7 +64,7 @@ pub fn intended<'o>(object: &'o Object<'_>, old: Option<&'o Object<'_>>) -> Opti
     old.and_then(Object::cluster).or_else(named)
 }
 
-/// The assignment stays, and so does its explanation, by which the controller knows where to look for a VM.
+/// The assignment stays (A18), and so does its explanation, by which the controller knows where to look for a VM.
 fn keep(
     subject: &Subject<'_, '_>,
     old: &Object<'_>,

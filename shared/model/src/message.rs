@@ -8,6 +8,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::names::ClusterName;
+
 /// Whether a Machine of this `spec.provider` is this operator's.
 pub fn is_ours(provider: Option<&str>) -> bool {
     matches!(provider, None | Some("" | "kubevirt"))
@@ -177,6 +179,18 @@ impl<'a> Explanation<'a> {
     /// Reads the text of the annotation; nothing where it is not an explanation of ours.
     pub fn read(text: &'a str) -> Option<Self> {
         if text.len() > Self::LONGEST { None } else { serde_json::from_str(text).ok() }
+    }
+}
+
+/// Under which of its names a VM has to be looked for before one is made, by the explanation of admission: under the one
+/// that was found, under none when the cluster was searched in vain, and under all of them when it was not searched or
+/// nothing is said about it. No hint is not *no VM*.
+pub fn names_to_look_under(explanation: Option<&str>, cluster: &ClusterName, names: Vec<String>) -> Vec<String> {
+    let explanation = explanation.and_then(Explanation::read).filter(|it| *it.cluster == *cluster.0);
+    match explanation.map(|it| (it.vm, it.searched)) {
+        Some((Some(vm), _)) if names.iter().any(|name| *name == *vm) => vec![vm.into_owned()],
+        Some((None, true)) => Vec::new(),
+        _ => names,
     }
 }
 

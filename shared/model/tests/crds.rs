@@ -1,5 +1,8 @@
-//! What the CRDs promise: the fields of the seeds and of the published CRDs, descriptions for `kubectl explain`, schemas
+//! What the CRDs promise: the documented fields and those of the published CRDs, descriptions for `kubectl explain`, schemas
 //! that an API server takes without a warning. The same files are applied to a real API server by the harness.
+
+#[path = "../../../tests/table.rs"]
+mod table;
 
 use std::collections::BTreeMap;
 
@@ -7,6 +10,8 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomRe
 use model::api::{Condition, Machine};
 use model::crds::crds;
 use serde_json::{Value, json};
+
+use crate::table::every_row;
 
 fn crd(kind: &str) -> CustomResourceDefinition {
     crds().into_iter().find(|crd| crd.spec.names.kind == kind).expect("a kind of ours")
@@ -57,16 +62,16 @@ fn leaf(property: &Value) -> &str {
 fn published(part: &str) {
     let mut kinds: BTreeMap<&str, BTreeMap<String, Value>> = BTreeMap::new();
     let mut seen = 0;
-    for line in include_str!("published.txt").lines().filter(|line| !line.starts_with('#')) {
+    every_row(include_str!("published.txt").lines().filter(|line| !line.starts_with('#')), |line| {
         let [kind, path, wanted] = line.split(' ').collect::<Vec<_>>()[..] else { panic!("three words: {line}") };
         if !path.starts_with(part) {
-            continue;
+            return;
         }
         let property = kinds.entry(kind).or_insert_with(|| properties(&schema(kind))).get(path);
         let property = property.unwrap_or_else(|| panic!("{kind} {path} is gone"));
         assert_eq!(leaf(property), wanted, "{kind} {path}");
         seen += 1;
-    }
+    });
     assert!(seen > 50, "{part}: the list was read");
 }
 
@@ -81,7 +86,7 @@ fn x75_every_published_status_field_is_there_with_its_type() {
 }
 
 #[test]
-fn c2_to_c10_every_field_of_seed_002_is_there_with_its_type() {
+fn c2_c3_c4_c6_c7_c8_c9_c10_every_documented_field_is_there_with_its_type() {
     #[rustfmt::skip]
     let fields = [
         ("c2",  "spec.template",                              "string"),
@@ -119,14 +124,14 @@ fn c2_to_c10_every_field_of_seed_002_is_there_with_its_type() {
         ("c10", "status.resourceVersion",                     "string"),
     ];
     let found = properties(&schema("Machine"));
-    for (id, path, wanted) in fields {
+    every_row(fields, |(id, path, wanted)| {
         let property = found.get(path).unwrap_or_else(|| panic!("{id}: {path} is missing"));
         assert_eq!(leaf(property), wanted, "{id}: {path}");
-    }
+    });
 }
 
 #[test]
-fn c5_c6_c7_the_values_of_seed_002_are_the_ones_allowed() {
+fn c5_c6_c7_the_documented_values_are_the_ones_allowed() {
     #[rustfmt::skip]
     let cases = [
         ("spec.disks[].accessMode", json!(["ReadWriteOnce", "ReadWriteMany", "ReadOnlyMany"])),
@@ -136,39 +141,39 @@ fn c5_c6_c7_the_values_of_seed_002_are_the_ones_allowed() {
         ("spec.runStrategy",        json!(["Always", "Halted", "Manual", "RerunOnFailure", "Once"])),
     ];
     let found = properties(&schema("Machine"));
-    for (path, allowed) in cases {
+    every_row(cases, |(path, allowed)| {
         let property = &found[path];
         let values = property.get("enum").unwrap_or(&property["items"]["enum"]);
         assert_eq!(values, &allowed, "{path}");
-    }
+    });
 }
 
 #[test]
 fn x1_the_schema_declares_every_alias_of_template() {
     let found = properties(&schema("Machine"));
-    for alias in ["template", "instanceType", "machineClass"] {
+    every_row(["template", "instanceType", "machineClass"], |alias| {
         assert_eq!(leaf(&found[&format!("spec.{alias}")]), "string", "{alias}");
-    }
-    assert_eq!(found["spec"].get("required"), None, "a Machine may name no provider, as in every seed");
+    });
+    assert_eq!(found["spec"].get("required"), None, "a Machine may name no provider, as in every example");
 }
 
 #[test]
 fn every_property_is_described_in_sentences() {
-    for crd in crds() {
+    every_row(crds(), |crd| {
         let kind = &crd.spec.names.kind;
-        for (path, property) in properties(&schema(kind)) {
+        every_row(properties(&schema(kind)), |(path, property)| {
             let text = property["description"].as_str().unwrap_or_else(|| panic!("{kind} {path} has no description"));
             assert!(text.ends_with('.') && text.len() >= 10, "{kind} {path}: {text:?} is no sentence");
             assert!(!text.contains('\n'), "{kind} {path}: line breaks of the source show in kubectl explain");
-        }
-    }
+        });
+    });
 }
 
 #[test]
 fn an_api_server_takes_the_schemas_without_a_warning() {
-    for crd in crds() {
+    every_row(crds(), |crd| {
         let kind = &crd.spec.names.kind;
-        for (path, property) in properties(&schema(kind)) {
+        every_row(properties(&schema(kind)), |(path, property)| {
             let format = property["format"].as_str().unwrap_or("int32");
             assert!(
                 ["int32", "int64", "date-time"].contains(&format),
@@ -176,8 +181,8 @@ fn an_api_server_takes_the_schemas_without_a_warning() {
             );
             assert_eq!(property.get("nullable"), None, "{kind} {path}: a null would be stored");
             assert_eq!(property.get("title"), None, "{kind} {path}");
-        }
-    }
+        });
+    });
 }
 
 #[test]
@@ -209,7 +214,7 @@ fn names_scopes_and_columns_are_what_people_type_and_see() {
         ("KubevirtConfig",       "kubevirtconfigs",       "kvc", "Namespaced", "Phase Status Type Schedulable KubeVirt (Name) (Endpoint) (Last-Contact) (Message) Age"),
         ("NetworkConfiguration", "networkconfigurations", "nc",  "Namespaced", "Name VLAN Bridge Phase Status Age"),
     ];
-    for (kind, plural, short, scope, columns) in cases {
+    every_row(cases, |(kind, plural, short, scope, columns)| {
         let crd = crd(kind);
         let names = &crd.spec.names;
         assert_eq!((names.plural.as_str(), crd.spec.scope.as_str()), (plural, scope), "{kind}");
@@ -230,17 +235,17 @@ fn names_scopes_and_columns_are_what_people_type_and_see() {
             })
             .collect();
         assert_eq!(shown.join(" "), columns, "{kind}");
-    }
+    });
 }
 
 #[test]
 fn conditions_are_a_map_by_type_and_disks_an_atomic_list() {
-    for kind in ["Machine", "KubevirtConfig", "NetworkConfiguration"] {
+    every_row(["Machine", "KubevirtConfig", "NetworkConfiguration"], |kind| {
         let conditions = &properties(&schema(kind))["status.conditions[]"];
         assert_eq!(conditions["x-kubernetes-list-type"], "map", "{kind}");
         assert_eq!(conditions["x-kubernetes-list-map-keys"], json!(["type"]), "{kind}");
         assert_eq!(conditions["items"]["required"], json!(["type"]), "{kind}");
-    }
+    });
     assert_eq!(properties(&schema("Machine"))["spec.disks[]"].get("x-kubernetes-list-type"), None);
 }
 

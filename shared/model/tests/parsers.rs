@@ -1,7 +1,7 @@
 //! Every parser of strangers' text that has no page of its own answers whatever it is given, and never with a secret. Z4, Z5.
 
 use model::clusters::kubeconfig;
-use model::machine::adoption::names_to_look_under;
+use model::message::names_to_look_under;
 use model::names::ClusterName;
 use model::quantity::thousandths;
 use proptest::prelude::*;

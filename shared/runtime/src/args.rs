@@ -1,7 +1,7 @@
 //! The settings both binaries share, and the value parsers of all settings. No I/O here; [`file`] reads `config.yaml`.
 //!
-//! Every setting is a flag, an environment variable of the seeds and a key of `config.yaml`, all with one meaning
-//! (DESIGN §10; A14, B8, C19, C56). A binary adds its own by `#[command(flatten)] shared: Settings`.
+//! Every setting is a flag, an environment variable and a key of `config.yaml`, all with one meaning
+//! (A14, B8, C19, C56). A binary adds its own by `#[command(flatten)] shared: Settings`.
 
 mod file;
 

@@ -13,7 +13,6 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use kube::Client;
-use model::clusters::kubeconfig::Remote;
 use model::clusters::{Fingerprint, Newest, Op, View, diff};
 use model::names::ClusterName;
 use tokio::sync::mpsc;
@@ -21,7 +20,7 @@ use tokio::task::JoinHandle;
 
 pub use link::{Cluster, DEADLINE, Session, State, code, identify, said};
 pub use scope::Scope;
-pub use source::{KeyOrder, Source};
+pub use source::{KeyOrder, Source, Wanted};
 
 use crate::client::{self, Deadlines};
 use link::Heard;
@@ -140,9 +139,6 @@ pub async fn run<S: Session>(
         }
     }
 }
-
-/// What every KubevirtConfig says: a usable kubeconfig, or why it is none.
-pub type Wanted = BTreeMap<ClusterName, Result<(Fingerprint, Remote), String>>;
 
 fn step<I>(
     wanted: &Wanted,

@@ -1,4 +1,4 @@
-//! Log lines: JSON with the seed's fields, or text for people (C33, X42). I/O: one line per event to standard error.
+//! Log lines: JSON with the documented fields, or text for people (C33, X42). I/O: lines to standard error.
 //!
 //! A line has the fields of its event and of nothing around it: spans are not shown.
 
@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn c33_the_seeds_line() {
+    fn c33_the_documented_line() {
         let written = line(LogFormat::Json, || {
             info!(
                 controller = "Machine",

@@ -7,9 +7,10 @@ use serde_json::{Value, json};
 use tests::fleet::Component;
 use tests::install::apply;
 use tests::process::Stop;
+use tests::wait::eventually;
 
 use super::{Machines, all, edited, object};
-use crate::machines::{Ground, LIMIT, machine};
+use crate::machines::{Ground, machine};
 
 fn annotated(key: &str, value: &str) -> Value {
     json!({"metadata": {"annotations": {key: value}}})
@@ -125,19 +126,16 @@ pub(super) async fn an_edited_class_waits_for_a_refresh(ground: &Ground<'_>) {
         let manifest = object(&machine(name, Some("east"), &json!({"template": "flex"})));
         let params = PostParams::default();
         // Watches have no other signal: the webhook knows the class when it takes it.
-        let known = async { while machines.create(&params, &manifest).await.is_err() {} };
-        tokio::time::timeout(LIMIT, known).await.expect("the webhook never saw the class");
+        eventually("the webhook sees the class", async || machines.create(&params, &manifest).await).await;
     }
     class(ground, 5).await;
-    let refreshed = async {
-        for turn in 1.. {
-            let asks = edited(&machines, "asks", annotated(REFRESH_CLASS, &turn.to_string())).await;
-            if cores(&asks) == 5 {
-                return;
-            }
-        }
-    };
-    tokio::time::timeout(LIMIT, refreshed).await.expect("the class was never read again");
+    let mut turn = 0;
+    eventually("the class is read again", async || {
+        turn += 1;
+        let asks = edited(&machines, "asks", annotated(REFRESH_CLASS, &turn.to_string())).await;
+        if cores(&asks) == 5 { Ok(()) } else { Err(format!("{} cores", cores(&asks))) }
+    })
+    .await;
     for edit in [annotated("team", "a"), json!({"spec": {"runStrategy": "Halted"}})] {
         assert_eq!(cores(&edited(&machines, "waits", edit).await), 3);
     }

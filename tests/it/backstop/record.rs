@@ -5,7 +5,7 @@ use std::fs;
 use kube::core::Status;
 use model::api::machine::rules::Rule;
 use serde_json::{Value, json};
-use tests::generated::root;
+use tests::repository::root;
 
 /// One row of a table.
 #[derive(Debug)]

@@ -67,7 +67,7 @@ async fn x44_the_registry_answers_the_five_questions_of_a_client_manager() {
 }
 
 #[tokio::test]
-async fn a15_e11_configs_are_found_by_type_and_read_as_in_the_seed() {
+async fn a15_e11_configs_are_found_by_type_and_read_as_documented() {
     let ground = Ground::new(shared().await, "found").await;
     let configs: Api<KubevirtConfig> = Api::namespaced(ground.supervisor.clone(), CONFIGS_NAMESPACE);
     let typed = Patch::Merge(json!({"spec": {"hubType": "vmaas"}}));

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use tests::fleet::{self, Component, Endpoint, Fleet, NAMESPACE};
 use tests::install::{self, Render, apply};
 use tests::process::Stop;
+use tests::wait::eventually;
 
 use super::{create, keep, says};
 use crate::fleet::fresh;
@@ -94,8 +95,7 @@ async fn x8_x9_b29_cluster_scoped_configs_find_their_secrets_in_several_namespac
 
 /// Applies again until the webhook has seen the KubevirtConfigs: its watch has no other signal.
 async fn admitted(ground: &Ground<'_>, manifest: &Value) {
-    let admitted = async { while ground.apply(manifest).await.is_err() {} };
-    tokio::time::timeout(LIMIT, admitted).await.expect("the webhook knows the cluster");
+    eventually("the webhook knows the cluster", async || ground.apply(manifest).await).await;
 }
 
 /// Takes our definition away, and puts the published one in its place.

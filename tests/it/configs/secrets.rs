@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use tests::fleet::{self, CONFIGS_NAMESPACE, NAMESPACE};
 use tests::install::apply;
 use tests::plane::Plane;
+use tests::wait::eventually;
 
 use super::{create, keep, says, shown};
 use crate::fleet::fresh;
@@ -87,18 +88,12 @@ async fn who_is_not_known_there_has_the_secret_read_again(
     let refused = says(configs, "stranger", "Unauthorized").await;
     assert_eq!(refused.conditions[0].reason, "ConnectionFailed");
     let controller = fleet::user(fleet::CONTROLLER_ACCOUNT);
-    let read_again = async {
-        loop {
-            let records = ground.fleet.supervisor().audit().since(before).expect("an audit log");
-            let lists =
-                |it: &&tests::audit::Record| it.user == controller && it.verb == "list" && it.resource == "secrets";
-            if records.iter().any(|it| lists(&it)) {
-                return;
-            }
-            tokio::task::yield_now().await;
-        }
-    };
-    tokio::time::timeout(crate::machines::LIMIT, read_again).await.expect("B27: after a 401 the Secret is read again");
+    eventually("B27: after a 401 the Secret is read again", async || {
+        let records = ground.fleet.supervisor().audit().since(before).expect("an audit log");
+        let lists = |it: &&tests::audit::Record| it.user == controller && it.verb == "list" && it.resource == "secrets";
+        if records.iter().any(|it| lists(&it)) { Ok(()) } else { Err(format!("{} requests, not that", records.len())) }
+    })
+    .await;
     let good = kubeconfig(east, fleet::REMOTE_CONTROLLER_ACCOUNT, |_| {}).await;
     keep(&ground.supervisor, CONFIGS_NAMESPACE, "stranger", "kubeconfig", &good).await;
     says(configs, "stranger", "the cluster answers").await;

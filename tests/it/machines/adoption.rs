@@ -12,6 +12,7 @@ use tests::fleet::Component;
 use tests::install::kubectl;
 use tests::plane::Plane;
 use tests::process::Stop;
+use tests::wait::eventually;
 
 use super::{Ground, LIMIT, condition, machine, resource, said};
 use crate::fleet::{fresh, shared};
@@ -168,12 +169,12 @@ async fn x54_kvo6_kvo7_a_vm_that_belongs_to_somebody_is_a_conflict_and_stays_unt
 /// Waits until admission finds the VM: the webhook's watch has no other signal.
 async fn until_seen(ground: &Ground<'_>, manifest: &Value, vm: &str) {
     let args = ["--namespace", &ground.namespace, "apply", "--dry-run=server", "--output", "yaml", "--filename", "-"];
-    let seen = async {
-        while !said(kubectl(ground.fleet.supervisor(), &args, &manifest.to_string()).await)
-            .is_ok_and(|stored| stored.contains(&format!(r#""vm":"{vm}""#)))
-        {}
-    };
-    tokio::time::timeout(LIMIT, seen).await.unwrap_or_else(|_| panic!("{vm} is never found"));
+    let named = format!(r#""vm":"{vm}""#);
+    eventually(&format!("{vm} is found"), async || {
+        let stored = said(kubectl(ground.fleet.supervisor(), &args, &manifest.to_string()).await)?;
+        if stored.contains(&named) { Ok(()) } else { Err(stored) }
+    })
+    .await;
 }
 
 /// Takes the controller the right to read single VMs, and gives it back; what it watches goes on.

@@ -5,10 +5,11 @@ use std::path::Path;
 use model::message::Sizing;
 use model::names::{KUBEVIRT_CONFIG, RESOLVED};
 use serde_json::{Value, json};
-use tests::generated::root;
 use tests::install::kubectl;
+use tests::repository::root;
+use tests::wait::eventually;
 
-use super::{Ground, LIMIT, said};
+use super::{Ground, said};
 use crate::fleet::fresh;
 
 /// Applies as a dry run: the object as it would be stored, and what was warned of.
@@ -92,8 +93,8 @@ async fn c38_x1_x21_x66_x74_manifests_for_the_published_operator_are_admitted_as
         ),
         ("boots from an image", from_iso, (4, 1, 1, "16Gi", root)),
     ];
-    let seen = async { while tried(&ground, &published("first", json!({"machineClass": "large"}))).await.is_err() {} };
-    tokio::time::timeout(LIMIT, seen).await.expect("the webhook sees the classes and the cluster");
+    let first = published("first", json!({"machineClass": "large"}));
+    eventually("the webhook sees the classes and the cluster", async || tried(&ground, &first).await).await;
     for (case, spec, (cores, threads, sockets, memory, disks)) in cases {
         let manifest = published("machine", spec);
         let stored = tried(&ground, &manifest).await.unwrap_or_else(|refused| panic!("{case}: {refused}"));
@@ -139,18 +140,14 @@ async fn docs_examples(ground: &Ground<'_>) {
         ("two-networks.yaml", None),
     ];
     for (file, refused) in cases {
-        let answer = async {
-            loop {
-                match (apply(&folder.join(file)).await, refused) {
-                    (Ok(_), None) => return,
-                    (Err(said), Some(wanted)) if said.contains(wanted) => return,
-                    // The watch of what it refers to may be a moment behind.
-                    (Err(said), None) if said.contains("NotFound") || said.contains("not found") => {}
-                    (answer, _) => panic!("{file}: {answer:?}"),
-                }
-            }
-        };
-        tokio::time::timeout(LIMIT, answer).await.unwrap_or_else(|_| panic!("{file} is refused"));
+        eventually(file, async || match (apply(&folder.join(file)).await, refused) {
+            (Ok(_), None) => Ok(()),
+            (Err(said), Some(wanted)) if said.contains(wanted) => Ok(()),
+            // The watch of what it refers to may be a moment behind.
+            (Err(said), None) if said.contains("NotFound") || said.contains("not found") => Err(said),
+            (answer, _) => panic!("{file}: {answer:?}"),
+        })
+        .await;
     }
     let others = ["networks.yaml", "adoption-vm.yaml"];
     for entry in std::fs::read_dir(&folder).expect("docs/examples") {

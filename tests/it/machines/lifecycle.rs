@@ -11,7 +11,10 @@ use crate::fleet::shared;
 #[tokio::test]
 async fn c2_c14_c15_c22_c40_a_machine_runs_on_its_cluster_and_leaves_nothing() {
     let ground = Ground::new(shared().await, "life").await;
-    let spec = json!({"template": "medium", "resources": {"cpu": {"cores": 4}}, "disks": [{"name": "data", "size": "100Gi", "storageClass": "fast-ssd"}]});
+    let spec = json!({
+        "template": "medium", "resources": {"cpu": {"cores": 4}, "memory": {"size": "8Gi"}},
+        "disks": [{"name": "data", "size": "100Gi", "storageClass": "fast-ssd"}],
+    });
     ground.applied(&machine("web", Some("west"), &spec)).await;
     let running = ground.running("web").await;
     let status = running.status.as_ref().expect("a status");
@@ -22,15 +25,29 @@ async fn c2_c14_c15_c22_c40_a_machine_runs_on_its_cluster_and_leaves_nothing() {
     assert_eq!(condition(&running, "StorageReady"), "True/PVCBound");
 
     let vm = ground.remote("west", "VirtualMachine", "kubevirt.io").await.get("vm-web").await.expect("the VM");
-    assert_eq!(vm.data["spec"]["template"]["spec"]["domain"]["cpu"]["cores"], 4);
-    assert_eq!(vm.data["spec"]["template"]["spec"]["domain"]["memory"]["guest"], "4Gi");
+    let guest = &vm.data["spec"]["template"]["spec"];
+    assert_eq!(
+        (&guest["domain"]["cpu"]["cores"], &guest["domain"]["memory"]["guest"]),
+        (&json!(4), &json!("8Gi")),
+        "C14"
+    );
+    let disks = json!([
+        {"name": "root", "disk": {"bus": "virtio"}, "bootOrder": 1},
+        {"name": "data", "disk": {"bus": "virtio"}},
+    ]);
+    let volumes = json!([
+        {"name": "root", "persistentVolumeClaim": {"claimName": "web-root"}},
+        {"name": "data", "persistentVolumeClaim": {"claimName": "web-data"}},
+    ]);
+    assert_eq!((&guest["domain"]["devices"]["disks"], &guest["volumes"]), (&disks, &volumes), "C22");
     assert_eq!(vm.metadata.owner_references, None, "X13: another cluster's garbage collector would delete it");
     let claims = ground.remote("west", "PersistentVolumeClaim", "").await;
     let of = async |name: &str| claims.get(name).await.expect(name).data["spec"].clone();
     let (root, data) = (of("web-root").await, of("web-data").await);
     assert_eq!(
         (&root["resources"]["requests"]["storage"], &root["storageClassName"]),
-        (&json!("40Gi"), &json!("default"))
+        (&json!("40Gi"), &json!("default")),
+        "C14: the template's disk is kept"
     );
     assert_eq!(
         (&data["resources"]["requests"]["storage"], &data["storageClassName"]),

@@ -1,4 +1,4 @@
-//! Which cluster, and what a person reads when there is none: seed 000's examples, with kubectl's own words around ours.
+//! Which cluster, and what a person reads when there is none: the documented examples, with kubectl's own words around ours.
 
 use kube::{Api, ResourceExt};
 use model::api::KubevirtConfig;
@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use tests::fleet::{Component, Fleet};
 use tests::install::kubectl;
 use tests::process::Stop;
+use tests::wait::eventually;
 
 use super::{Ground, machine, said};
 use crate::fleet::{fresh, shared};
@@ -111,17 +112,11 @@ async fn a2_a3_a6_a7_a11_a21_x10_x16_a_fleet_without_a_choice_decides_by_itself(
 async fn until_decided(ground: &Ground<'_>, name: &str, wanted: impl Fn(&Result<String, String>) -> bool) {
     let manifest = machine(name, None, &small());
     let args = ["--namespace", &ground.namespace, "apply", "--dry-run=server", "--filename", "-"];
-    let seen = async {
-        loop {
-            let answer = said(kubectl(ground.fleet.supervisor(), &args, &manifest.to_string()).await);
-            if wanted(&answer) {
-                return;
-            }
-        }
-    };
-    tokio::time::timeout(super::LIMIT, seen)
-        .await
-        .unwrap_or_else(|_| panic!("{name}: the webhook never saw the change"));
+    eventually(&format!("{name}: the webhook sees the change"), async || {
+        let answer = said(kubectl(ground.fleet.supervisor(), &args, &manifest.to_string()).await);
+        if wanted(&answer) { Ok(()) } else { Err(format!("{answer:?}")) }
+    })
+    .await;
     if let answer @ Ok(_) = ground.apply(&manifest).await {
         assert!(wanted(&answer), "{answer:?}");
     }

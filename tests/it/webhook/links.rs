@@ -1,7 +1,6 @@
 //! The webhook's own connections to the clusters, and life without them.
 
 use std::collections::BTreeSet;
-use std::time::{Duration, Instant};
 
 use k8s_openapi::api::core::v1::Secret;
 use kube::api::PostParams;
@@ -13,72 +12,60 @@ use tests::fleet::{CONFIGS_NAMESPACE, Component, Endpoint, Fleet, WEBHOOK_ACCOUN
 use tests::install::{apply, kubectl};
 use tests::probe;
 use tests::process::Stop;
+use tests::wait::eventually;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
-use crate::fleet::fresh;
-use crate::machines::{Ground, LIMIT, machine};
-
-/// The longest that an answer takes, whatever hangs.
-const ANSWERED: Duration = Duration::from_millis(2500);
+use crate::fleet::{fresh, with};
+use crate::machines::{Ground, machine};
 
 #[tokio::test]
-async fn x43_x48_a17_e8_e9_e16_e18_the_webhook_sees_every_cluster_and_waits_for_none() {
+async fn x43_e16_the_webhook_reads_metadata_of_every_cluster_and_nothing_else() {
     let fleet = fresh(&["east", "west"]).await;
-    let ground = Ground::new(&fleet, "default").await;
-    it_reads_metadata_of_every_cluster_and_nothing_else(&fleet).await;
-    what_it_chooses_is_logged_and_counted(&ground).await;
-    a_cluster_that_hangs_is_asked_and_not_waited_for(&ground).await;
-    without_any_cluster_it_becomes_ready_and_answers(&ground).await;
-}
-
-async fn it_reads_metadata_of_every_cluster_and_nothing_else(fleet: &Fleet) {
     let wanted = ["get namespaces", "list storageclasses.storage.k8s.io", "list virtualmachines.kubevirt.io"];
     for remote in fleet.remotes() {
-        let asked = async {
-            loop {
-                let records = remote.audit().since(0).expect("an audit log");
-                let own = records.iter().filter(|record| record.user == user(WEBHOOK_ACCOUNT));
-                let own: Vec<_> = own.filter(|record| record.verb != "watch").collect();
-                assert!(own.iter().all(|record| record.code == 200), "{own:#?}");
-                let kinds: BTreeSet<_> =
-                    own.iter().map(|record| format!("{} {}", record.verb, record.full_resource())).collect();
-                if kinds.len() >= wanted.len() {
-                    return kinds;
-                }
-                tokio::task::yield_now().await;
-            }
-        };
-        let kinds = tokio::time::timeout(LIMIT, asked).await.expect("the webhook looks at every cluster");
+        let kinds = eventually(&format!("the webhook looks at {}", remote.name()), async || {
+            let records = remote.audit().since(0).expect("an audit log");
+            let own = records.iter().filter(|record| record.user == user(WEBHOOK_ACCOUNT));
+            let own: Vec<_> = own.filter(|record| record.verb != "watch").collect();
+            assert!(own.iter().all(|record| record.code == 200), "{own:#?}");
+            let kinds: BTreeSet<_> =
+                own.iter().map(|record| format!("{} {}", record.verb, record.full_resource())).collect();
+            if kinds.len() >= wanted.len() { Ok(kinds) } else { Err(format!("{kinds:?}")) }
+        })
+        .await;
         assert_eq!(kinds.iter().map(String::as_str).collect::<Vec<_>>(), wanted, "{}", remote.name());
     }
-    let log = log(fleet);
+    let log = log(&fleet);
     assert!(log.contains("\"Found hubs with capability\"") && log.contains("\"count\":2"), "E16: {log}");
 }
 
-async fn what_it_chooses_is_logged_and_counted(ground: &Ground<'_>) {
-    restart(ground.fleet, &[("DEFAULT_KUBEVIRT_CONFIG", "west")]).await;
+#[tokio::test]
+async fn e8_e9_e18_what_the_webhook_chooses_is_logged_and_counted() {
+    let fleet = with(&["west"], &[("DEFAULT_KUBEVIRT_CONFIG", "west")]).await;
+    let ground = Ground::new(&fleet, "default").await;
     ground.applied(&machine("chosen", None, &json!({"template": "small"}))).await;
     let assigned = ground.machines().get("chosen").await.expect("stored");
     assert_eq!(assigned.metadata.annotations.expect("annotations")[KUBEVIRT_CONFIG], "west");
-    let log = log(ground.fleet);
+    let log = log(&fleet);
     let line = log.lines().find(|line| line.contains("Selected hub for VM request")).expect("E8: a line in the log");
     assert!(line.contains("\"hub_id\":\"west\"") && line.contains("\"vm_id\":\"default/chosen\""), "E8: {line}");
-    let address = ground.fleet.address(Endpoint::WebhookMetrics).unwrap_or_else(|error| panic!("{error}"));
+    let address = fleet.address(Endpoint::WebhookMetrics).unwrap_or_else(|error| panic!("{error}"));
     let metrics = probe::get(address, "/metrics").await.expect("metrics");
     assert!(metrics.contains("kubevirt_operator_placements_total{source=\"default\"} 1"), "E9: {metrics}");
     assert!(metrics.contains("kubevirt_operator_placement_duration_seconds_count 1"), "E18: {metrics}");
 }
 
-async fn a_cluster_that_hangs_is_asked_and_not_waited_for(ground: &Ground<'_>) {
-    let mute = introduce_mute(ground).await;
-    restart(ground.fleet, &[]).await;
-    until_known(ground, "mute").await;
+/// The API server gives the webhook five seconds for each call: an answer in the webhook's own words was in time.
+#[tokio::test]
+async fn x43_x48_a17_a_cluster_that_hangs_is_asked_and_not_waited_for() {
+    let fleet = fresh(&["west"]).await;
+    let ground = Ground::new(&fleet, "default").await;
+    let mute = introduce_mute(&ground, "west").await;
+    until_known(&ground, "mute").await;
     let machine =
         |name: &str| Machine::new(name, serde_json::from_value(json!({"template": "small"})).expect("a spec"));
-    let mut began = Instant::now();
     let refused = ground.machines().create(&PostParams::default(), &machine("lost")).await.expect_err("strict");
-    assert!(began.elapsed() < ANSWERED, "{:?}", began.elapsed());
     let kube::Error::Api(refused) = refused else { panic!("{refused}") };
     let cause = &refused.details.as_ref().expect("details").causes[0];
     assert_eq!(cause.field, format!("metadata.annotations[{KUBEVIRT_CONFIG}]"));
@@ -86,26 +73,36 @@ async fn a_cluster_that_hangs_is_asked_and_not_waited_for(ground: &Ground<'_>) {
     assert!(cause.message.contains("mute"), "X48: {refused:?}");
     assert!(!cause.message.contains("west"), "a cluster that answers is not silent: {refused:?}");
 
-    restart(ground.fleet, &[("PLACEMENT_STRATEGY", "balanced")]).await;
-    until_known(ground, "mute").await;
-    began = Instant::now();
+    restart(&fleet, &[("PLACEMENT_STRATEGY", "balanced")]).await;
+    until_known(&ground, "mute").await;
     let placed = ground.machines().create(&PostParams::default(), &machine("found")).await.expect("A17: skipped");
-    assert!(began.elapsed() < ANSWERED, "{:?}", began.elapsed());
-    assert!(["east", "west"].contains(&placed.annotations()[KUBEVIRT_CONFIG].as_str()), "{placed:?}");
+    assert_eq!(placed.annotations()[KUBEVIRT_CONFIG], "west", "{placed:?}");
     assert!(!mute.is_finished(), "it was there all the time");
     mute.abort();
 }
 
-/// A KubevirtConfig whose cluster takes connections and never says a word.
-async fn introduce_mute(ground: &Ground<'_>) -> JoinHandle<()> {
+#[tokio::test]
+async fn x43_without_any_cluster_the_webhook_becomes_ready_and_answers() {
+    let fleet = fresh(&["east"]).await;
+    let ground = Ground::new(&fleet, "default").await;
+    let remote = fleet.component("east").unwrap_or_else(|error| panic!("{error}"));
+    fleet.stop(&remote, Stop::AtOnce).await.unwrap_or_else(|error| panic!("{error}"));
+    // It returns once the webhook is ready.
+    restart(&fleet, &[]).await;
+    let answer = ground.apply(&machine("waits", Some("east"), &json!({"template": "small"}))).await;
+    assert!(answer.is_ok(), "its author named the cluster: {answer:?}");
+}
+
+/// A KubevirtConfig with the kubeconfig of another, whose cluster takes connections and never says a word.
+async fn introduce_mute(ground: &Ground<'_>, like: &str) -> JoinHandle<()> {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("an address");
     let secrets: Api<Secret> = Api::namespaced(ground.supervisor.clone(), CONFIGS_NAMESPACE);
-    let east = secrets.get("east-kubeconfig").await.expect("a Secret").data.expect("data");
-    let east = String::from_utf8(east["kubeconfig-readonly"].0.clone()).expect("text");
-    let url = ground.fleet.remote("east").unwrap_or_else(|error| panic!("{error}")).url();
-    assert!(east.contains(&url), "{url}");
-    let kubeconfig = east.replace(&url, &format!("https://{address}"));
+    let secret = secrets.get(&format!("{like}-kubeconfig")).await.expect("a Secret").data.expect("data");
+    let kubeconfig = String::from_utf8(secret["kubeconfig-readonly"].0.clone()).expect("text");
+    let url = ground.fleet.remote(like).unwrap_or_else(|error| panic!("{error}")).url();
+    assert!(kubeconfig.contains(&url), "{url}");
+    let kubeconfig = kubeconfig.replace(&url, &format!("https://{address}"));
     let objects = json!({"apiVersion": "v1", "kind": "List", "items": [
         {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "mute", "namespace": CONFIGS_NAMESPACE}, "stringData": {"kubeconfig": kubeconfig}},
         {"apiVersion": "vitistack.io/v1alpha1", "kind": "KubevirtConfig", "metadata": {"name": "mute", "namespace": CONFIGS_NAMESPACE},
@@ -124,22 +121,8 @@ async fn introduce_mute(ground: &Ground<'_>) -> JoinHandle<()> {
 async fn until_known(ground: &Ground<'_>, cluster: &str) {
     let manifest = machine("probe", Some(cluster), &json!({"template": "small"})).to_string();
     let args = ["--namespace", &ground.namespace, "apply", "--dry-run=server", "--filename", "-"];
-    let known = async { while kubectl(ground.fleet.supervisor(), &args, &manifest).await.is_err() {} };
-    tokio::time::timeout(LIMIT, known).await.expect("the webhook sees the KubevirtConfig");
-}
-
-async fn without_any_cluster_it_becomes_ready_and_answers(ground: &Ground<'_>) {
-    for remote in ["east", "west"] {
-        let remote = ground.fleet.component(remote).unwrap_or_else(|error| panic!("{error}"));
-        ground.fleet.stop(&remote, Stop::AtOnce).await.unwrap_or_else(|error| panic!("{error}"));
-    }
-    // It returns once the webhook is ready.
-    restart(ground.fleet, &[]).await;
-    let manifest = machine("waits", Some("east"), &json!({"template": "small"}));
-    let began = Instant::now();
-    let answer = ground.apply(&manifest).await;
-    assert!(answer.is_ok(), "its author named the cluster: {answer:?}");
-    assert!(began.elapsed() < Duration::from_secs(5), "two calls and kubectl's own start: {:?}", began.elapsed());
+    let known = async || kubectl(ground.fleet.supervisor(), &args, &manifest).await;
+    eventually("the webhook sees the KubevirtConfig", known).await;
 }
 
 fn log(fleet: &Fleet) -> String {

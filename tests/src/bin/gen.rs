@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use tests::generated;
+use tests::{generated, repository};
 
 /// Writes the files that are generated from code: the CRDs of the chart and the reference pages.
 #[derive(Parser)]
@@ -15,7 +15,7 @@ struct Args {
 }
 
 fn main() -> ExitCode {
-    let root = generated::root();
+    let root = repository::root();
     if Args::parse().check {
         let drifted = generated::drifted(&root);
         for path in &drifted {

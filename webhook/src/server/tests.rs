@@ -142,7 +142,7 @@ async fn t16_every_body_is_answered() {
         ("only nesting",        vec![b'['; 1 << 20],                                         400, "this is no AdmissionReview"),
         ("a duplicate key",     review(r#"{"spec":{"template":"small","template":"large"}}"#), 200, "duplicate field `template`"),
         ("a duplicate spec",    review(r#"{"spec":{},"spec":{}}"#),                          200, "duplicate field `spec`"),
-        ("invalid UTF-8",       bad_utf8,                                                    200, "invalid unicode code point"),
+        ("invalid UTF-8",       bad_utf8,                                                    200, "the AdmissionReview is not UTF-8"),
         ("only invalid UTF-8",  vec![0xff; 100],                                             400, "this is no AdmissionReview"),
         ("a wrong type",        review(r#"{"spec":{"template":7}}"#),                        200, "\"field\":\"spec.template\""),
         ("a wrong kind of all", review("7"),                                                 200, "\"field\":\"request.object\""),

@@ -1,4 +1,4 @@
-//! Decisions of this webhook that the watch of Machines has not shown yet (DESIGN §5.4f): without them a burst of requests
+//! Decisions of this webhook that the watch of Machines has not shown yet (A24): without them a burst of requests
 //! would all see the fleet as it was before the first. No I/O.
 //!
 //! A note may be wrong, because somebody after us may still refuse the request. So it ends by itself, and what the watch

@@ -13,7 +13,7 @@ use super::search::{self, Dropped, Located, Member, Set, Subject};
 use crate::findings::Findings;
 use crate::world::{Config, Strategy, WhenUnreachable, World};
 
-/// The fleet's default, unless the VM is known to be elsewhere (X4).
+/// The fleet's default (A2), unless the VM is known to be elsewhere (X4).
 pub(super) fn default(
     subject: &Subject<'_, '_>,
     name: &ClusterName,
@@ -105,7 +105,7 @@ fn sort<'w>(subject: &Subject<'_, '_>, set: &Set<'w>, world: &World, found: &mut
     sorted
 }
 
-/// One is taken; of several the one with the VM; else by strategy.
+/// Of the clusters that are left: the only one (A3); of several the one with the VM (A4); else by strategy (A5, A24).
 pub(super) fn several(
     subject: &Subject<'_, '_>,
     set: &Set<'_>,

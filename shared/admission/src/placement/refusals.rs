@@ -1,4 +1,4 @@
-//! Why no cluster can be picked, in the words of seed 000 and seed 004 where they have words for it. Pure. X8, X52.
+//! Why no cluster can be picked, in the words that the documentation promises. Pure. A10, A11, E4, X8, X52.
 
 use model::names::ClusterName;
 use model::reason::{Reason, Violation, did_you_mean};

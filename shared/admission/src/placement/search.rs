@@ -89,7 +89,7 @@ impl Dropped {
     }
 }
 
-/// The search set of DESIGN 5.4d, and what is not in it.
+/// The clusters that the Machine may be on, and why each of the others is not among them.
 pub(super) struct Set<'w> {
     /// Where the Machine may be.
     pub(super) members: Vec<Member<'w>>,

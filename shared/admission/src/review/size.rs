@@ -15,7 +15,7 @@ pub const PUBLISHED_MEMORY: &str = "spec.memory";
 
 /// One number of the topology: both of its paths, both of its values, and the most it may be.
 pub struct Count {
-    /// Paths in the form of seed 002 and in the published one.
+    /// Its paths: in `resources`, and in the published field.
     pub paths: [&'static str; 2],
     /// Values in that order.
     pub given: [Option<i64>; 2],

@@ -10,7 +10,7 @@ part! {
     Spec {
         /// Canonical name of the size.
         "template" template: Text<'a>,
-        /// Alias of `template` (seeds 000 and 001).
+        /// Alias of `template` (X1).
         "instanceType" instance_type: Text<'a>,
         /// Alias of `template` (the published operator).
         "machineClass" machine_class: Text<'a>,
@@ -139,7 +139,7 @@ part! {
         "userData" user_data: Long<'a>,
         /// User data in base64.
         "userDataBase64" user_data_base64: Long<'a>,
-        /// Secret with user data (seed 002).
+        /// Secret with user data (C8).
         "secretRef" secret_ref: KeyRef<'a>,
         /// Secret with user data (the published operator).
         "userDataSecretRef" user_data_secret_ref: KeyRef<'a>,

@@ -1,4 +1,4 @@
-//! CPU and memory as the spec gives them, in the form of seed 002 and in the published one. Pure. C3, X1, X25, X66, X79.
+//! CPU and memory as the spec gives them, in `resources` and in the published fields. Pure. C3, X1, X25, X66, X79.
 //!
 //! What the size of a MachineClass adds to it is judged by `sizing`.
 

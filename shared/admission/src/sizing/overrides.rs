@@ -1,4 +1,4 @@
-//! CPU and memory overrides, in the form of seed 002 and in the published one. Pure. X24, X25, X66, X79.
+//! CPU and memory overrides, from `resources` and from the published fields. Pure. X24, X25, X66, X79.
 
 use model::quantity;
 use model::reason::Reason;

@@ -1,4 +1,4 @@
-//! Admission as its callers see it: a review in, a verdict out. Expected values are written by hand from the seeds.
+//! Admission as its callers see it: a review in, a verdict out. Expected values are written by hand.
 
 use std::sync::Arc;
 

@@ -35,7 +35,7 @@ fn a1_a2_a3_a10_a11_x39_placement_follows_the_documented_order() {
 }
 
 #[test]
-fn a10_a12_x52_the_ambiguity_sentence_is_the_seeds_word_for_word() {
+fn a10_a12_x52_the_ambiguity_sentence_is_the_documented_one_word_for_word() {
     let wrong = refuse(&machine(json!({"template": "small"})), &world(&["east", "west"]));
     assert_eq!(
         wrong[0].message,

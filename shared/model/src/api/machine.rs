@@ -1,4 +1,4 @@
-//! `Machine`: one virtual machine that a user wants. Seeds 000 to 002 and the published vitistack CRD in one schema.
+//! `Machine`: one virtual machine that a user wants. Documented and published fields in one schema (X1, X74).
 //!
 //! Enumerations and quantities are strings here: a value outside the list is a violation that admission explains
 //! together with all others, not an object that does not decode.

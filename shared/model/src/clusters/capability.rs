@@ -65,7 +65,7 @@ mod tests {
     }
 
     #[test]
-    fn e1_e2_the_record_of_a_cluster_has_every_field_of_seed_004() {
+    fn e1_e2_the_record_of_a_cluster_has_every_documented_field() {
         let crd = serde_json::to_value(KubevirtConfig::crd()).expect("JSON");
         let version = &crd["spec"]["versions"][0];
         let spec = &version["schema"]["openAPIV3Schema"]["properties"]["spec"]["properties"];

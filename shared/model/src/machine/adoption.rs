@@ -14,8 +14,7 @@ use super::observed::{Lookup, Observed, Stray, Vm};
 use super::owner;
 use super::vm::{DESIRED, owner_labels};
 use super::write::{Failure, Kind, Plan, There};
-use crate::message::Explanation;
-use crate::names::{self, ClusterName};
+use crate::names;
 use crate::reason::Reason;
 
 /// What a Machine asks of an adopted VM: all that is ever written to its spec. Kept on the VM as it was asked last.
@@ -27,18 +26,6 @@ struct Asked {
     threads: i64,
     sockets: i64,
     memory: String,
-}
-
-/// Under which of its names a VM has to be looked for before one is made, by the explanation of admission: under the one
-/// that was found, under none when the cluster was searched in vain, and under all of them when it was not searched or
-/// nothing is said about it. No hint is not *no VM*.
-pub fn names_to_look_under(explanation: Option<&str>, cluster: &ClusterName, names: Vec<String>) -> Vec<String> {
-    let explanation = explanation.and_then(Explanation::read).filter(|it| *it.cluster == *cluster.0);
-    match explanation.map(|it| (it.vm, it.searched)) {
-        Some((Some(vm), _)) if names.iter().any(|name| *name == *vm) => vec![vm.into_owned()],
-        Some((None, true)) => Vec::new(),
-        _ => names,
-    }
 }
 
 /// Whether a VM may be adopted by this Machine. A reference to the Machine as its controller is no foreign owner: the

@@ -2,9 +2,8 @@
 
 use kube::ResourceExt;
 
-use super::adoption;
 use crate::api::Machine;
-use crate::message::{Recorded, Reference, Sizing, is_ours, said};
+use crate::message::{Recorded, Reference, Sizing, is_ours, names_to_look_under, said};
 use crate::names::{self, ClusterName, MachineKey, VmKey, vm_name, vm_names};
 use crate::reason::Reason;
 
@@ -150,7 +149,7 @@ impl Intent {
             Ok(sizing) => Intent::Run(Box::new(Admitted {
                 guarded,
                 legacy: machine.finalizers().iter().any(|name| name == names::LEGACY_FINALIZER),
-                adopt: adoption::names_to_look_under(
+                adopt: names_to_look_under(
                     annotation(names::PLACEMENT),
                     &cluster,
                     vm_names(vm_prefix, &identity.key.name),

@@ -4,15 +4,13 @@ use super::pointer::Pointer;
 use super::scheduling;
 use super::shape::Need::{May, Must};
 use super::shape::Shape::{Bool, List, Object, OneOf, Text, Whole, With};
-use super::shape::{Field, Shape};
+use super::shape::{Allowed, Field, Shape};
+use super::target::Target;
 use super::text::{ANY, IP, IPV4, KEY, LABEL, LABEL_VALUE, NAME, PRINTABLE, SUBDOMAIN, VENDOR, ZONE, is_reserved};
-use super::{Target, values};
+use super::values;
 
 /// Where a VM's paths begin.
 const TEMPLATE: [&str; 3] = ["spec", "template", "spec"];
-
-/// A path below [`TEMPLATE`], `*` for any segment, and what stands there.
-pub(super) struct Allowed(pub(super) &'static str, pub(super) Shape);
 
 /// What any patch of a VM may touch.
 pub(super) static VM: &[Allowed] = &[

@@ -7,7 +7,8 @@ use serde_json::Value;
 
 use super::operations::Operation;
 use super::pointer::Pointer;
-use super::{Target, allowed, rules, scheduling};
+use super::target::Target;
+use super::{allowed, rules, scheduling};
 use crate::reason::{Reason, Violation};
 
 /// Most violations that one patch is answered with.

@@ -2,9 +2,10 @@
 
 use serde_json::Value;
 
+use super::allowed;
 use super::operations::{BYTES, OPERATIONS, short};
 use super::pointer::Pointer;
-use super::{Target, allowed};
+use super::target::Target;
 use crate::reason::{Reason, Violation};
 
 /// Reads pointers that commas separate. Violations stand at `at`, the field path of the annotation.

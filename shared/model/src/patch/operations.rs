@@ -1,4 +1,4 @@
-//! The operations of a JSON Patch: parsed strictly, limited, and applied one by one. T7, T8, RELIABILITY §4.2.
+//! The operations of a JSON Patch: parsed strictly, limited, and applied one by one. T7, T8.
 
 use std::io;
 

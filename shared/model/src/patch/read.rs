@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::operations::short;
-use super::{Overrides, Target, ignored, operations};
+use super::target::Target;
+use super::user::UserPatches;
+use super::{ignored, operations};
 use crate::names;
 use crate::reason::{Reason, Violation, did_you_mean};
 
@@ -17,14 +19,14 @@ const KEY: usize = 253 + 1 + 63;
 type Subject<'a> = (Option<&'a str>, &'static str);
 
 /// Reads what can be read, and reports the rest. Empty values say nothing.
-pub(super) fn read<'a>(annotations: impl IntoIterator<Item = (&'a str, &'a str)>) -> (Overrides, Vec<Violation>) {
+pub(super) fn read<'a>(annotations: impl IntoIterator<Item = (&'a str, &'a str)>) -> (UserPatches, Vec<Violation>) {
     let mut wrong = Vec::new();
     let subjects = collect(annotations, &mut wrong);
-    let mut overrides = Overrides::default();
+    let mut patches = UserPatches::default();
     for ((disk, word), (key, value)) in subjects {
         let (object, target) = match disk {
-            None => (&mut overrides.vm, Target::Vm),
-            Some(name) => (overrides.disks.entry(name.to_owned()).or_default(), Target::Disk),
+            None => (&mut patches.vm, Target::Vm),
+            Some(name) => (patches.disks.entry(name.to_owned()).or_default(), Target::Disk),
         };
         object.target = target;
         let field = field(key);
@@ -51,7 +53,7 @@ pub(super) fn read<'a>(annotations: impl IntoIterator<Item = (&'a str, &'a str)>
             }
         }
     }
-    (overrides, wrong)
+    (patches, wrong)
 }
 
 /// The annotations by what they are about, each with its key and value. Both prefixes may say the same, and no more.
@@ -110,4 +112,12 @@ pub(super) fn subject(key: &str) -> Option<Result<Subject<'_>, String>> {
 
 fn field(key: &str) -> String {
     format!("metadata.annotations[{key}]")
+}
+
+impl UserPatches {
+    /// Reads the annotations of a Machine; those that are none of these are passed over.
+    pub fn read<'a>(annotations: impl IntoIterator<Item = (&'a str, &'a str)>) -> Result<UserPatches, Vec<Violation>> {
+        let (patches, wrong) = read(annotations);
+        if wrong.is_empty() { Ok(patches) } else { Err(wrong) }
+    }
 }

@@ -2,10 +2,9 @@
 
 use serde_json::Value;
 
-use super::allowed::Allowed;
 use super::shape::Need::{May, Must};
 use super::shape::Shape::{List, Map, Object, OneOf, Text, Whole, With};
-use super::shape::{Field, Shape};
+use super::shape::{Allowed, Field, Shape};
 use super::text::{KEY, LABEL, LABEL_VALUE, SUBDOMAIN, VALUE};
 
 /// What a patch may touch with that permission.

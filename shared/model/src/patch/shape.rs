@@ -27,6 +27,9 @@ pub(super) enum Shape {
     With(&'static Shape, fn(&Value) -> Result<(), String>),
 }
 
+/// A path below the template of a VM's instances, `*` for any segment, and what a patch may put there.
+pub(super) struct Allowed(pub(super) &'static str, pub(super) Shape);
+
 /// A field of an object.
 pub(super) struct Field(pub(super) &'static str, pub(super) Need, pub(super) Shape);
 

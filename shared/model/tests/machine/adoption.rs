@@ -94,9 +94,9 @@ fn a4_x54_what_is_found_is_adopted_made_or_left_alone() {
         ("X57: Retain is the same",                        leaves("Retain"), adopted("Running"), vec!["delete Vm vm-web s-1"]),
         ("X57: Orphan stops nothing",                      leaves("Orphan"), adopted("Running"), vec!["merge Vm vm-web"]),
     ];
-    for (name, intent, seen, want) in cases {
+    every_row(cases, |(name, intent, seen, want)| {
         assert_eq!(brief(&plan(&intent, &seen)), want, "{name}");
-    }
+    });
 }
 
 #[test]
@@ -124,9 +124,9 @@ fn x54_the_annotation_only_says_where_to_look() {
         ("another cluster",             r#"{"rule":"adopted","cluster":"west","vm":"vm-web"}"#,      json!({}), "vm-web web"),
         ("nonsense",                    r#"{"vm":["vm-web"]"#,                                       json!({}), "vm-web web"),
     ];
-    for (name, annotation, status, want) in cases {
+    every_row(cases, |(name, annotation, status, want)| {
         assert_eq!(adopt(annotation, status).join(" "), want, "{name}");
-    }
+    });
 }
 
 #[test]
@@ -140,12 +140,12 @@ fn x54_the_controller_adopts_no_more_than_its_setting_allows() {
         (Adoption::Labelled, json!({}), false), (Adoption::Labelled, offered.clone(), true),
         (Adoption::Never, json!({}), false), (Adoption::Never, offered, false),
     ];
-    for (setting, metadata, free) in cases {
+    every_row(cases, |(setting, metadata, free)| {
         let read: ObjectMeta = serde_json::from_value(metadata.clone()).expect("metadata");
         let found = adoption::found(&read, identity, "sup", setting);
         assert_eq!(matches!(found, Lookup::Free(_)), free, "{setting:?} {metadata}: {found:?}");
         assert_eq!(matches!(found, Lookup::Taken(_)), !free, "{setting:?} {metadata}: {found:?}");
-    }
+    });
 }
 
 #[test]
@@ -175,7 +175,7 @@ fn x54_r14_kvo6_kvo7_the_vm_itself_says_whose_it_is() {
         ("R14: those that control nothing",      owned(&[old(false), older, group]),                               "free [\"Group\"]"),
         ("going",                                json!({"deletionTimestamp": "2026-11-21T00:00:00Z"}),             "is being deleted"),
     ];
-    for (name, metadata, want) in cases {
+    every_row(cases, |(name, metadata, want)| {
         let metadata: ObjectMeta = serde_json::from_value(metadata).expect("metadata");
         let got = match adoption::found(&metadata, identity, "sup", Adoption::Unowned) {
             Lookup::Free(stray) => {
@@ -186,7 +186,7 @@ fn x54_r14_kvo6_kvo7_the_vm_itself_says_whose_it_is() {
             other => panic!("{name}: {other:?}"),
         };
         assert_eq!(got, want, "{name}");
-    }
+    });
 }
 
 #[test]
@@ -228,7 +228,7 @@ fn x28_x54_an_edit_changes_what_was_edited_and_nothing_else() {
         ("X28: running gives way",            with(halted),                                         adopted(""), json!({"running": null, "runStrategy": "Halted"})),
         ("a record that cannot be read only is made anew", with(halted),                            broken,      Value::Null),
     ];
-    for (name, intent, seen, want) in cases {
+    every_row(cases, |(name, intent, seen, want)| {
         let writes = plan(&intent, &seen).writes;
         let [Write::There(There::Merge(Kind::Vm, _, change))] = writes.as_slice() else { panic!("{name}: {writes:?}") };
         assert_eq!(change.get("spec").unwrap_or(&Value::Null), &want, "{name}");
@@ -236,7 +236,7 @@ fn x28_x54_an_edit_changes_what_was_edited_and_nothing_else() {
         let text = change["metadata"]["annotations"]["vitistack.io/adopted"].as_str().map(str::to_owned);
         let after = Observed { vm: seen.vm.clone().map(|vm| Vm { adopted: text, ..vm }), ..seen };
         assert_eq!(plan(&intent, &after), Plan::default(), "{name}: and then it is done");
-    }
+    });
     let disks = with(resolved("20Gi", "30Gi"));
     assert_eq!(plan(&disks, &adopted("")), Plan::default(), "its disks are its own");
 }
@@ -268,14 +268,14 @@ fn x54_an_adopted_vm_shows_what_it_is() {
         ("just adopted",         Observed { found: free("vm-web"), ..seen() }, None, "Creating", "False/Creating", "False/VMPending", "True/PVCBound"),
         ("KVO7: a stranger's",   taken, Some(failed),                       "Failed",   "False/Conflict",   "False/Conflict",    "False/PVCPending"),
     ];
-    for (name, seen, failure, phase, ready, machine, storage) in cases {
+    every_row(cases, |(name, seen, failure, phase, ready, machine, storage)| {
         let shown = status(&MachineStatus::default(), &with(|_| ()), &seen, failure.as_ref(), now(1));
         assert_eq!(shown.phase.as_deref(), Some(phase), "{name}");
         assert_eq!(condition(&shown, "Ready"), ready, "{name}");
         assert_eq!(condition(&shown, "VirtualMachineReady"), machine, "{name}");
         assert_eq!(condition(&shown, "StorageReady"), storage, "{name}");
         assert!(shown.disks.is_empty() || failure.is_some(), "{name}: {:?}", shown.disks);
-    }
+    });
     let shown = record(
         &MachineStatus::default(),
         &intent(new("web")),

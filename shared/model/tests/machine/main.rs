@@ -13,9 +13,13 @@ use model::names::ClusterName;
 use model::reason::Reason;
 use serde_json::{Value, json};
 
+use crate::table::every_row;
+
 mod adoption;
 mod reach;
 mod shown;
+#[path = "../../../../tests/table.rs"]
+mod table;
 mod written;
 
 const RESOLVED: &str = r#"{"template":"small","source":"built-in","cores":1,"threads":1,"sockets":1,"memory":"2Gi","disks":[
@@ -56,8 +60,9 @@ fn seen() -> Observed {
 }
 
 fn claims(phase: &str) -> BTreeMap<String, Claim> {
-    let claim =
-        |name: &str| (name.to_owned(), Claim { uid: format!("uid-{name}"), phase: phase.to_owned(), ..Claim::default() });
+    let claim = |name: &str| {
+        (name.to_owned(), Claim { uid: format!("uid-{name}"), phase: phase.to_owned(), ..Claim::default() })
+    };
     BTreeMap::from([claim("web-root"), claim("web-data")])
 }
 
@@ -142,8 +147,8 @@ fn a_machine_is_made_true_in_the_order_of_effects() {
     let dying = Observed { vm: vm("Running").map(|vm| Vm { deleting: true, ..vm }), ..running() };
     #[rustfmt::skip]
     let cases: Vec<(&str, Intent, Observed, Vec<&str>)> = vec![
-        ("B14: the finalizer comes before anything", intent(|m| m["metadata"]["finalizers"] = json!([])), seen(), vec!["guard"]),
-        ("B14: also while the cluster is away", intent(|m| m["metadata"]["finalizers"] = json!([])), away(Remote::Unreachable("down".to_owned())), vec!["guard"]),
+        ("the finalizer comes before anything", intent(|m| m["metadata"]["finalizers"] = json!([])), seen(), vec!["guard"]),
+        ("the finalizer, also while the cluster is away", intent(|m| m["metadata"]["finalizers"] = json!([])), away(Remote::Unreachable("down".to_owned())), vec!["guard"]),
         ("X58: the identity comes first, alone", intent(unrecorded), seen(), vec!["record east=c-east vm-web"]),
         ("X17: namespace, disks, VM last", intent(nothing), Observed { namespace_known: false, ..seen() },
             vec!["create Namespace shop", "create Claim web-root", "create Claim web-data", "create Vm vm-web"]),
@@ -176,9 +181,9 @@ fn a_machine_is_made_true_in_the_order_of_effects() {
         ("X57: Orphan stops nothing", intent(policy("Orphan")), running(), vec!["merge Vm vm-web", "merge Claim web-data", "merge Claim web-root"]),
         ("X57: and is done", intent(policy("Orphan")), seen(), vec!["release"]),
     ];
-    for (name, intent, seen, want) in cases {
+    every_row(cases, |(name, intent, seen, want)| {
         assert_eq!(brief(&plan(&intent, &seen)), want, "{name}");
-    }
+    });
 }
 
 #[test]

@@ -37,7 +37,7 @@ fn c21_c26_c51_c52_c53_x18_what_was_seen_becomes_phase_and_conditions() {
         ("KubeVirt is down",      Observed { claims: claims("Bound"), ..seen() }, failed(Reason::KubeVirtApiError), "Creating", "False/KubeVirtApiError", "False/KubeVirtApiError", "True/PVCBound", "True/Connected"),
         ("R1: cluster is away",   away, None, "Pending", "Unknown/ClusterUnreachable", "Unknown/ClusterUnreachable", "Unknown/ClusterUnreachable", "False/ClusterUnreachable"),
     ];
-    for (name, seen, failure, phase, ready, machine, storage, cluster) in cases {
+    every_row(cases, |(name, seen, failure, phase, ready, machine, storage, cluster)| {
         let shown = status(&MachineStatus::default(), &intent(|_| ()), &seen, failure.as_ref(), now(1));
         assert_eq!(shown.phase.as_deref(), Some(phase), "{name}");
         assert_eq!(condition(&shown, "Ready"), ready, "{name}");
@@ -46,7 +46,7 @@ fn c21_c26_c51_c52_c53_x18_what_was_seen_becomes_phase_and_conditions() {
         assert_eq!(condition(&shown, "ClusterReachable"), cluster, "{name}");
         assert_eq!(shown.failure_reason.is_some(), phase == "Failed", "{name}: X79");
         assert_eq!(shown.observed_generation, Some(3), "{name}");
-    }
+    });
 }
 
 #[test]
@@ -138,11 +138,11 @@ fn a_burst_of_small_changes_costs_one_write_and_a_transition_never_waits() {
         ("it runs",                     creating,                 running(),        102, 0),
         ("its cluster is away",         ready,                    away,             103, 0),
     ];
-    for (name, previous, seen, at, want) in cases {
+    every_row(cases, |(name, previous, seen, at, want)| {
         let next = shown(&previous, &seen, at);
         assert_ne!(next, previous, "{name}: something changed");
         assert_eq!(patience(&previous, &next, &now(at)).as_secs(), want, "{name}");
-    }
+    });
 }
 
 #[test]

@@ -1,35 +1,36 @@
 //! Which annotation means which object, and what their values may be. X41, X47.
 
-use model::patch::{Overrides, concerns};
+use model::patch::{UserPatches, concerns};
 use model::reason::Reason::{self, FieldNotSupported, PatchInvalid};
 use serde_json::json;
 
+use crate::table::every_row;
 use crate::{FIELD, PATCH, only, vm, wrong};
 
 const HOSTNAME: &str = r#"[{"op":"add","path":"/spec/template/spec/hostname","value":"web"}]"#;
 
 #[test]
 fn x41_both_prefixes_are_taken_and_must_agree() {
-    for key in [PATCH, "vitistack.io/patch"] {
-        let read = Overrides::read([(key, HOSTNAME)]).unwrap();
+    every_row([PATCH, "vitistack.io/patch"], |key| {
+        let read = UserPatches::read([(key, HOSTNAME)]).unwrap();
         assert_eq!(
             read.vm.apply(&vm(), false).unwrap().pointer("/spec/template/spec/hostname"),
             Some(&json!("web")),
             "{key}"
         );
-    }
+    });
     let twice = [("vitistack.io/patch", HOSTNAME), (PATCH, HOSTNAME)];
-    assert_eq!(Overrides::read(twice), Overrides::read([(PATCH, HOSTNAME)]));
-    for (one, other) in [(PATCH, "vitistack.io/patch"), ("vitistack.io/patch", PATCH)] {
+    assert_eq!(UserPatches::read(twice), UserPatches::read([(PATCH, HOSTNAME)]));
+    every_row([(PATCH, "vitistack.io/patch"), ("vitistack.io/patch", PATCH)], |(one, other)| {
         let (field, reason, says) = only(wrong(&[(one, HOSTNAME), (other, "[]")], false));
         assert_eq!((field.as_str(), reason), ("metadata.annotations[vitistack.io/patch]", PatchInvalid));
         assert_eq!(says, "says something else than platform.kubevirt.io/patch: keep one of the two");
-    }
+    });
 }
 
 #[test]
 fn x47_each_annotation_means_its_object_and_others_are_passed_over() {
-    let read = Overrides::read([
+    let read = UserPatches::read([
         ("platform.kubevirt.io/mode", "unmanaged"),
         ("vitistack.io/mode.disk.data", "unmanaged"),
         ("platform.kubevirt.io/patch.disk.root", "[]"),
@@ -68,13 +69,13 @@ fn x47_what_is_nearly_an_annotation_is_refused() {
         ("X47: no list",             PATCH,                                       "{}",       PatchInvalid,      "must be a list of operations in JSON: [{\"op\": …, \"path\": …}]"),
         ("X47: no JSON",             PATCH,                                       "- op: add", PatchInvalid,     "is no JSON Patch that is taken: invalid number at line 1 column 2"),
     ];
-    for (name, key, value, reason, says) in cases {
+    every_row(cases, |(name, key, value, reason, says)| {
         assert_eq!(
             only(wrong(&[(key, value)], false)),
             (format!("metadata.annotations[{key}]"), reason, says.to_owned()),
             "{name}"
         );
-    }
+    });
 }
 
 #[test]
@@ -96,11 +97,11 @@ fn x46_t8_operations_are_parsed_strictly() {
         ("T8: text behind",      r"[] []",                                                         "is no JSON Patch that is taken: trailing characters"),
         ("T8: path is too long", r#"[{"op":"test","path":"/1/2/3/4/5/6/7/8/9/10/11/12/13/14/15/16/17","value":1}]"#, "operation 0: path \"/1/2/3/4/5/6/7/8/9/10/11/12/13/14/15/16/17\" has 17 segments, may have 16"),
     ];
-    for (name, patch, starts) in cases {
+    every_row(cases, |(name, patch, starts)| {
         let (field, reason, says) = only(wrong(&[(PATCH, patch)], false));
         assert_eq!((field.as_str(), reason), (FIELD, PatchInvalid), "{name}");
         assert!(says.starts_with(starts), "{name}: {says}");
-    }
+    });
 }
 
 #[test]
@@ -114,9 +115,9 @@ fn x46_an_operation_that_fails_says_why() {
         (r#"[{"op":"add","path":"/spec/template/spec/volumes/9","value":{}}]"#,               "operation 0 (add /spec/template/spec/volumes/9): \"9\" is not there in /spec/template/spec/volumes; add to the end with \"-\""),
         (r#"[{"op":"add","path":"/kind/x","value":1}]"#,                                      "operation 0 (add /kind/x): \"x\" is not there in /kind; add what is missing first"),
     ];
-    for (patch, says) in cases {
+    every_row(cases, |(patch, says)| {
         assert_eq!(only(wrong(&[(PATCH, patch)], false)), (FIELD.to_owned(), PatchInvalid, says.to_owned()), "{patch}");
-    }
+    });
 }
 
 /// The library that applies patches undoes the earlier operations of one that fails, and panics where it cannot.
@@ -131,9 +132,9 @@ fn t8_a_failure_after_operations_that_are_hard_to_undo_is_an_answer() {
         ]),
         json!([{"op": "replace", "path": "/spec/template", "value": "x"}, {"op": "add", "path": "/spec/template/spec", "value": 1}]),
     ];
-    for patch in patches {
+    every_row(patches, |patch| {
         let (field, reason, says) = only(wrong(&[(PATCH, &patch.to_string())], false));
         assert_eq!((field.as_str(), reason), (FIELD, PatchInvalid), "{says}");
         assert!(says.starts_with(&format!("operation {} (", patch.as_array().unwrap().len() - 1)), "{says}");
-    }
+    });
 }

@@ -1,11 +1,12 @@
-//! No patch makes us slow, large or dead. RELIABILITY §4.2, row by row; T8, Z2.
+//! No patch makes us slow, large or dead. T8, Z2.
 
 use std::collections::BTreeMap;
 
-use model::patch::{Desired, Overrides, check};
+use model::patch::{Desired, UserPatches, check};
 use model::reason::Reason::PatchInvalid;
 use serde_json::{Value, json};
 
+use crate::table::every_row;
 use crate::{FIELD, PATCH, claim, only, vm, wrong};
 
 const TEST: &str = r#"{"op":"test","path":"/kind","value":"VirtualMachine"}"#;
@@ -44,13 +45,13 @@ fn t8_every_row_of_the_measurements_is_refused() {
         ("T8: 7 MiB of small objects",             format!("[{}]", r#"{"a":0},"#.repeat(917_504)), "Too long: 7340034 bytes: must have at most 16384"),
         ("T8: 65 tests",                           list(&vec![TEST.to_owned(); 65]), "has 65 operations, may have 64"),
     ];
-    for (name, patch, starts) in cases {
+    every_row(cases, |(name, patch, starts)| {
         let wrong = wrong(&[(PATCH, &patch)], true);
         let first = wrong.first().expect(name);
         assert_eq!((first.path.as_str(), first.reason), (FIELD, PatchInvalid), "{name}");
         assert!(first.message.starts_with(starts), "{name}: {}", first.message);
         assert!(wrong.len() <= 32, "{name}: {} violations", wrong.len());
-    }
+    });
 }
 
 #[test]
@@ -89,11 +90,11 @@ fn t8_the_result_is_limited_before_and_between_operations() {
         ("T8: just short enough",         (128 << 10) - 17,  hostname,                None),
         ("T8: room for what comes between", 120 << 10,       there_and_back.as_str(), None),
     ];
-    for (name, bytes, patch, says) in cases {
-        let result = Overrides::read([(PATCH, patch)]).unwrap().vm.apply(&sized(bytes), false);
+    every_row(cases, |(name, bytes, patch, says)| {
+        let result = UserPatches::read([(PATCH, patch)]).unwrap().vm.apply(&sized(bytes), false);
         let found = result.err().map(|violations| only(violations));
         assert_eq!(found, says.map(|says| (FIELD.to_owned(), PatchInvalid, says.to_owned())), "{name}");
-    }
+    });
 }
 
 /// A stranger chooses the number of annotations and the length of every name, too.

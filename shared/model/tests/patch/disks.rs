@@ -1,9 +1,10 @@
 //! What a patch of a disk's claim may touch, and what not. X47.
 
-use model::patch::Overrides;
+use model::patch::UserPatches;
 use model::reason::Reason::{self, PatchForbidden, PatchInvalid};
 use serde_json::{Value, json};
 
+use crate::table::every_row;
 use crate::{claim, only, wrong};
 
 const KEY: &str = "platform.kubevirt.io/patch.disk.root";
@@ -11,7 +12,7 @@ const KEY: &str = "platform.kubevirt.io/patch.disk.root";
 fn patched(patch: &Value, object: &Value) -> Value {
     let text = patch.to_string();
     assert_eq!(wrong(&[(KEY, &text)], false), [], "{text}");
-    let read = Overrides::read([(KEY, text.as_str())]).expect("judged above");
+    let read = UserPatches::read([(KEY, text.as_str())]).expect("judged above");
     read.disks["root"].apply(object, false).expect("admitted, so the controller takes it")
 }
 
@@ -69,12 +70,12 @@ fn x47_t7_everything_else_of_a_disk_is_refused() {
         ("X47: no value of a label",   "/metadata/labels/team",                                                json!("a b"),   PatchInvalid),
         ("X47: a number",              "/metadata/annotations/team",                                           json!(1),       PatchInvalid),
     ];
-    for (name, path, value, reason) in cases {
+    every_row(cases, |(name, path, value, reason)| {
         let text = json!([{"op": "add", "path": path, "value": value}]).to_string();
         let (field, found, says) = only(wrong(&[(KEY, &text)], true));
         assert_eq!((field, found), (format!("metadata.annotations[{KEY}]"), reason), "{name}: {says}");
         assert!(says.starts_with(&format!("operation 0 (add {path}): ")), "{name}: {says}");
-    }
+    });
 }
 
 #[test]
@@ -97,6 +98,6 @@ fn x47_a_data_volume_is_patched_in_its_metadata_only() {
     assert_eq!(patched(&annotate, &volume)["metadata"]["annotations"], json!({"team": "shop", "vitistack.io/x": "y"}));
     let text =
         json!([{"op": "replace", "path": "/spec/source/http/url", "value": "http://169.254.169.254"}]).to_string();
-    let read = Overrides::read([(KEY, text.as_str())]).unwrap();
+    let read = UserPatches::read([(KEY, text.as_str())]).unwrap();
     assert_eq!(only(read.disks["root"].apply(&volume, true).unwrap_err()).1, PatchForbidden);
 }

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use model::api::Machine;
 use model::machine::{Intent, Kind, Lookup, Observed, Remote, There, Write, plan};
-use model::patch::{Desired, Overrides, check};
+use model::patch::{Desired, UserPatches, check};
 use serde_json::{Value, json};
 
 use crate::FIELD;
+use crate::table::every_row;
 
 const PAGE: &str = include_str!("../../../../docs/patches.md");
 
@@ -57,7 +58,7 @@ fn annotations(machine: &Machine) -> Vec<(&str, &str)> {
 fn x33_x46_x47_every_documented_example_is_admitted_and_has_an_effect() {
     let examples = blocks("yaml");
     assert_eq!(examples.len(), 4, "the examples were not found");
-    for text in examples {
+    every_row(examples, |text| {
         let machine: Machine = serde_saphyr::from_str(text).expect(text);
         let name = machine.metadata.name.clone().unwrap();
         let objects = written(&machine);
@@ -69,7 +70,7 @@ fn x33_x46_x47_every_documented_example_is_admitted_and_has_an_effect() {
             .collect();
         let desired = Desired { vm, disks: disks.clone(), scheduling: false };
         assert_eq!(check(annotations(&machine), &desired), [], "{text}");
-        let read = Overrides::read(annotations(&machine)).unwrap();
+        let read = UserPatches::read(annotations(&machine)).unwrap();
         let mut effects = usize::from(read.vm.apply(vm, false).unwrap() != *vm);
         for (disk, of_disk) in &read.disks {
             effects += usize::from(
@@ -77,7 +78,7 @@ fn x33_x46_x47_every_documented_example_is_admitted_and_has_an_effect() {
             );
         }
         assert!(effects > 0, "without effect: {text}");
-    }
+    });
 }
 
 /// The page shows one refusal, word for word.

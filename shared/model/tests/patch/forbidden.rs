@@ -3,6 +3,7 @@
 use model::reason::Reason::{self, PatchForbidden, PatchInvalid};
 use serde_json::{Value, json};
 
+use crate::table::every_row;
 use crate::{FIELD, only, patched, vm};
 
 /// T7 names these one by one; each is written alone, at a path that exists, so that nothing but the list refuses it.
@@ -74,17 +75,17 @@ fn t7_x46_what_reaches_beyond_the_vm_is_refused() {
         ("/kind", json!("Pod")),
         ("/status", json!({"ready": true})),
     ];
-    for (path, value) in cases {
+    every_row(cases, |(path, value)| {
         let patch = json!([{"op": "test", "path": "/kind", "value": "VirtualMachine"}, {"op": "add", "path": path, "value": value}]);
         let (field, reason, says) = only(patched(&patch, true).expect_err(path));
         assert_eq!((field.as_str(), reason), (FIELD, PatchForbidden), "{path}: {says}");
         assert!(says.starts_with(&format!("operation 1 (add {path}): ")), "{says}");
-    }
+    });
 }
 
 #[test]
 fn t7_x46_what_is_ours_cannot_be_taken_away() {
-    for path in [
+    let rows = [
         "/metadata/labels",
         "/metadata/ownerReferences",
         "/metadata/labels/vitistack.io~1managed-by",
@@ -97,11 +98,12 @@ fn t7_x46_what_is_ours_cannot_be_taken_away() {
         "/spec/template/spec/networks/0/pod",
         "/spec/template/spec/domain/firmware",
         "/spec/template/metadata",
-    ] {
+    ];
+    every_row(rows, |path| {
         let (_, reason, says) = only(patched(&json!([{"op": "remove", "path": path}]), true).expect_err(path));
         assert_eq!(reason, PatchForbidden, "{path}: {says}");
         assert!(says.starts_with(&format!("operation 0 (remove {path}): ")), "{says}");
-    }
+    });
 }
 
 /// The names of a list keep their order: it decides which disk is `vda`.
@@ -115,10 +117,10 @@ fn t8_x46_entries_are_neither_exchanged_nor_doubled() {
         "value": {"name": "root", "persistentVolumeClaim": {"claimName": "web-root"}}}]);
     let whole =
         |list: &[Value]| json!([{"op": "replace", "path": "/spec/template/spec/domain/devices/disks", "value": list}]);
-    for patch in [whole(&turned), whole(&doubled), whole(&[]), volumes] {
+    every_row([whole(&turned), whole(&doubled), whole(&[]), volumes], |patch| {
         let wrong = patched(&patch, true).expect_err("refused");
         assert!(!wrong.is_empty() && wrong.iter().all(|it| it.reason == PatchForbidden), "{wrong:#?}");
-    }
+    });
 }
 
 #[test]
@@ -136,11 +138,11 @@ fn kvo26_t8_the_whole_object_and_its_metadata_cannot_be_exchanged() {
         ("KVO26 T8: metadata taken away",      json!([{"op": "remove", "path": "/metadata"}]),                              "operation 0 (remove /metadata): may not be patched"),
         ("KVO26 T8: spec by null",             json!([{"op": "replace", "path": "/spec", "value": null}]),                  "operation 0 (replace /spec): may not be patched"),
     ];
-    for (name, patch, starts) in cases {
+    every_row(cases, |(name, patch, starts)| {
         let (field, reason, says) = only(patched(&patch, true).expect_err(name));
         assert_eq!((field.as_str(), reason), (FIELD, PatchForbidden), "{name}");
         assert!(says.starts_with(starts), "{name}: {says}");
-    }
+    });
 }
 
 #[test]
@@ -156,10 +158,10 @@ fn t8_other_spellings_of_a_path_mean_the_same_or_nothing() {
         ("T8: the end of a list",           "/spec/template/spec/domain/devices/disks/-",              PatchForbidden, "operation 0 (add /spec/template/spec/domain/devices/disks/-): /spec/template/spec/domain/devices/disks may not be patched: disks are"),
         ("T8: an index with a zero before", "/spec/template/spec/domain/devices/disks/00/cache",       PatchInvalid,   "operation 0 (add /spec/template/spec/domain/devices/disks/00/cache): "),
     ];
-    for (name, path, reason, starts) in cases {
+    every_row(cases, |(name, path, reason, starts)| {
         let (field, found, says) =
             only(patched(&json!([{"op": "add", "path": path, "value": true}]), true).expect_err(name));
         assert_eq!((field.as_str(), found), (FIELD, reason), "{name}: {says}");
         assert!(says.starts_with(starts), "{name}: {says}");
-    }
+    });
 }

@@ -1,6 +1,6 @@
 //! Hostile patches, generated, and judged by the checker of this suite. T7, T8, Z2, Z3.
 
-use model::patch::Overrides;
+use model::patch::UserPatches;
 use proptest::prelude::*;
 use serde_json::Value;
 
@@ -21,7 +21,7 @@ proptest! {
     #[test]
     fn t7_t8_no_patch_changes_what_is_not_listed(patch in operations(), scheduling in any::<bool>()) {
         let text = patch.to_string();
-        let result = Overrides::read([(PATCH, text.as_str())]).and_then(|it| it.vm.apply(&vm(), scheduling));
+        let result = UserPatches::read([(PATCH, text.as_str())]).and_then(|it| it.vm.apply(&vm(), scheduling));
         match result {
             Ok(after) => {
                 prop_assert_eq!(forbidden(&vm(), &after, scheduling), None);
@@ -38,7 +38,7 @@ proptest! {
     #[test]
     fn t7_no_patch_of_a_disk_changes_more_than_labels_and_annotations(patch in disk_operations()) {
         let text = patch.to_string();
-        let read = Overrides::read([("vitistack.io/patch.disk.root", text.as_str())]);
+        let read = UserPatches::read([("vitistack.io/patch.disk.root", text.as_str())]);
         if let Ok(after) = read.and_then(|it| it.disks["root"].apply(&claim("root"), true)) {
             let strip = |object: &Value| {
                 let mut object = object.clone();
@@ -59,14 +59,14 @@ proptest! {
     #[test]
     fn t7_kvo27_no_ignored_field_changes_what_is_not_listed(pointers in prop::collection::vec(paths(), 1..4), patch in operations()) {
         let text = pointers.join(",");
-        let Ok(overrides) = Overrides::read([("platform.kubevirt.io/ignore-fields", text.as_str())]) else { return Ok(()) };
+        let Ok(patches) = UserPatches::read([("platform.kubevirt.io/ignore-fields", text.as_str())]) else { return Ok(()) };
         let mut live = vm();
         // The cluster's object is anything that its tenants made of it.
         if let Ok(patch) = serde_json::from_value::<json_patch::Patch>(patch) {
             let _ = json_patch::patch_unsafe(&mut live, &patch);
         }
         let mut desired = vm();
-        overrides.vm.mask(&mut desired, &live);
+        patches.vm.mask(&mut desired, &live);
         let sizes = ["cores", "sockets", "threads"].map(|it| format!("/spec/template/spec/domain/cpu/{it}"));
         let also = sizes.into_iter().chain(["/spec/runStrategy".to_owned(), "/spec/template/spec/domain/memory/guest".to_owned()]);
         let mut rest = desired;

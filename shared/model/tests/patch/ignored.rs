@@ -1,9 +1,10 @@
 //! `ignore-fields`: which fields, and what becomes of them. X47, KVO27.
 
-use model::patch::Overrides;
+use model::patch::UserPatches;
 use model::reason::Reason::{self, PatchForbidden, PatchInvalid};
 use serde_json::{Value, json};
 
+use crate::table::every_row;
 use crate::{claim, only, vm, wrong};
 
 const IGNORE: &str = "platform.kubevirt.io/ignore-fields";
@@ -11,7 +12,7 @@ const IGNORE: &str = "platform.kubevirt.io/ignore-fields";
 /// The VM after `pointers` were masked with what `live` has.
 fn masked(pointers: &str, live: &Value) -> Value {
     let mut desired = vm();
-    Overrides::read([(IGNORE, pointers)]).expect(pointers).vm.mask(&mut desired, live);
+    UserPatches::read([(IGNORE, pointers)]).expect(pointers).vm.mask(&mut desired, live);
     desired
 }
 
@@ -57,10 +58,10 @@ fn kvo27_a_path_that_leads_nowhere_is_no_error() {
         ("KVO27: an entry that is new",   "/spec/template/spec/domain/devices/disks/1/disk/bus",       json!({"spec": {"template": {"spec": {"domain": {"devices": {"disks": []}}}}}})),
         ("KVO27: nothing on the cluster", "/spec/runStrategy",                                         json!(null)),
     ];
-    for (name, pointer, live) in cases {
+    every_row(cases, |(name, pointer, live)| {
         assert_eq!(masked(pointer, &live), vm(), "{name}");
         assert_eq!(wrong(&[(IGNORE, pointer)], false), [], "{name}");
-    }
+    });
     let mut live = vm();
     live["spec"]["template"]["spec"]["domain"]["devices"]["interfaces"][0].as_object_mut().unwrap().remove("model");
     let path = "/spec/template/spec/domain/devices/interfaces/0/model";
@@ -96,7 +97,7 @@ fn kvo27_t7_only_what_a_patch_may_touch_can_be_ignored() {
         "/spec/template/spec/domain/cpu/cores/x",
         "/",
     ];
-    for pointer in forbidden {
+    every_row(forbidden, |pointer| {
         let (field, reason, says) = only(wrong(&[(IGNORE, pointer)], true));
         assert_eq!(
             (field.as_str(), reason),
@@ -104,7 +105,7 @@ fn kvo27_t7_only_what_a_patch_may_touch_can_be_ignored() {
             "{pointer}"
         );
         assert!(says.starts_with(&format!("{pointer}: may not be ignored: ")), "{says}");
-    }
+    });
     #[rustfmt::skip]
     let cases: [(&str, Reason, &str); 4] = [
         ("spec/runStrategy",      PatchInvalid, "\"spec/runStrategy\" is no JSON pointer: it must begin with '/'"),
@@ -112,11 +113,11 @@ fn kvo27_t7_only_what_a_patch_may_touch_can_be_ignored() {
         ("/spec/runStrategy,/~0~2", PatchInvalid, "\"/~0~2\" is no JSON pointer"),
         ("/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a", PatchInvalid, "\"/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a\" has 17 segments, may have 16"),
     ];
-    for (pointers, reason, starts) in cases {
+    every_row(cases, |(pointers, reason, starts)| {
         let (_, found, says) = only(wrong(&[(IGNORE, pointers)], true));
         assert_eq!(found, reason);
         assert!(says.starts_with(starts), "{says}");
-    }
+    });
 }
 
 #[test]
@@ -139,11 +140,11 @@ fn fr15_an_object_of_which_we_write_nothing_else_may_be_ignored_as_a_whole() {
 #[test]
 fn x47_a_disk_ignores_labels_and_annotations_of_others_only() {
     const KEY: &str = "platform.kubevirt.io/ignore-fields.disk.root";
-    let overrides = Overrides::read([(KEY, "/metadata/labels/example.com~1tier")]).unwrap();
+    let patches = UserPatches::read([(KEY, "/metadata/labels/example.com~1tier")]).unwrap();
     let (mut desired, mut live) = (claim("root"), claim("root"));
     live["metadata"]["labels"]["example.com/tier"] = json!("gold");
     live["metadata"]["labels"]["other"] = json!("x");
-    overrides.disks["root"].mask(&mut desired, &live);
+    patches.disks["root"].mask(&mut desired, &live);
     assert_eq!(desired["metadata"]["labels"], json!({"vitistack.io/machine-uid": "m-1", "example.com/tier": "gold"}));
     for pointer in
         ["/metadata/labels/vitistack.io~1machine-uid", "/metadata/labels", "/spec/resources", "/metadata/finalizers"]

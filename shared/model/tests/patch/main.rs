@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use model::patch::{Desired, Overrides, check};
+use model::patch::{Desired, UserPatches, check};
 use model::reason::{Reason, Violation};
 use serde_json::{Value, json};
 
@@ -15,6 +15,8 @@ mod forbidden;
 mod generate;
 mod hostile;
 mod ignored;
+#[path = "../../../../tests/table.rs"]
+mod table;
 mod values;
 mod vm;
 
@@ -86,7 +88,7 @@ fn wrong(annotations: &[(&str, &str)], scheduling: bool) -> Vec<Violation> {
 fn patched(patch: &Value, scheduling: bool) -> Result<Value, Vec<Violation>> {
     let text = patch.to_string();
     let annotations = [(PATCH, text.as_str())];
-    let result = Overrides::read(annotations).and_then(|overrides| overrides.vm.apply(&vm(), scheduling));
+    let result = UserPatches::read(annotations).and_then(|patches| patches.vm.apply(&vm(), scheduling));
     assert_eq!(wrong(&annotations, scheduling), result.clone().err().unwrap_or_default(), "{text}");
     result
 }

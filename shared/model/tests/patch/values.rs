@@ -3,6 +3,7 @@
 use model::reason::Reason::PatchInvalid;
 use serde_json::{Value, json};
 
+use crate::table::every_row;
 use crate::{FIELD, add, below, only, patched};
 
 /// Each with the path that the message names below the template, and what it says there.
@@ -85,7 +86,7 @@ fn x46_t7_a_value_that_kubevirt_refuses_is_refused() {
         ("topologySpreadConstraints",     json!([{"maxSkew": 1, "topologyKey": "zone", "whenUnsatisfiable": "DoNotSchedule"}, {"maxSkew": 2, "topologyKey": "zone", "whenUnsatisfiable": "DoNotSchedule"}]), "", "has topologyKey and whenUnsatisfiable of entry 1 twice"),
         ("priorityClassName",             json!("Gold"),                               "",              "is \"Gold\": must be lower-case letters"),
     ];
-    for (path, value, inner, starts) in cases {
+    every_row(cases, |(path, value, inner, starts)| {
         let (field, reason, says) = only(patched(&add(path, &value), true).expect_err(path));
         assert_eq!((field.as_str(), reason), (FIELD, PatchInvalid), "{path}: {says}");
         let at = match inner {
@@ -95,7 +96,7 @@ fn x46_t7_a_value_that_kubevirt_refuses_is_refused() {
         };
         let want = format!("operation 0 (add {}): {at}{starts}", below(path));
         assert!(says.starts_with(&want), "{says}\nwanted: {want}");
-    }
+    });
 }
 
 /// What is right alone and wrong with something else, in either order.
@@ -113,9 +114,9 @@ fn x46_fields_that_do_not_fit_together_are_refused() {
         (of(&[("dnsConfig", json!({"nameservers": []})), ("dnsPolicy", json!("None"))]),                                            "operation 1 (add /spec/template/spec/dnsPolicy): is \"None\", which needs dnsConfig with a name server"),
         (json!([{"op": "remove", "path": "/spec/template/spec/domain/features"}]),                                                  "operation 0 (remove /spec/template/spec/domain/features): /spec/template/spec/domain/features/smm must stay on: secure boot needs it"),
     ];
-    for (patch, says) in cases {
+    every_row(cases, |(patch, says)| {
         assert_eq!(only(patched(&patch, false).unwrap_err()), (FIELD.to_owned(), PatchInvalid, says.to_owned()));
-    }
+    });
     let fits = of(&[
         ("domain/cpu/isolateEmulatorThread", json!(true)),
         ("domain/cpu/dedicatedCpuPlacement", json!(true)),
@@ -142,14 +143,14 @@ fn x46_huge_pages_and_dedicated_cpus_must_fit_the_size() {
         (&dedicated, "/spec/template/spec/domain/cpu/threads",  json!(2),        None),
         (&dedicated, "/spec/template/spec/domain/cpu/threads",  json!(4),        Some("needs spec.resources.cpu.threads of at most 2")),
     ];
-    for (patch, field, value, wrong) in cases {
+    every_row(cases, |(patch, field, value, wrong)| {
         let mut vm = crate::vm();
         *vm.pointer_mut(field).unwrap() = value;
-        let read = model::patch::Overrides::read([(crate::PATCH, patch.as_str())]).unwrap();
+        let read = model::patch::UserPatches::read([(crate::PATCH, patch.as_str())]).unwrap();
         match (read.vm.apply(&vm, false), wrong) {
             (Ok(_), None) => {}
             (Err(violations), Some(wrong)) => assert!(only(violations).2.contains(wrong), "{patch}"),
             (got, wrong) => panic!("{patch} {field}: {got:?}, wanted {wrong:?}"),
         }
-    }
+    });
 }

@@ -3,6 +3,7 @@
 use model::reason::Reason::PatchForbidden;
 use serde_json::{Value, json};
 
+use crate::table::every_row;
 use crate::{FIELD, add, below, only, patched, vm};
 
 /// Every field of X46 with a value that KubeVirt takes.
@@ -84,7 +85,7 @@ fn scheduling() -> Vec<(&'static str, Value)> {
 
 #[test]
 fn x46_every_listed_field_is_patched_and_nothing_beside_it() {
-    for (path, value) in allowed() {
+    every_row(allowed(), |(path, value)| {
         let after = patched(&add(path, &value), false).unwrap_or_else(|wrong| panic!("{path}: {wrong:#?}"));
         assert_eq!(after.pointer(&below(path)), Some(&value), "{path}");
         let mut rest = (vm(), after);
@@ -94,19 +95,19 @@ fn x46_every_listed_field_is_patched_and_nothing_beside_it() {
             one.pointer_mut(parent.trim_end_matches('/')).and_then(Value::as_object_mut).unwrap().remove(last);
         }
         assert_eq!(rest.0, rest.1, "{path}");
-    }
+    });
 }
 
 #[test]
 fn x46_t7_scheduling_is_patched_only_where_the_cluster_says_so() {
-    for (path, value) in scheduling() {
+    every_row(scheduling(), |(path, value)| {
         let after = patched(&add(path, &value), true).unwrap_or_else(|wrong| panic!("{path}: {wrong:#?}"));
         assert_eq!(after.pointer(&below(path)), Some(&value), "{path}");
         let (field, reason, says) = only(patched(&add(path, &value), false).unwrap_err());
         assert_eq!((field.as_str(), reason), (FIELD, PatchForbidden), "{path}");
         assert!(says.starts_with(&format!("operation 0 (add {}): ", below(path))), "{says}");
         assert!(says.contains("allowSchedulingPatches: true"), "{says}");
-    }
+    });
 }
 
 #[test]
@@ -147,14 +148,14 @@ fn x46_a_size_is_refused_with_where_it_is_set() {
         ("domain/cpu/threads",  json!(2),      "spec.resources.cpu.threads"),
         ("domain/memory/guest", json!("64Gi"), "spec.resources.memory.size"),
     ];
-    for (path, value, instead) in cases {
+    every_row(cases, |(path, value, instead)| {
         let (field, reason, says) = only(patched(&add(path, &value), true).unwrap_err());
         assert_eq!((field.as_str(), reason), (FIELD, PatchForbidden), "{path}");
         assert_eq!(
             says,
             format!("operation 0 (add {}): may not be patched: set {instead} of the Machine instead", below(path))
         );
-    }
+    });
 }
 
 #[test]

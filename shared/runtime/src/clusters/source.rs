@@ -8,14 +8,18 @@ use kube::runtime::reflector::{self, Store};
 use kube::runtime::{WatchStreamExt, watcher};
 use kube::{Client, ResourceExt};
 use model::api::KubevirtConfig;
+use model::clusters::Fingerprint;
 use model::clusters::kubeconfig::{self, Remote};
 use model::names::{ClusterName, KUBECONFIG_KEY, KUBECONFIG_READONLY_KEY};
 use sha2::{Digest, Sha256};
 use tokio::sync::{mpsc, watch};
 
+use super::Scope;
 use super::secrets::{Found, Secrets};
-use super::{Scope, Wanted};
 use crate::listing::watching;
+
+/// What every KubevirtConfig says: a usable kubeconfig, or why it is none.
+pub type Wanted = BTreeMap<ClusterName, Result<(Fingerprint, Remote), String>>;
 
 /// Which key of the Secret is used first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

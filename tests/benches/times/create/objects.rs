@@ -21,7 +21,7 @@ const LABEL: &str = "arm";
 /// The definition of Machines, as the chart installs it.
 pub(super) fn definition() -> Result<String, Fault> {
     Ok(std::fs::read_to_string(
-        tests::generated::root().join("charts/kubevirt-operator/files/crds/machines.vitistack.io.yaml"),
+        tests::repository::root().join("charts/kubevirt-operator/files/crds/machines.vitistack.io.yaml"),
     )?)
 }
 

@@ -198,7 +198,7 @@ fn x62_x79_a_machine_changes_its_operator_only_by_orphaning() {
 }
 
 #[test]
-fn c1_x1_labels_of_the_seeds_are_read_or_kept() {
+fn c1_x1_documented_labels_are_read_or_kept() {
     let mut labelled = machine(json!({}));
     labelled["metadata"]["labels"] =
         json!({"cluster.vitistack.io/cluster-name": "prod", "vitistack.io/machine-template": "medium"});

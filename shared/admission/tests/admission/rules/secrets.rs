@@ -1,4 +1,4 @@
-//! Cloud-init data of Secrets (T9), and the examples of the seeds.
+//! Cloud-init data of Secrets (T9), and the documented examples (C38).
 
 use super::*;
 
@@ -58,7 +58,7 @@ fn t9_the_secrets_that_have_to_be_asked_for_are_the_new_ones() {
 }
 
 #[test]
-fn c38_the_examples_of_seed_002_are_admitted() {
+fn c38_the_documented_examples_are_admitted() {
     let mut world = networked();
     world.networks.configurations.insert_mut(key("storage-network"), false);
     world.readable = Some([("machine-secrets".to_owned(), Ok(true))].into());

@@ -131,7 +131,7 @@ fn c25_c49_x68_room_on_the_chosen_cluster() {
 }
 
 #[test]
-fn c25_every_error_of_seed_002_has_its_recovery_in_reason_and_message() {
+fn c25_every_documented_error_has_its_recovery_in_reason_and_message() {
     #[rustfmt::skip]
     let rows = [
         (Reason::TemplateNotFound,             "TemplateNotFound",             "valid template name"),

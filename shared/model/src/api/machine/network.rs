@@ -1,4 +1,4 @@
-//! Network interfaces of a Machine: the list of seed 002 and the published `network` block.
+//! Network interfaces of a Machine: the list `networks` and the published `network` block.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

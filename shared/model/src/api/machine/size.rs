@@ -1,4 +1,4 @@
-//! CPU and memory of a Machine: the overrides of seed 002 and the published fields that mean the same.
+//! CPU and memory of a Machine: the overrides in `resources`, and the published fields that mean the same.
 
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::{Refused, refuse};
+use super::refused::{Refused, refuse};
 
 const EXEC: &str =
     "runs a program inside the operator, so it is refused: put a token or a client certificate in the Secret instead";

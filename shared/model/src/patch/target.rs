@@ -1,0 +1,9 @@
+//! Which kind of object an annotation means. Pure.
+
+/// Which kind of object is meant.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Target {
+    #[default]
+    Vm,
+    Disk,
+}

@@ -1,0 +1,72 @@
+//! Which requests call the webhook, by which routes, and where it is found.
+
+use serde_json::{Value, json};
+
+use super::{NAMESPACE, Rendered, WEBHOOK, only};
+
+/// Both routes are called only if all of these hold: the name and the lines of each.
+#[rustfmt::skip]
+const CONDITIONS: [(&str, &[&str]); 3] = [
+    ("not-merely-being-deleted", &[
+        "request.operation != 'UPDATE'",
+        "|| !has(oldObject.metadata.deletionTimestamp)",
+        "|| object.metadata.?annotations[?'vitistack.io/kubevirt-config'] != oldObject.metadata.?annotations[?'vitistack.io/kubevirt-config']",
+        "|| object.metadata.?annotations[?'vitistack.io/deletion-policy'] != oldObject.metadata.?annotations[?'vitistack.io/deletion-policy']",
+    ]),
+    ("not-of-another-provider", &[
+        "object.?spec.provider.orValue('') in ['', 'kubevirt']",
+        "|| (request.operation == 'UPDATE' && oldObject.?spec.provider.orValue('') in ['', 'kubevirt'])",
+    ]),
+    ("not-decided-and-unchanged", &[
+        "request.operation != 'UPDATE'",
+        "|| oldObject.metadata.?annotations[?'vitistack.io/kubevirt-config'].orValue('') == ''",
+        "|| oldObject.metadata.?annotations[?'vitistack.io/resolved'].orValue('') == ''",
+        "|| object.?spec.orValue({}) != oldObject.?spec.orValue({})",
+        "|| object.metadata.?annotations.orValue({}) != oldObject.metadata.?annotations.orValue({})",
+        "|| object.metadata.?labels.orValue({}) != oldObject.metadata.?labels.orValue({})",
+    ]),
+];
+
+/// The one entry of each webhook configuration.
+fn entries(release: &Rendered) -> [(&'static str, &Value); 2] {
+    [("mutate", "MutatingWebhookConfiguration"), ("validate", "ValidatingWebhookConfiguration")]
+        .map(|(route, kind)| (route, only(&release.get(kind, "kubevirt-operator")["webhooks"])))
+}
+
+#[test]
+fn x61_cert8_the_webhook_is_called_for_machines_under_three_conditions() {
+    let release = Rendered::with(&[]);
+    for (route, entry) in entries(&release) {
+        let mut want = json!({
+            "name": format!("machines.{route}.vitistack.io"),
+            // No caBundle: the webhook owns that field, and an upgrade must not reset it.
+            "clientConfig": {"service": {
+                "name": WEBHOOK, "namespace": NAMESPACE, "path": format!("/{route}/machines"), "port": 443,
+            }},
+            "rules": [{
+                "apiGroups": ["vitistack.io"], "apiVersions": ["v1alpha1"], "resources": ["machines"],
+                "operations": ["CREATE", "UPDATE"], "scope": "Namespaced",
+            }],
+            "admissionReviewVersions": ["v1"],
+            "failurePolicy": "Fail",
+            "matchPolicy": "Equivalent",
+            "sideEffects": "None",
+            "timeoutSeconds": 5,
+            "matchConditions": CONDITIONS.map(|(name, lines)| json!({"name": name, "expression": lines.join(" ")})),
+        });
+        if route == "mutate" {
+            want["reinvocationPolicy"] = json!("IfNeeded");
+        }
+        assert_eq!(*entry, want, "{route}");
+    }
+}
+
+#[test]
+fn the_webhook_can_be_called_by_url_and_tuned() {
+    let release =
+        Rendered::with(&["webhook.url=https://127.0.0.1:9443/,webhook.timeoutSeconds=10,webhook.failurePolicy=Ignore"]);
+    for (route, entry) in entries(&release) {
+        assert_eq!(entry["clientConfig"], json!({"url": format!("https://127.0.0.1:9443/{route}/machines")}));
+        assert_eq!((&entry["timeoutSeconds"], &entry["failurePolicy"]), (&json!(10), &json!("Ignore")), "{route}");
+    }
+}
