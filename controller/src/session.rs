@@ -50,6 +50,7 @@ pub struct ClusterIndex {
 }
 
 /// One step of one of the watches.
+#[allow(clippy::large_enum_variant)] // reason: it lives for one step
 enum WatchStep {
     Object(WatchedKind, Step<(ObjectKey, Option<MachineUid>, Record)>),
     StorageClass(Step<String>),
@@ -116,7 +117,7 @@ impl Watches {
             steps(Api::all(client.clone()), ours.clone(), read_owned, |step| {
                 WatchStep::Object(WatchedKind::Claim, step)
             }),
-            steps(classes, watching(), |class| class.name_any(), WatchStep::StorageClass),
+            steps(classes, watching(), ResourceExt::name_any, WatchStep::StorageClass),
         ]
     }
 }
@@ -179,7 +180,9 @@ fn take_in(
         WatchStep::Object(watched, Step::Listed(all)) => {
             let listed = all.iter().map(|(key, ..)| key.clone()).collect();
             index.keep_only(watched, &listed).into_iter().for_each(tell);
-            all.into_iter().for_each(|object| take(watched, object));
+            for object in all {
+                take(watched, object);
+            }
             return Ok(true);
         }
         WatchStep::Object(watched, Step::Seen(object)) => {

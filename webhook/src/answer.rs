@@ -5,11 +5,10 @@ mod response;
 use admission::changes::Change;
 use admission::placement::Rule;
 use admission::review::{Request, decode};
-use admission::world::Held;
 use admission::{Admission, Answers, Verdict, World, decide, hold};
-use model::names::{self, MachineKey};
+use model::names;
 
-pub use self::response::undecodable;
+pub use self::response::{Answer, Assigned, undecodable};
 use self::response::{admit, refuse, unstable};
 
 /// Which webhook was called.
@@ -29,34 +28,6 @@ impl Route {
             Route::Validate => "validate",
         }
     }
-}
-
-/// The answer to one call.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Answer {
-    /// HTTP status: 200 for every review that could be read.
-    pub status: u16,
-    /// HTTP body.
-    pub body: Vec<u8>,
-    /// What to count it as.
-    pub outcome: &'static str,
-    /// A Machine gets its cluster by this answer: worth a count, and where the operator chose, a line in the log.
-    pub assigned: Option<Assigned>,
-    /// What the Machine holds from now on, unless somebody after us refuses it: admission should know of it at once.
-    pub holds: Option<(MachineKey, Held)>,
-}
-
-/// An assignment.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Assigned {
-    /// Name of the Machine, or what is known of it under `generateName`.
-    pub machine: String,
-    /// Its namespace.
-    pub namespace: String,
-    /// The KubevirtConfig.
-    pub cluster: String,
-    /// The rule.
-    pub rule: Rule,
 }
 
 /// Answers one call with what is known; what would have to be asked first stays unknown.

@@ -121,6 +121,10 @@ pub struct SizedDisk {
 
 impl Sizing {
     /// The text of the annotation.
+    ///
+    /// # Panics
+    ///
+    /// Never: it is plain data.
     pub fn write(&self) -> String {
         serde_json::to_string(self).expect("invariant: a size is plain data")
     }
@@ -172,6 +176,10 @@ impl<'a> Explanation<'a> {
     const LONGEST: usize = 4096;
 
     /// The text of the annotation.
+    ///
+    /// # Panics
+    ///
+    /// Never: it is plain data.
     pub fn write(&self) -> String {
         serde_json::to_string(self).expect("invariant: an explanation is plain data")
     }

@@ -121,7 +121,7 @@ async fn x54_kvo6_kvo7_a_vm_that_belongs_to_somebody_is_a_conflict_and_stays_unt
         ("controlled", controller, "exists and is not this Machine's: it belongs to ConfigMap/pool"),
         ("offered", offer, "exists and is not this Machine's: it is offered to Machine owned/other"),
         // Admission did not find this one.
-        ("late", json!({}), "exists and is not this Machine's: rename the Machine"),
+        ("late", json!({}), "exists and is not this Machine's: give the Machine another name"),
     ];
     forbid_reading(west, true).await;
     // They become somebody's between admission and adoption.

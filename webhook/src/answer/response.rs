@@ -1,15 +1,43 @@
 //! An [`Answer`] as the API server reads it: an AdmissionReview in JSON. No I/O.
 
 use admission::changes::{self, Change};
+use admission::placement::Rule;
 use admission::review::{Request, Undecodable};
+use admission::world::Held;
 use admission::{Admission, World, json, judge_undecodable};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use model::names;
+use model::names::{self, MachineKey};
 use model::reason::{Reason, Violation};
 use serde::Serialize;
 
-use super::Answer;
+/// The answer to one call.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// HTTP status: 200 for every review that could be read.
+    pub status: u16,
+    /// HTTP body.
+    pub body: Vec<u8>,
+    /// What to count it as.
+    pub outcome: &'static str,
+    /// A Machine gets its cluster by this answer: worth a count, and where the operator chose, a line in the log.
+    pub assigned: Option<Assigned>,
+    /// What the Machine holds from now on, unless somebody after us refuses it: admission should know of it at once.
+    pub holds: Option<(MachineKey, Held)>,
+}
+
+/// An assignment.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Assigned {
+    /// Name of the Machine, or what is known of it under `generateName`.
+    pub machine: String,
+    /// Its namespace.
+    pub namespace: String,
+    /// The KubevirtConfig.
+    pub cluster: String,
+    /// The rule.
+    pub rule: Rule,
+}
 
 #[derive(Serialize)]
 struct Status<'a> {

@@ -97,7 +97,7 @@ fn sort<'w>(subject: &Subject<'_, '_>, set: &Set<'w>, world: &World, found: &mut
             Located::Found(vm) => sorted.holders.push((name, vm)),
             Located::Taken(whose) => sorted.taken.push((name, whose)),
             Located::Absent if set.members.len() > 1 && config.inventory.silent.is_some() => {
-                sorted.silent.push(*member)
+                sorted.silent.push(*member);
             }
             Located::Absent => sorted.open.push(*member),
         }

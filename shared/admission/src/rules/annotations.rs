@@ -27,7 +27,9 @@ pub fn deletion_policy(object: &Object<'_>, old: Option<&Object<'_>>, found: &mu
     let held = old.is_some_and(|old| policy(old).as_ref() == Some(&said));
     let mut wrong = Vec::new();
     one_of(|| path(DELETION_POLICY), &said, &DELETION_POLICIES, &mut wrong);
-    wrong.into_iter().for_each(|violation| found.refuse_unless(held, violation));
+    for violation in wrong {
+        found.refuse_unless(held, violation);
+    }
 }
 
 /// Names every annotation that has no effect. One that nearly is the deletion policy is refused: the disks depend on it.

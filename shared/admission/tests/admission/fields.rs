@@ -39,6 +39,9 @@ fn config<'w>(world: &'w mut World, name: &str) -> &'w mut Config {
 
 const GIB: i64 = 1 << 30;
 
+/// A case, `status.disks`, an edit, and what comes of it: nothing, or field and sentence of a refusal.
+type Row<'r> = (&'r str, Value, &'r dyn Fn(&mut Value), Result<(), (&'r str, &'r str)>);
+
 #[test]
 fn fr2_a_disk_is_judged_by_what_was_made() {
     let world = world(&["east"]);
@@ -49,9 +52,8 @@ fn fr2_a_disk_is_judged_by_what_was_made() {
     let only_root = json!([root]);
     let take_back = |it: &mut Value| it["spec"]["disks"] = json!([]);
     let shrink = |it: &mut Value| it["spec"]["disks"] = data("40Gi");
-    type Edit<'e> = &'e dyn Fn(&mut Value);
     #[rustfmt::skip]
-    let cases: [(&str, Value, Edit<'_>, Result<(), (&str, &str)>); 7] = [
+    let cases: [Row<'_>; 7] = [
         ("never made, taken back",      only_root.clone(),   &take_back, Ok(())),
         ("never made, made smaller",    only_root.clone(),   &shrink,    Ok(())),
         ("made, taken away",            made(500 * GIB),     &take_back, Err(("spec.disks", "keep it with {name: data, size: 500Gi}"))),

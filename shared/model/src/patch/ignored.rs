@@ -1,5 +1,7 @@
 //! `ignore-fields`: pointers to fields that keep what they have on the cluster. KVO27.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 
 use super::allowed;
@@ -43,22 +45,27 @@ pub(super) fn judge(pointers: &[Pointer], target: Target, desired: &Value, at: &
 }
 
 /// Whether a field may be ignored: by itself, or because every field that we write in it may be.
-pub(super) fn may_be_ignored(pointer: &Pointer, target: Target, desired: &Value) -> bool {
-    fn all(at: &mut Pointer, value: &Value, target: Target) -> bool {
-        if allowed::ignorable(target, at) {
-            return true;
-        }
-        let Value::Object(fields) = value else { return false };
-        !fields.is_empty()
-            && fields.iter().all(|(name, value)| {
-                at.0.push(name.clone());
-                let ignorable = all(at, value, target);
-                at.0.pop();
-                ignorable
-            })
+fn may_be_ignored(pointer: &Pointer, target: Target, desired: &Value) -> bool {
+    if allowed::ignorable(target, pointer) {
+        return true;
+    }
+    let Some(Value::Object(fields)) = desired.pointer(pointer.encoded().as_str()) else { return false };
+    !fields.is_empty() && fields.keys().all(|name| may_be_ignored(&pointer.to(name), target, desired))
+}
+
+/// What of a field is ignored: all of it, or those of its parts, ours and the cluster's, that may be ignored by themselves.
+/// Nothing where it may not be ignored.
+pub(super) fn parts(pointer: &Pointer, target: Target, desired: &Value, live: &Value) -> Vec<Pointer> {
+    if allowed::ignorable(target, pointer) {
+        return vec![pointer.clone()];
+    }
+    if !may_be_ignored(pointer, target, desired) {
+        return Vec::new();
     }
     let there = pointer.encoded();
-    all(&mut pointer.clone(), desired.pointer(there.as_str()).unwrap_or(&Value::Null), target)
+    let names = [desired, live].into_iter().filter_map(|object| object.pointer(there.as_str())?.as_object());
+    let names: BTreeSet<&String> = names.flat_map(serde_json::Map::keys).collect();
+    names.into_iter().flat_map(|name| parts(&pointer.to(name), target, desired, live)).collect()
 }
 
 /// Gives the field at `pointer` of `desired` the value that it has in `live`; what is not in `live` is taken out of

@@ -30,6 +30,11 @@ impl Pointer {
         Ok(Pointer(segments))
     }
 
+    /// The path of a field in what stands here.
+    pub(super) fn to(&self, field: &str) -> Pointer {
+        Pointer(self.0.iter().cloned().chain([field.to_owned()]).collect())
+    }
+
     /// The same path for the library that applies patches.
     pub(super) fn encoded(&self) -> PointerBuf {
         PointerBuf::from_tokens(self.0.iter().map(Token::new))

@@ -75,8 +75,10 @@ impl UserPatch {
     /// not be ignored is passed over.
     pub fn mask(&self, desired: &mut Value, live: &Value) {
         let ours = desired.clone();
-        for pointer in self.ignored.iter().filter(|it| ignored::may_be_ignored(it, self.target, &ours)) {
-            ignored::mask(desired, live, pointer);
+        for pointer in &self.ignored {
+            for part in ignored::parts(pointer, self.target, &ours, live) {
+                ignored::mask(desired, live, &part);
+            }
         }
     }
 }

@@ -133,6 +133,12 @@ fn fr15_an_object_of_which_we_write_nothing_else_may_be_ignored_as_a_whole() {
         let masked = masked(&pointer, &live);
         assert_eq!(masked.pointer(&pointer), live.pointer(&pointer), "{pointer}");
     }
+    let cpu = "/spec/template/spec/domain/cpu";
+    live["spec"]["template"]["spec"]["domain"]["cpu"]["realtime"] = json!({});
+    assert!(
+        masked(cpu, &live).pointer(&format!("{cpu}/realtime")).is_none(),
+        "what may not be ignored does not come along"
+    );
     let disk = "/spec/template/spec/domain/devices/disks/0";
     assert_eq!(masked(disk, &live), vm(), "its name may not be ignored, so nothing of it is");
 }

@@ -11,7 +11,7 @@ macro_rules! rules {
         /// A static rule.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub enum Rule {
-            $(#[doc = $path] $name,)*
+            $(#[doc = concat!("About `", $path, "`.")] $name,)*
         }
 
         impl Rule {
