@@ -15,7 +15,7 @@ pub struct ObjectIndex(RwLock<Records>);
 
 #[derive(Debug, Default)]
 struct Records {
-    objects: BTreeMap<(WatchedKind, ObjectKey), (MachineUid, Record)>,
+    objects: BTreeMap<WatchedKind, BTreeMap<ObjectKey, (MachineUid, Record)>>,
     by_machine: BTreeMap<String, BTreeSet<(WatchedKind, ObjectKey)>>,
     storage_classes: BTreeSet<String>,
     namespaces: BTreeSet<String>,
@@ -46,7 +46,7 @@ impl ObjectIndex {
         let watched = record.kind();
         let mut all = self.write();
         all.by_machine.entry(owner.clone()).or_default().insert((watched, key.clone()));
-        if let Some((before, _)) = all.objects.insert((watched, key.clone()), (owner.clone(), record))
+        if let Some((before, _)) = all.objects.entry(watched).or_default().insert(key.clone(), (owner.clone(), record))
             && before != owner
         {
             all.unlink(&before, watched, &key);
@@ -63,31 +63,20 @@ impl ObjectIndex {
     /// Forgets an object that is gone, and says whose it was.
     pub fn remove(&self, watched: WatchedKind, key: &ObjectKey) -> Option<MachineUid> {
         let mut all = self.write();
-        let (owner, _) = all.objects.remove(&(watched, key.clone()))?;
+        let (owner, _) = all.objects.get_mut(&watched)?.remove(key)?;
         all.unlink(&owner, watched, key);
         Some(owner)
     }
 
     /// After a complete list of one kind: forgets what it did not hold, and says whose that was.
     pub fn keep_only(&self, watched: WatchedKind, listed: &BTreeSet<ObjectKey>) -> Vec<MachineUid> {
-        let gone: Vec<ObjectKey> = self
-            .read()
-            .objects
-            .keys()
-            .filter(|(kind, key)| *kind == watched && !listed.contains(key))
-            .map(|(_, key)| key.clone())
-            .collect();
+        let gone: Vec<ObjectKey> = self.read().of_kind(watched).filter(|key| !listed.contains(key)).cloned().collect();
         gone.iter().filter_map(|key| self.remove(watched, key)).collect()
     }
 
-    /// How many objects are known.
-    pub fn len(&self) -> usize {
-        self.read().objects.len()
-    }
-
-    /// Whether none is known.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
+    /// How many objects of a kind are known.
+    pub fn count(&self, watched: WatchedKind) -> usize {
+        self.read().of_kind(watched).len()
     }
 
     /// The StorageClasses are these.
@@ -131,7 +120,7 @@ impl ObjectIndex {
             at.1.namespace == *namespace && (at.0 == WatchedKind::Claim || at.1.name == *name)
         };
         for at in all.by_machine.get(&machine.uid).into_iter().flatten().filter(own) {
-            match all.objects.get(at).map(|(_, record)| record.clone()) {
+            match all.objects.get(&at.0).and_then(|all| all.get(&at.1)).map(|(_, record)| record.clone()) {
                 Some(Record::Vm(vm)) => found.vm = Some(vm),
                 Some(Record::Vmi(vmi)) => found.vmi = Some(vmi),
                 Some(Record::Claim(claim)) => drop(found.claims.insert(at.1.name.clone(), claim)),
@@ -143,6 +132,11 @@ impl ObjectIndex {
 }
 
 impl Records {
+    fn of_kind(&self, watched: WatchedKind) -> impl ExactSizeIterator<Item = &ObjectKey> {
+        static NONE: BTreeMap<ObjectKey, (MachineUid, Record)> = BTreeMap::new();
+        self.objects.get(&watched).unwrap_or(&NONE).keys()
+    }
+
     fn unlink(&mut self, machine: &str, watched: WatchedKind, key: &ObjectKey) {
         if let Some(keys) = self.by_machine.get_mut(machine) {
             keys.remove(&(watched, key.clone()));

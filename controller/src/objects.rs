@@ -11,6 +11,7 @@ use model::machine::vm::DESIRED;
 use model::machine::{Claim, Nic, Vm, Vmi};
 use model::names::{ADOPTED, MACHINE, MACHINE_UID, OPERATOR};
 use model::quantity;
+use model::reason::line;
 use serde_json::Value;
 
 /// Namespace and name on a remote cluster.
@@ -91,7 +92,7 @@ fn find_condition<'v>(object: &'v Value, kind: &str, status: &str) -> Option<&'v
 
 fn message_of(condition: &Value) -> String {
     let said = condition["message"].as_str().filter(|said| !said.is_empty()).or(condition["reason"].as_str());
-    said.unwrap_or_default().chars().filter(|c| !c.is_control()).take(512).collect()
+    line(said.unwrap_or_default(), 512)
 }
 
 /// Reads a VirtualMachine.

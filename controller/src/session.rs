@@ -187,7 +187,7 @@ fn take_in(
         }
         WatchStep::Object(watched, Step::Seen(object)) => {
             take(watched, object);
-            check_count(index.len())?;
+            check_count(index.count(watched))?;
         }
         WatchStep::Object(watched, Step::Deleted((key, ..))) => {
             index.remove(watched, &key).into_iter().for_each(tell);

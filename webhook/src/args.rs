@@ -2,6 +2,7 @@
 
 use admission::Policy;
 use admission::world::{Strategy, WhenUnreachable};
+use model::api::machine::disk::{ACCESS_MODES, VOLUME_MODES};
 use model::machine::owner::Adoption;
 use model::names::ClusterName;
 use runtime::args::Settings;
@@ -29,7 +30,7 @@ pub struct Args {
     pub placement_when_unreachable: Option<String>,
 
     /// Which VMs without an owner are taken for the Machine of their name
-    #[arg(long, env = "ADOPTION", default_value = "unowned", value_parser = ["unowned", "labelled", "never"])]
+    #[arg(long, env = "ADOPTION", default_value = "unowned", value_parser = Adoption::WORDS)]
     pub adoption: String,
 
     /// A VM that exists decides before DEFAULT_KUBEVIRT_CONFIG
@@ -59,11 +60,11 @@ pub struct Args {
 
     /// Access mode of disks that name none
     #[arg(long, env = "PVC_ACCESS_MODE", default_value = "ReadWriteOnce",
-        value_parser = ["ReadWriteOnce", "ReadWriteMany", "ReadOnlyMany"])]
+        value_parser = ACCESS_MODES)]
     pub pvc_access_mode: String,
 
     /// Volume mode of disks that name none [default: the remote API server's]
-    #[arg(long, env = "PVC_VOLUME_MODE", value_parser = ["Filesystem", "Block"])]
+    #[arg(long, env = "PVC_VOLUME_MODE", value_parser = VOLUME_MODES)]
     pub pvc_volume_mode: Option<String>,
 }
 

@@ -59,13 +59,14 @@ async fn review(route: Route, State(shared): State<Arc<Shared>>, request: Reques
     respond(route, answer, started, &shared)
 }
 
-/// Decides on one World, which may learn what had to be asked. Whatever was not said in time stays unknown.
+/// Decides, and where something has to be asked first, again on the World of the moment of its answer: what came in while it
+/// was asked counts. Whatever was not said in time stays unknown.
 async fn judge(route: Route, request: &Review<'_>, shared: &Shared) -> Answer {
     let world = shared.world.load_full();
     match decide(request, &world) {
         Verdict::Ask(needs) => {
             let asked = tokio::time::timeout(BUDGET, shared.asking.ask(needs, request)).await;
-            let world = world.knowing(asked.unwrap_or_default());
+            let world = shared.world.load_full().knowing(asked.unwrap_or_default());
             decided(route, request, decide(request, &world), &world)
         }
         verdict => decided(route, request, verdict, &world),

@@ -8,7 +8,7 @@ use kube::api::{ApiResource, DeleteParams, DynamicObject, Patch, PostParams, Pre
 use kube::{Api, ResourceExt};
 use model::machine::{Failure, Identity, Kind, There};
 use model::names::{MACHINE_UID, OPERATOR, RETAINED_FROM};
-use model::reason::Reason;
+use model::reason::{Reason, line};
 use runtime::clusters::{Cluster, DEADLINE, said};
 use serde_json::Value;
 use tokio::time::error::Elapsed;
@@ -124,7 +124,7 @@ async fn exists(
     let (what, namespace) = (name_of(kind), &at.identity.vm.namespace);
     let cluster = &at.cluster.name.0;
     let whose = match found.annotations().get(RETAINED_FROM) {
-        Some(from) => format!("is kept as it is, as Machine {} left it", from.chars().take(320).collect::<String>()),
+        Some(from) => format!("is kept as it is, as Machine {} left it", line(from, 320)),
         None => "exists and is not this Machine's".to_owned(),
     };
     let message = format!("{what} {namespace}/{name} on {cluster:?} {whose}: give the Machine another name");

@@ -33,7 +33,7 @@ pub fn wanted(
     };
     let now = annotations.and_then(|all| all.kubevirt_config.as_deref());
     annotate(names::KUBEVIRT_CONFIG, now, placement.map(|placement| placement.cluster.0.as_str()));
-    let explained = annotations.and_then(|all| all.placement.as_deref());
+    let explained = object.annotation(|all| &all.placement);
     let open = placement.filter(|it| !leaving && !it.why.is_empty());
     // An explanation that an earlier pass wrote is better than that of this one, which finds the cluster named. One of a
     // settled Machine is only put back where it was dropped.

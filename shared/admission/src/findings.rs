@@ -32,7 +32,9 @@ impl Findings {
 }
 
 /// API servers cut a warning at 256 bytes: a longer one goes in several, each of whole words (FR12).
-const LINE: usize = 250;
+pub(crate) const LINE: usize = 250;
+/// A word that is longer is cut; what follows begins with a mark of four bytes.
+const PIECE: usize = LINE - 4;
 
 /// A warning in lines that nobody cuts.
 pub fn lines(warning: &str) -> Vec<String> {
@@ -40,7 +42,7 @@ pub fn lines(warning: &str) -> Vec<String> {
         return vec![warning.to_owned()];
     }
     let mut lines: Vec<String> = Vec::new();
-    for word in warning.split(' ') {
+    for word in warning.split(' ').flat_map(pieces) {
         match lines.last_mut() {
             Some(line) if line.len() + 1 + word.len() <= LINE => {
                 line.push(' ');
@@ -51,6 +53,19 @@ pub fn lines(warning: &str) -> Vec<String> {
         }
     }
     lines
+}
+
+/// A word in pieces that fit into a line: people write names of any length.
+fn pieces(mut word: &str) -> Vec<&str> {
+    let mut pieces = Vec::new();
+    while word.len() > PIECE {
+        let at = (1..=PIECE).rev().find(|at| word.is_char_boundary(*at)).unwrap_or(PIECE);
+        let (piece, rest) = word.split_at(at);
+        pieces.push(piece);
+        word = rest;
+    }
+    pieces.push(word);
+    pieces
 }
 
 #[cfg(test)]
@@ -65,5 +80,9 @@ mod tests {
         let joined = lines.iter().map(|line| line.trim_start_matches("… ")).collect::<Vec<_>>().join(" ");
         assert_eq!(joined, words.join(" "));
         assert_eq!(super::lines("short"), ["short"]);
+        let word = "é".repeat(300);
+        let lines = super::lines(&format!("about {word}"));
+        assert!(lines.iter().all(|line| line.len() <= 256), "{lines:?}");
+        assert_eq!(lines.iter().flat_map(|line| line.matches('é')).count(), 300);
     }
 }

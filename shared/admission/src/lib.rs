@@ -16,7 +16,7 @@ pub mod sizing;
 pub mod world;
 
 use model::message::Sizing;
-use model::names::{self, ClusterName, MachineKey};
+use model::names::{self, MachineKey};
 use model::reason::{Reason, Violation};
 
 use self::changes::Change;
@@ -89,7 +89,7 @@ fn judge(request: &Request<'_>, object: &Object<'_>, old: Option<&Object<'_>>, w
     let ask = Ask { request, object, old, policy: &world.policy };
     if leaving.is_none() {
         rules::check(&ask, &mut found.wrong);
-        rules::annotations::check(object, &mut found);
+        rules::annotations::check(object, old, &mut found);
         rules::warn(&ask, &mut found.warnings);
         resolved = resolve(object, old, world, &mut found);
     }
@@ -102,7 +102,7 @@ fn judge(request: &Request<'_>, object: &Object<'_>, old: Option<&Object<'_>>, w
         }
     }
     if leaving.is_none() {
-        let intended = || placement::intended(object, old).map(|name| ClusterName(name.to_owned()));
+        let intended = || placement::intended(request, object, old, world);
         let cluster = placement.as_ref().map(|placement| placement.cluster.clone()).or_else(intended);
         let sizing = resolved.as_ref().and_then(|resolved| resolved.sizing.as_ref());
         let decided = Decided { cluster: cluster.as_ref(), sizing };
@@ -161,19 +161,41 @@ fn resolve(object: &Object<'_>, old: Option<&Object<'_>>, world: &World, found: 
     Some(Resolved { text: sizing.write(), sizing: Some(sizing) })
 }
 
-/// What is wrong with a Machine of which something has a wrong type: that, and what is wrong with the rest of it.
+/// What is wrong with a Machine of which something has a wrong type: that, and what is wrong with the rest of it. Nobody is
+/// asked for its sake, so what would have to be asked is not judged.
 pub fn judge_undecodable(wrong: Undecodable, world: &World) -> Vec<Violation> {
     let Undecodable { mut violations, rest, .. } = wrong;
     let typed: Vec<String> = violations.iter().map(|violation| violation.path.clone()).collect();
     let Some(Ok(review)) = rest.as_ref().map(|rest| decode(rest.as_bytes())) else { return violations };
-    if let Verdict::Refuse(others) = decide(&review.request, world) {
-        // What stands at, above or below a value that was taken out is no mistake of its own.
-        let apart = |path: &str| !typed.iter().any(|typed| path.starts_with(typed) || typed.starts_with(path));
-        violations.extend(others.into_iter().filter(|other| apart(&other.path)));
-        violations.sort_by(|a, b| a.path.cmp(&b.path));
+    let mut verdict = decide(&review.request, world);
+    let asked = matches!(verdict, Verdict::Ask(_));
+    if asked {
+        verdict = decide(&review.request, &world.knowing(Answers::default()));
     }
+    let Verdict::Refuse(others) = verdict else { return violations };
+    // What stands at, above or below a value that was taken out is no mistake of its own, and neither is that a size lacks it.
+    let apart = |path: &str| !typed.iter().any(|typed| path.starts_with(typed) || typed.starts_with(path));
+    let sizes = typed.iter().any(|path| SIZE.iter().any(|part| path.starts_with(part)));
+    let follows = |other: &Violation| {
+        (asked && matches!(other.reason, Reason::SecretNotReadable | Reason::ClusterSilent))
+            || (sizes && other.reason == Reason::FieldRequired && SIZE.iter().any(|part| other.path.starts_with(part)))
+    };
+    violations.extend(others.into_iter().filter(|other| apart(&other.path) && !follows(other)));
+    violations.sort_by(|a, b| a.path.cmp(&b.path));
     violations
 }
+
+/// The parts of a Machine that make its size.
+const SIZE: [&str; 8] = [
+    "spec.template",
+    "spec.instanceType",
+    "spec.machineClass",
+    "spec.cpu",
+    "spec.memory",
+    "spec.resources",
+    "spec.disks",
+    "metadata.labels",
+];
 
 /// What an admitted Machine holds from now on, unless somebody after us refuses it, when it is new or newly assigned and will
 /// be stored. The validating route is the last that is asked, and the one that knows its name under `generateName` (X77).

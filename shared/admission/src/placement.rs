@@ -58,10 +58,17 @@ pub fn place(
 }
 
 /// The cluster whose properties a Machine that could not be placed is judged by all the same: the one that it is on, else the
-/// one that its author names.
-pub fn intended<'o>(object: &'o Object<'_>, old: Option<&'o Object<'_>>) -> Option<&'o str> {
+/// one that its author names, unless what it has is no business of this namespace (T10).
+pub fn intended(
+    request: &Request<'_>,
+    object: &Object<'_>,
+    old: Option<&Object<'_>>,
+    world: &World,
+) -> Option<ClusterName> {
     let named = || named(object).ok().flatten().map(|(_, name)| name);
-    old.and_then(Object::cluster).or_else(named)
+    let name = ClusterName(old.and_then(Object::cluster).or_else(named)?.to_owned());
+    let config = world.configs.get(&name)?;
+    search::allowed(config, &request.namespace, world).then_some(name)
 }
 
 /// The assignment stays (A18), and so does its explanation, by which the controller knows where to look for a VM.
@@ -93,7 +100,7 @@ fn keep(
     match known {
         None => found
             .warn(format!("KubevirtConfig {held:?} is gone: the VM of the Machine is not cared for until it is back")),
-        Some(config) => choice::warn_unless_well(&cluster, config, found),
+        Some(config) => choice::warn_unless_well(&cluster, config, "this change", found),
     }
     let now = subject.object.annotation(|all| &all.placement);
     if now.is_some_and(|now| now != placement.why) {
@@ -167,7 +174,7 @@ fn take_named(
     if !wrong.is_empty() {
         return Err(wrong);
     }
-    choice::warn_unless_well(&cluster, config, found);
+    choice::warn_unless_well(&cluster, config, "the VM", found);
     // A set that is decided already is not searched again for the sake of a warning (X50).
     if subject.object.annotation(|all| &all.placement).is_none() {
         for (other, vm) in choice::elsewhere(subject, &cluster, world) {

@@ -48,7 +48,7 @@ pub struct Metadata<'a> {
     /// Empty under `generateName` in the mutating call (X77).
     #[serde(borrow)]
     pub name: Option<Text<'a>>,
-    /// Empty on CREATE: the API server gives it only afterwards.
+    /// Empty on CREATE in the mutating call; the API server gives it before the validating one.
     #[serde(borrow)]
     pub uid: Option<Text<'a>>,
     /// Prefix that the API server completes.

@@ -220,6 +220,12 @@ pub fn did_you_mean<'n>(written: &str, known: impl IntoIterator<Item = &'n str>)
     nearest(written, known).map(|near| format!(" (did you mean {near:?}?)")).unwrap_or_default()
 }
 
+/// Text that somebody else wrote, as part of a line of ours: at most so many characters of it, and none that ends a line or
+/// commands a terminal.
+pub fn line(text: &str, most: usize) -> String {
+    text.chars().filter(|c| !c.is_control()).take(most).collect()
+}
+
 /// The known name that is the fewest edits away from what was written: three at most, fewer if that is short. Only 64
 /// characters count: names are short, and the text is a stranger's.
 pub fn nearest<'n>(written: &str, known: impl IntoIterator<Item = &'n str>) -> Option<&'n str> {

@@ -17,9 +17,9 @@ fn nearest_finds_slips_and_invents_nothing() {
 
 #[test]
 fn every_failure_of_a_write_is_tried_again_with_backoff() {
-    use Reason::{ClusterUnreachable, Conflict, KubeVirtApiError, NotAdmitted, VmRefused};
+    use Reason::{ClusterUnreachable, Conflict, KubeVirtApiError, NotAdmitted, QuotaExceeded, VmRefused};
     // No event tells that a cluster which did not answer a write does again, or that it takes what it refused.
-    for reason in [NotAdmitted, VmRefused, KubeVirtApiError, Conflict, ClusterUnreachable] {
+    for reason in [NotAdmitted, VmRefused, QuotaExceeded, KubeVirtApiError, Conflict, ClusterUnreachable] {
         assert_eq!(reason.retry(), Retry::Backoff, "{reason:?}");
     }
 }

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use model::message::Explanation;
-use model::names::ClusterName;
+use model::names::{ClusterName, VmKey};
 use model::reason::Violation;
 
 use super::draw::{draw, seed};
@@ -45,7 +45,7 @@ pub(super) fn default(
     if !wrong.is_empty() {
         return Err(wrong);
     }
-    warn_unless_well(name, config, found);
+    warn_unless_well(name, config, "the VM", found);
     if !subject.name().is_empty() {
         let silent = world.configs.iter().filter(|(other, it)| *other != name && it.inventory.silent.is_some());
         let silent: Vec<_> = silent.map(|(other, _)| other.0.as_str()).take(NAMES).collect();
@@ -67,7 +67,11 @@ pub(super) fn elsewhere<'w>(
         .iter()
         .filter(|(name, config)| *name != but && config.duplicate_of.is_none() && !config.inventory.vms.is_empty());
     let found = others.filter_map(|(name, config)| match search::locate(subject, (name, config), world) {
-        Located::Found(vm) if search::allowed(config, &subject.request.namespace, world) => Some((name, vm)),
+        Located::Found(vm) if search::allowed(config, &subject.request.namespace, world) => {
+            // That of the Machine which is stored under this name is no reason to send its author elsewhere.
+            let key = VmKey { namespace: config.remote_namespace(&subject.request.namespace).to_owned(), name: vm };
+            (!search::is_held(subject, name, &key, world)).then_some((name, key.name))
+        }
         Located::Found(_) | Located::Absent | Located::Taken(_) => None,
     });
     found.collect()
@@ -147,7 +151,7 @@ pub(super) fn several(
         candidates if balanced => (Rule::Balanced, draw_one(subject, candidates, world)),
         candidates => return Err(refusals::ambiguous(subject, candidates)),
     };
-    warn_unless_well(name, config, found);
+    warn_unless_well(name, config, "the VM", found);
     Ok(chosen(rule, name, (None, config.inventory.silent.is_none()), &dropped, &open, world))
 }
 
@@ -185,11 +189,11 @@ fn warn_skipped(subject: &Subject<'_, '_>, silent: &[Member<'_>], found: &mut Fi
     }
 }
 
-/// Says that the VM will wait, where that is known (A26).
-pub(super) fn warn_unless_well(cluster: &ClusterName, config: &Config, found: &mut Findings) {
+/// Says that the VM will wait, where that is known (A26), or the change of one that is there already (FR11).
+pub(super) fn warn_unless_well(cluster: &ClusterName, config: &Config, what: &str, found: &mut Findings) {
     if let Some(why) = config.unhealthy.as_ref().or(config.inventory.silent.as_ref()) {
         let why: String = why.chars().take(160).collect();
-        found.warn(format!("KubevirtConfig {:?} is not usable now, so the VM will wait: {why}", cluster.0));
+        found.warn(format!("KubevirtConfig {:?} is not usable now, so {what} waits: {why}", cluster.0));
     }
 }
 

@@ -45,9 +45,15 @@ pub(super) fn unusable(
         )));
     }
     if let Some(elder) = &config.duplicate_of {
+        let usable =
+            |config: &&std::sync::Arc<Config>| config.virtual_machines && search::allowed(config, namespace, world);
+        let next = match world.configs.get(elder).filter(usable) {
+            Some(_) => format!("name {:?}", elder.0),
+            None => "name another; that one is not for this Machine either".to_owned(),
+        };
         wrong.push(Reason::ClusterDuplicate.at(path).says(format!(
-            "Forbidden: KubevirtConfig {:?} leads to the same cluster as the older {:?} and takes no new Machines: name {:?}",
-            name.0, elder.0, elder.0
+            "Forbidden: KubevirtConfig {:?} leads to the same cluster as the older {:?} and takes no new Machines: {next}",
+            name.0, elder.0
         )));
     }
     if !config.virtual_machines {

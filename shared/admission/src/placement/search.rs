@@ -181,8 +181,9 @@ pub(super) fn locate(subject: &Subject<'_, '_>, (cluster, config): Member<'_>, w
 
 /// Whether a VM is that of the Machine which is stored under this very name: to make it once more is refused by storage, with
 /// the answer that everybody knows, and what that Machine has is no stranger's (FR3).
-fn is_held(subject: &Subject<'_, '_>, cluster: &ClusterName, vm: &VmKey, world: &World) -> bool {
-    if subject.object.metadata.uid.as_deref().is_some_and(|uid| !uid.is_empty()) || world.machines.is_empty() {
+pub(super) fn is_held(subject: &Subject<'_, '_>, cluster: &ClusterName, vm: &VmKey, world: &World) -> bool {
+    // Whether a UID is there says nothing: the API server gives a new Machine one before it asks the validating route.
+    if subject.request.old_object.is_some() || world.machines.is_empty() {
         return false;
     }
     let key = MachineKey { namespace: (*subject.request.namespace).to_owned(), name: subject.name().to_owned() };

@@ -13,6 +13,11 @@ use crate::review::Object;
 /// Those that a Machine may carry beside the ones about patches.
 const KNOWN: [&str; 5] = [KUBEVIRT_CONFIG, RESOLVED, PLACEMENT, REFRESH_CLASS, DELETION_POLICY];
 
+/// Prefix and word of a key of ours.
+fn parts(key: &str) -> Option<(&'static str, &str)> {
+    PATCH_PREFIXES.into_iter().find_map(|prefix| Some((prefix, key.strip_prefix(prefix)?)))
+}
+
 fn path(key: &str) -> String {
     format!("metadata.annotations[{}]", shown(key))
 }
@@ -32,22 +37,31 @@ pub fn deletion_policy(object: &Object<'_>, old: Option<&Object<'_>>, found: &mu
     }
 }
 
-/// Names every annotation that has no effect. One that nearly is the deletion policy is refused: the disks depend on it.
-pub fn check(object: &Object<'_>, found: &mut Findings) {
+/// Names every annotation that has no effect. One that nearly is the deletion policy, under whichever of our prefixes, is
+/// refused, since the disks depend on it; one that is stored already is warned of.
+pub fn check(object: &Object<'_>, old: Option<&Object<'_>>, found: &mut Findings) {
     let Some(annotations) = &object.metadata.annotations else { return };
     for key in &annotations.empty {
         found.warn(format!("{}: is empty, so it has no effect", path(key)));
     }
     for key in &annotations.unknown {
-        let prefixed = |word: &str| PATCH_PREFIXES.map(|prefix| [prefix, word].concat());
-        let patches: Vec<String> = [PATCH, IGNORE_FIELDS, MODE].into_iter().flat_map(prefixed).collect();
-        let near = nearest(key, KNOWN.into_iter().chain(patches.iter().map(String::as_str)));
-        match near {
-            Some(DELETION_POLICY) => found.wrong.push(Reason::FieldNotSupported.at(path(key)).says(format!(
-                "Unsupported value: nobody reads this annotation, and without {DELETION_POLICY} everything is deleted with the Machine: write {DELETION_POLICY}"
-            ))),
-            Some(near) => found.warn(format!("{}: nobody reads it (did you mean {near:?}?)", path(key))),
+        let Some((prefix, word)) = parts(key) else { continue };
+        let own = KNOWN.iter().filter_map(|known| Some(parts(known)?.1));
+        match nearest(word, own.chain([PATCH, IGNORE_FIELDS, MODE])) {
             None => found.warn(format!("{}: nobody reads it", path(key))),
+            Some(near) => {
+                let own = KNOWN.into_iter().find(|known| parts(known).is_some_and(|(_, word)| word == near));
+                let near = own.map_or_else(|| [prefix, near].concat(), str::to_owned);
+                if near == DELETION_POLICY {
+                    let held = old.and_then(|old| old.metadata.annotations.as_ref());
+                    let held = held.is_some_and(|old| old.unknown.iter().any(|other| other == key));
+                    found.refuse_unless(held, Reason::FieldNotSupported.at(path(key)).says(format!(
+                        "Unsupported value: nobody reads this annotation, and without {DELETION_POLICY} everything is deleted with the Machine: write {DELETION_POLICY}"
+                    )));
+                } else {
+                    found.warn(format!("{}: nobody reads it (did you mean {near:?}?)", path(key)));
+                }
+            }
         }
     }
 }

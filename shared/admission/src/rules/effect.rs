@@ -2,10 +2,9 @@
 
 use super::ask::Ask;
 use super::cloudinit;
+use crate::findings::LINE;
 use crate::review::{Domain, Spec};
 
-/// A warning is cut at 256 bytes by the API server.
-const LINE: usize = 250;
 /// Lines of one kind; unknown fields are pruned before admission, so this is never met.
 const LINES: usize = 8;
 

@@ -60,18 +60,21 @@ pub(super) fn merge(
 }
 
 /// How much a disk has that the Machine was given before: as its status says it was made, and as it was asked for where that
-/// says nothing. None where it was never made, so that it can still be taken back (FR2).
+/// says nothing of any claim, as one that an older operator wrote does. None where it was never made, so that it can still
+/// be taken back (FR2).
 fn made(before: &SizedDisk, old: &Object<'_>) -> Option<u64> {
-    let listed = old.status.as_ref().and_then(|status| status.disks.as_ref()).filter(|disks| !disks.is_empty());
-    let Some(disks) = listed else { return Some(quantity::parse(&before.size).unwrap_or_default()) };
+    let disks = old.status.as_ref().and_then(|status| status.disks.as_deref()).unwrap_or_default();
+    if disks.iter().all(|disk| said(disk.uid.as_deref()).is_none()) {
+        return Some(quantity::parse(&before.size).unwrap_or_default());
+    }
     let disk = disks.iter().find(|disk| disk.name.as_deref() == Some(&before.name))?;
     said(disk.uid.as_deref())?;
     let size = disk.size.and_then(|size| u64::try_from(size).ok()).filter(|size| *size > 0);
     size.or_else(|| disk.requested_size.as_ref()?.bytes().ok()).or_else(|| quantity::parse(&before.size).ok())
 }
 
-/// What an edit may not do to disks that were made: take one away, or make it smaller. A smaller size that the author did not
-/// write himself changes nothing: the disk keeps what it has.
+/// What an edit may not do to disks that were made: take one away, or make it smaller. A size that asks for no less than
+/// before, or that the author did not write himself, changes nothing: the disk keeps what it has.
 pub fn keep(before: &Sizing, after: &mut Sizing, object: &Object<'_>, old: &Object<'_>, found: &mut Findings) {
     for disk in &before.disks {
         let Some(has) = made(disk, old) else { continue };
@@ -83,16 +86,17 @@ pub fn keep(before: &Sizing, after: &mut Sizing, object: &Object<'_>, old: &Obje
             continue;
         };
         let wanted = quantity::parse(&now.size).unwrap_or_default();
+        let shrinks = wanted < has && wanted < quantity::parse(&disk.size).unwrap_or(u64::MAX);
         let written = object.disk(name).filter(|(_, disk)| disk.bytes().is_some());
         match written {
-            Some((index, _)) if wanted < has => {
+            Some((index, _)) if shrinks => {
                 let field = format!("spec.disks[{index}].size");
                 found.wrong.push(Reason::FieldForbidden.at(field).says(format!(
                     "Forbidden: disk {name:?} has {size} and cannot shrink to {}: a disk only grows",
                     quantity::shown(wanted)
                 )));
             }
-            None if wanted < has => {
+            None if shrinks => {
                 found.warn(format!("disk {name:?} keeps its {size}: the size that the Machine names has {}", now.size));
                 now.size = size;
             }

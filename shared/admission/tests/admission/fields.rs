@@ -53,13 +53,15 @@ fn fr2_a_disk_is_judged_by_what_was_made() {
     let take_back = |it: &mut Value| it["spec"]["disks"] = json!([]);
     let shrink = |it: &mut Value| it["spec"]["disks"] = data("40Gi");
     #[rustfmt::skip]
-    let cases: [Row<'_>; 7] = [
+    let cases: [Row<'_>; 9] = [
         ("never made, taken back",      only_root.clone(),   &take_back, Ok(())),
         ("never made, made smaller",    only_root.clone(),   &shrink,    Ok(())),
         ("made, taken away",            made(500 * GIB),     &take_back, Err(("spec.disks", "keep it with {name: data, size: 500Gi}"))),
         ("made, made smaller",          made(500 * GIB),     &shrink,    Err(("spec.disks[0].size", "has 500Gi and cannot shrink to 40Gi"))),
         ("the growth was not made",     made(30 * GIB),      &shrink,    Ok(())),
         ("asked for and not bound yet", json!([root, {"name": "data", "uid": "u-2", "requestedSize": "500Gi"}]), &shrink, Err(("spec.disks[0].size", "has 500Gi"))),
+        ("made larger than asked for",  made(600 * GIB),     &|it| it["spec"]["cpu"] = json!({"cores": 3}), Ok(())),
+        ("an older operator's status",  json!([{"name": "data", "pvcName": "web-data"}]), &shrink, Err(("spec.disks[0].size", "has 500Gi"))),
         ("the status says nothing yet", json!([]),           &shrink,    Err(("spec.disks[0].size", "has 500Gi"))),
     ];
     let mut wrong = Vec::new();
@@ -107,11 +109,8 @@ fn fr3_a_machine_that_is_stored_already_gets_the_answer_of_storage() {
     config(&mut world, "east").inventory.vms.insert_mut(key, vm);
     let wrong = refuse(&plain(), &world);
     assert_eq!((wrong[0].reason, wrong.len()), (Reason::VirtualMachineTaken, 1), "no Machine of that name is stored");
-    assert!(
-        wrong[0].message.contains("an earlier self of this Machine, of UID m-1: it is kept as it is"),
-        "FR4: {}",
-        wrong[0].message
-    );
+    let whose = "belongs to an earlier Machine of this name, or to one of another namespace, of UID m-1: it is kept";
+    assert!(wrong[0].message.contains(whose), "whose it is (FR4): {}", wrong[0].message);
     let names = names_on_cluster(&east, "default", "web", "vm-web".to_owned(), ["root"]);
     let held = Held { cluster: Some(east), names, ..Held::default() };
     world.machines.put(&MachineKey { namespace: "default".to_owned(), name: "web".to_owned() }, held);
@@ -120,6 +119,9 @@ fn fr3_a_machine_that_is_stored_already_gets_the_answer_of_storage() {
         Some("vm-web"),
         "AlreadyExists follows"
     );
+    let validated = edited(&plain(), |it| it["metadata"]["uid"] = json!("m-2"));
+    let validated = stored("CREATE", &validated, None, &world);
+    assert_eq!(validated["metadata"]["uid"], "m-2", "the validating call, by when it has a UID, agrees");
 }
 
 #[test]
@@ -136,9 +138,12 @@ fn fr5_an_annotation_that_nobody_reads_is_named_and_one_that_disks_depend_on_is_
     let found: Vec<_> = cases.iter().map(|(key, value, _)| warned(key, value)).collect();
     assert_eq!(found, cases.map(|(.., says)| vec![says.to_owned()]));
     assert_eq!(warned("example.com/deletion-policy", "Retain"), Vec::<String>::new(), "another domain is not ours");
-    for (key, value) in
-        [("vitistack.io/deletion-polcy", "Retain"), (names::DELETION_POLICY, ""), (names::DELETION_POLICY, "retain")]
-    {
+    for (key, value) in [
+        ("vitistack.io/deletion-polcy", "Retain"),
+        ("platform.kubevirt.io/deletion-policy", "Retain"),
+        (names::DELETION_POLICY, ""),
+        (names::DELETION_POLICY, "retain"),
+    ] {
         let wrong = refuse(&annotated(plain(), key, value), &world);
         assert_eq!((wrong.len(), wrong[0].reason), (1, Reason::FieldNotSupported), "{key}");
         assert_eq!(wrong[0].path, format!("metadata.annotations[{key}]"));
@@ -148,6 +153,10 @@ fn fr5_an_annotation_that_nobody_reads_is_named_and_one_that_disks_depend_on_is_
             wrong[0].message
         );
     }
+    let near = annotated(stored("CREATE", &plain(), None, &world), "vitistack.io/deletion-polcy", "Retain");
+    let halted = edited(&near, |it| it["spec"]["runStrategy"] = json!("Halted"));
+    let warnings = update(&halted, &near, &world).expect("it was stored before anybody looked").warnings;
+    assert!(warnings.iter().any(|it| it.contains("nobody reads this annotation")), "{warnings:?}");
     let old = annotated(stored("CREATE", &plain(), None, &world), names::DELETION_POLICY, "");
     let admitted =
         update(&edited(&old, |it| it["spec"]["runStrategy"] = json!("Halted")), &old, &world).expect("editable");
@@ -196,6 +205,10 @@ fn fr9_x98_one_cluster_under_two_names_is_the_older_one() {
     let wrong = refuse(&annotated(plain(), names::KUBEVIRT_CONFIG, "east-again"), &world);
     assert_eq!((wrong.len(), wrong[0].reason), (1, Reason::ClusterDuplicate));
     assert!(wrong[0].message.ends_with("takes no new Machines: name \"east\""), "{}", wrong[0].message);
+    config(&mut world, "east").virtual_machines = false;
+    let wrong = refuse(&annotated(plain(), names::KUBEVIRT_CONFIG, "east-again"), &world);
+    assert!(wrong[0].message.ends_with("that one is not for this Machine either"), "{}", wrong[0].message);
+    config(&mut world, "east").virtual_machines = true;
     let there = annotated(plain(), names::KUBEVIRT_CONFIG, "east-again");
     let mut alone = world.clone();
     alone.configs.remove(&ClusterName("east".to_owned()));
@@ -215,12 +228,12 @@ fn fr11_a_cluster_that_cannot_serve_is_warned_of_on_every_write() {
     assert_eq!(warned(&world), "");
     config(&mut world, "east").inventory.silent = Some("no answer within 10 s".to_owned());
     assert!(
-        warned(&world).contains("KubevirtConfig \"east\" is not usable now, so the VM will wait: no answer"),
+        warned(&world).contains("KubevirtConfig \"east\" is not usable now, so this change waits: no answer"),
         "{}",
         warned(&world)
     );
     config(&mut world, "east").unhealthy = Some("the kubeconfig leads elsewhere".to_owned());
-    assert!(warned(&world).contains("so the VM will wait: the kubeconfig leads elsewhere"), "{}", warned(&world));
+    assert!(warned(&world).contains("so this change waits: the kubeconfig leads elsewhere"), "{}", warned(&world));
     world.configs.clear();
     assert!(warned(&world).contains("KubevirtConfig \"east\" is gone"), "{}", warned(&world));
 }
@@ -247,6 +260,10 @@ fn fr14_what_depends_on_the_named_cluster_is_judged_although_placement_is_refuse
     machine["spec"]["disks"] = json!([{"name": "data", "size": "1Gi", "storageClass": "gone"}]);
     let reasons: Vec<_> = refuse(&machine, &world).iter().map(|it| it.reason).collect();
     assert_eq!(reasons, [Reason::CapabilityMissing, Reason::StorageClassNotFound]);
+    let others = json!({"matchLabels": {"kubernetes.io/metadata.name": "other"}});
+    config(&mut world, "east").allowed_namespaces = serde_json::from_value(others).expect("a selector");
+    let reasons: Vec<_> = refuse(&machine, &world).iter().map(|it| it.reason).collect();
+    assert_eq!(reasons, [Reason::KubevirtConfigNotAllowed, Reason::CapabilityMissing], "what it has is not told (T10)");
 }
 
 #[test]
@@ -259,6 +276,18 @@ fn fr21_every_other_mistake_comes_with_a_wrong_type() {
     let found = judge_undecodable(wrong, &world(&["east"]));
     let paths: Vec<_> = found.iter().map(|it| it.path.as_str()).collect();
     assert_eq!(paths, ["spec.disks[0].size", "spec.disks[1].size", "spec.memory", "spec.runStrategy", "spec.template"]);
+    let sizeless = json!({"metadata": {"name": "web"}, "spec": {
+        "resources": {"cpu": {"cores": 1}, "memory": 8},
+        "cloudInit": {"userDataSecretRef": {"name": "user-data", "key": "userdata"}},
+    }});
+    let wrong = decode(review("CREATE", &sizeless, None).as_bytes()).expect_err("a wrong type");
+    let found = judge_undecodable(wrong, &world(&["east"]));
+    let paths: Vec<_> = found.iter().map(|it| it.path.as_str()).collect();
+    assert_eq!(
+        paths,
+        ["spec.resources.memory"],
+        "what follows from it, and what would have to be asked, are no mistakes"
+    );
     let nothing = json!({"metadata": {"name": "web"}, "spec": []});
     let wrong = decode(review("CREATE", &nothing, None).as_bytes()).expect_err("a wrong type");
     assert_eq!(judge_undecodable(wrong, &world(&["east"])).len(), 1, "of nothing else anything is known");

@@ -6,6 +6,10 @@
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use crate::names;
+use crate::reason::line;
+
+/// Characters of a name that somebody on the cluster chose: no namespace and name are longer.
+const NAMED: usize = 320;
 
 /// A VirtualMachine, as far as its owner goes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -72,11 +76,11 @@ pub fn read(metadata: &ObjectMeta) -> Ownership {
             uid: uid.unwrap_or_default(),
         })
     } else {
-        controller.map(|owner| Owner::Controller(format!("{}/{}", owner.kind, owner.name)))
+        controller.map(|owner| Owner::Controller(line(&format!("{}/{}", owner.kind, owner.name), NAMED)))
     };
     Ownership {
         owner,
-        adopt_by: metadata.annotations.as_ref().and_then(|all| all.get(names::ADOPT_BY)).cloned(),
+        adopt_by: metadata.annotations.as_ref().and_then(|all| all.get(names::ADOPT_BY)).map(|to| line(to, NAMED)),
         deleting: metadata.deletion_timestamp.is_some(),
     }
 }
@@ -93,7 +97,7 @@ pub fn stranger(vm: &Ownership, machine: &str, uid: &str, supervisor: &str, adop
             Some(match name.as_str() {
                 "" => "belongs to another Machine of this fleet".to_owned(),
                 name if name == own => format!(
-                    "belongs to an earlier self of this Machine, of UID {owner}: it is kept as it is, with its disks"
+                    "belongs to an earlier Machine of this name, or to one of another namespace, of UID {owner}: it is kept as it is, with its disks"
                 ),
                 name => format!("belongs to another Machine of this fleet, {name:?}"),
             })

@@ -18,6 +18,8 @@ struct List {
     pages: usize,
     /// Objects in a page: fewer than were asked for, where so many did not fit into an answer.
     size: usize,
+    /// Whether that happened since the list began.
+    shrunk: bool,
 }
 
 /// A page that is being read.
@@ -40,9 +42,13 @@ impl Lists {
         let Some(asked) = parameter("limit=").and_then(|limit| limit.parse().ok()) else { return Ok(None) };
         let path = uri.path().to_owned();
         let mut lists = self.lock();
-        let list = lists.entry(path.clone()).or_insert(List { began: now, pages: 0, size: asked });
+        let list = lists.entry(path.clone()).or_insert(List { began: now, pages: 0, size: asked, shrunk: false });
         if parameter("continue=").is_none() {
             (list.began, list.pages) = (now, 0);
+            // Where the last list fitted, so may larger pages by now.
+            if !std::mem::take(&mut list.shrunk) {
+                list.size = asked.min(list.size * 10);
+            }
         }
         list.pages += 1;
         if list.pages > bounds.pages {
@@ -61,7 +67,7 @@ impl Page {
     /// It did not fit into an answer: the next ones are a tenth of it. A few large objects must not hide all others for ever.
     pub(super) fn shrink(&self) {
         if let Some(list) = self.lists.lock().get_mut(&self.path) {
-            list.size = (list.size / 10).max(1);
+            (list.size, list.shrunk) = ((list.size / 10).max(1), true);
         }
     }
 }

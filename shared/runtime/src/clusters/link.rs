@@ -9,6 +9,7 @@ use k8s_openapi::api::core::v1::Namespace;
 use kube::runtime::watcher;
 use kube::{Api, Client, ResourceExt};
 use model::names::ClusterName;
+use model::reason::line;
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinHandle;
 
@@ -191,7 +192,7 @@ pub fn said(error: &(dyn std::error::Error + 'static)) -> String {
             None => break cause.to_string(),
         }
     };
-    text.chars().filter(|c| !c.is_control()).take(512).collect()
+    line(&text, 512)
 }
 
 /// However the task of a connection ends, nobody goes on believing what it last said.

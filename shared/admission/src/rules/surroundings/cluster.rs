@@ -1,5 +1,6 @@
 //! What the chosen cluster has: storage classes, room, machine types. Pure. C48, C49, X23, X45, X67 to X69, T14.
 
+use model::clusters::facts::EMULATED_MACHINES;
 use model::message::Sizing;
 use model::quantity;
 use model::reason::{Reason, did_you_mean};
@@ -11,9 +12,6 @@ use crate::review::{Object, Spec};
 use crate::rules::firmware;
 use crate::rules::form::shown;
 use crate::rules::name::reserved;
-
-/// Machine types that KubeVirt takes unless its cluster says otherwise (X45).
-const DEFAULT_MACHINES: [&str; 2] = ["q35*", "pc-q35*"];
 
 /// The namespace that this cluster's KubevirtConfig sends the Machine to (X38, X67).
 pub(super) fn namespace(placed: Placed<'_>, found: &mut Findings) {
@@ -150,7 +148,7 @@ pub(super) fn machine_type(placed: Placed<'_>, found: &mut Findings) {
     let known = config.emulated_machines.as_deref();
     let allowed = match known {
         Some(known) => known.iter().any(|pattern| matches(pattern, kind)),
-        None => DEFAULT_MACHINES.into_iter().any(|pattern| matches(pattern, kind)),
+        None => EMULATED_MACHINES.into_iter().any(|pattern| matches(pattern, kind)),
     };
     if allowed {
         return;
@@ -158,7 +156,7 @@ pub(super) fn machine_type(placed: Placed<'_>, found: &mut Findings) {
     let held = old.and_then(|old| firmware::machine_type(&old.spec)).is_some_and(|(_, before)| before == kind);
     let (listed, whose) = match known {
         Some(known) => (known.join(", "), "takes"),
-        None => (DEFAULT_MACHINES.join(", "), "is not known to take others than"),
+        None => (EMULATED_MACHINES.join(", "), "is not known to take others than"),
     };
     found.refuse_unless(held, Reason::FieldNotSupported.at(path).says(format!(
         "Unsupported value: {:?}: the KubeVirt of cluster {:?} {whose} {listed}: leave the field out, or let its administrator allow this one (emulatedMachines)",
