@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 mod fields;
 mod filters;
 mod large;
+mod message;
 mod placement;
 mod properties;
 mod rules;

@@ -91,7 +91,7 @@ fn spec() -> impl Strategy<Value = Value> {
         })
 }
 
-fn machines() -> impl Strategy<Value = Value> {
+pub(super) fn machines() -> impl Strategy<Value = Value> {
     (
         option(&["web", "web-data", "db"], &["Not.A.Label"]),
         option(&texts(["east", "west", ""]), &texts(["nord"])),
@@ -123,7 +123,7 @@ struct Cluster {
     vm: u8,
 }
 
-fn worlds() -> impl Strategy<Value = World> {
+pub(super) fn worlds() -> impl Strategy<Value = World> {
     let cluster = (prop::bool::weighted(0.9), prop::bool::weighted(0.9), prop::bool::weighted(0.1), 0..4_u8)
         .prop_map(|(schedulable, capable, silent, vm)| Cluster { schedulable, capable, silent, vm });
     let policy =
@@ -170,7 +170,7 @@ fn worlds() -> impl Strategy<Value = World> {
 }
 
 /// What the API server does between the two calls under `generateName`.
-fn named(mut machine: Value) -> Value {
+pub(super) fn named(mut machine: Value) -> Value {
     if machine["metadata"].get("name").is_none() {
         machine["metadata"]["name"] = json!("web-x7k2p");
     }

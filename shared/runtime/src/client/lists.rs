@@ -71,3 +71,29 @@ impl Page {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn t21_pages_shrink_until_a_list_fits_and_grow_again_with_the_next_one() {
+        let lists = Arc::new(Lists::default());
+        let ask = |more: &str| {
+            let mut uri: Uri = format!("/api/v1/pods?limit=500{more}").parse().expect("an address");
+            let page = lists.ask(&mut uri, &Bounds::default(), Instant::now());
+            (uri.to_string(), page.expect("within bounds").expect("a page"))
+        };
+        let (first, page) = ask("");
+        page.shrink();
+        let (again, page) = ask("");
+        page.shrink();
+        let (fits, _) = ask("");
+        let (goes_on, _) = ask("&continue=x");
+        let later = [ask("").0, ask("").0, ask("").0];
+        assert_eq!(first, "/api/v1/pods?limit=500");
+        assert_eq!(again, "/api/v1/pods?limit=50");
+        assert_eq!((fits.as_str(), goes_on.as_str()), ("/api/v1/pods?limit=5", "/api/v1/pods?limit=5&continue=x"));
+        assert_eq!(later, ["/api/v1/pods?limit=50", "/api/v1/pods?limit=500", "/api/v1/pods?limit=500"]);
+    }
+}
