@@ -4,6 +4,7 @@
 use tests::fleet::{self, Blueprint, Component, Fleet};
 use tests::install::{self, Render};
 use tests::process::{Processes, Stop};
+use tests::wait::eventually;
 use tokio::sync::OnceCell;
 
 /// A failure is kept, too: it would cost every test the same minute again.
@@ -80,4 +81,43 @@ async fn g6_what_the_chart_installs_is_taken_without_a_warning() {
         assert!(printed.contains(&format!("/{plural}.vitistack.io serverside-applied")), "{printed}");
     }
     assert!(!printed.contains("Warning"), "{printed}");
+}
+
+#[tokio::test]
+async fn fr22_what_nobody_would_act_on_is_warned_of_and_nothing_else() {
+    let plane = shared().await.supervisor();
+    let create = ["create", "--dry-run=server", "--filename", "-"];
+    let machine = |provider: &str| {
+        format!(
+            "apiVersion: vitistack.io/v1alpha1\nkind: Machine\nmetadata: {{name: case, namespace: default}}\nspec: {{template: small, provider: {provider}, kubevirtConfigRef: {{name: east}}}}"
+        )
+    };
+    let config = |namespace: &str| {
+        format!(
+            "apiVersion: vitistack.io/v1alpha1\nkind: KubevirtConfig\nmetadata: {{name: stray, namespace: {namespace}}}\nspec: {{name: stray, kubeconfigSecretRef: east-kubeconfig}}"
+        )
+    };
+    let delete = ["delete", "--dry-run=server", "kubevirtconfig", "--namespace", fleet::CONFIGS_NAMESPACE, "east"];
+    #[rustfmt::skip]
+    let cases: [(&str, &[&str], String, Option<&str>); 6] = [
+        ("another case",        &create, machine("KubeVirt"),               Some("write \"kubevirt\" in lower case")),
+        ("ours",                &create, machine("kubevirt"),               None),
+        ("another's",           &create, machine("proxmox"),                None),
+        ("in another namespace", &create, config("default"),                Some("nobody reads this KubevirtConfig")),
+        ("where they are read", &create, config(fleet::CONFIGS_NAMESPACE),  None),
+        ("one that goes",       &delete, String::new(),                     Some("their deletion waits")),
+    ];
+    // An API server acts on a policy a moment after it has taken it.
+    eventually("the policies hold", async || {
+        let mut wrong = Vec::new();
+        for (name, args, stdin, want) in &cases {
+            let printed = install::kubectl(plane, args, stdin).await.unwrap_or_else(|error| panic!("{name}: {error}"));
+            let found = printed.contains("Warning: Validation failed");
+            if found != want.is_some() || !want.is_none_or(|says| printed.contains(says)) {
+                wrong.push(format!("{name}: {printed}"));
+            }
+        }
+        if wrong.is_empty() { Ok(()) } else { Err(wrong.join("\n")) }
+    })
+    .await;
 }

@@ -37,9 +37,9 @@ pub(crate) const LINE: usize = 250;
 const PIECE: usize = LINE - 4;
 
 /// A warning in lines that nobody cuts.
-pub fn lines(warning: &str) -> Vec<String> {
+pub fn lines(warning: String) -> Vec<String> {
     if warning.len() <= LINE {
-        return vec![warning.to_owned()];
+        return vec![warning];
     }
     let mut lines: Vec<String> = Vec::new();
     for word in warning.split(' ').flat_map(pieces) {
@@ -75,13 +75,13 @@ mod tests {
     #[test]
     fn fr12_no_warning_is_cut_within_a_word() {
         let words: Vec<String> = (0..90).map(|number| format!("word-{number}")).collect();
-        let lines = lines(&words.join(" "));
+        let lines = lines(words.join(" "));
         assert!(lines.len() == 3 && lines.iter().all(|line| line.len() <= 256), "{lines:?}");
         let joined = lines.iter().map(|line| line.trim_start_matches("… ")).collect::<Vec<_>>().join(" ");
         assert_eq!(joined, words.join(" "));
-        assert_eq!(super::lines("short"), ["short"]);
+        assert_eq!(super::lines("short".to_owned()), ["short"]);
         let word = "é".repeat(300);
-        let lines = super::lines(&format!("about {word}"));
+        let lines = super::lines(format!("about {word}"));
         assert!(lines.iter().all(|line| line.len() <= 256), "{lines:?}");
         assert_eq!(lines.iter().flat_map(|line| line.matches('é')).count(), 300);
     }

@@ -119,7 +119,7 @@ fn judge(request: &Request<'_>, object: &Object<'_>, old: Option<&Object<'_>>, w
     }
     let text = resolved.as_ref().map(|resolved| resolved.text.as_str());
     let changes = changes::wanted(object, placement.as_ref(), text, leaving.is_some());
-    let warnings = warnings.iter().flat_map(|warning| findings::lines(warning)).collect();
+    let warnings = warnings.into_iter().flat_map(findings::lines).collect();
     Verdict::Admit(Admission { changes, warnings, placement })
 }
 
