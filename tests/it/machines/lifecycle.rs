@@ -125,7 +125,7 @@ async fn a_finalizer_that_was_taken_off_comes_back_before_anything_leaks() {
 }
 
 #[tokio::test]
-async fn x57_retained_disks_and_an_orphaned_vm_stay_where_they_are() {
+async fn fr20_x57_retained_disks_and_an_orphaned_vm_stay_and_are_said_to_be_kept() {
     let ground = Ground::new(shared().await, "kept").await;
     for (name, policy) in [("disks", "Retain"), ("all", "Orphan")] {
         let mut machine = machine(name, Some("west"), &json!({"template": "small"}));
@@ -148,4 +148,9 @@ async fn x57_retained_disks_and_an_orphaned_vm_stay_where_they_are() {
     let orphan = vms.get("vm-all").await.expect("the orphan");
     assert_eq!(orphan.annotations()["vitistack.io/retained-from"], "kept/all");
     assert_eq!(orphan.data["status"]["printableStatus"], "Running", "nothing was stopped");
+    ground.applied(&machine("disks", Some("west"), &json!({"template": "small"}))).await;
+    let again = ground.until("disks", "in conflict", |machine| condition(machine, "Ready") == "False/Conflict").await;
+    let message = again.status.and_then(|status| status.message).expect("a message");
+    let kept = "PersistentVolumeClaim kept/disks-root on \"west\" is kept as it is, as Machine kept/disks left it";
+    assert!(message.contains(kept) && !message.contains("remove"), "{message}");
 }

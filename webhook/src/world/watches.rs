@@ -9,28 +9,22 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use admission::World;
-use futures::StreamExt;
 use k8s_openapi::api::core::v1::Namespace;
 use kube::api::{ApiResource, DynamicObject};
 use kube::core::{DeserializeGuard, GroupVersionKind, PartialObjectMeta};
-use kube::runtime::{WatchStreamExt, watcher};
 use kube::{Api, Client, Resource, ResourceExt};
 use model::api::{MachineClass, NetworkConfiguration};
 use model::names::{GROUP, MANAGED_BY, MachineKey, OPERATOR, VERSION};
 use rpds::HashTrieMapSync;
-use runtime::clusters::said;
-use runtime::listing::{Listing, Step, watching};
+use runtime::listing::Step;
 use runtime::ready::{Latch, Ready};
 use serde::de::DeserializeOwned;
 
+use super::steps::{OPTIONAL, Steps, each};
 use super::{Current, convert};
 
-/// How many events are taken in together: the World is replaced once for all of them.
-const TOGETHER: usize = 512;
 /// A kind that must be there is looked for this often while it is not.
 const MISSING: Duration = Duration::from_secs(5);
-/// So is one that need not be, and also while it cannot be listed.
-const OPTIONAL: Duration = Duration::from_secs(10);
 
 /// One latch for each part without which nothing can be decided.
 pub struct Latches {
@@ -213,64 +207,6 @@ async fn machines_of(api: Api<DynamicObject>, current: &Current, latch: &Latch) 
         }
     };
     each(api, MISSING, convert::machine, take).await;
-}
-
-/// Steps of a watch; or a list failed, and this is why.
-type Steps<T> = Vec<Result<Step<T>, String>>;
-
-/// Follows a kind for ever. While it does not exist it is looked for every so often; one that is optional has no objects then.
-async fn each<K, T>(api: Api<K>, absent: Duration, read: impl Fn(&K) -> T, take: impl Fn(Steps<T>))
-where
-    K: Resource + Clone + DeserializeOwned + Debug + Send + 'static,
-{
-    loop {
-        let mut listing = Listing::default();
-        let mut events = watcher(api.clone(), watching()).default_backoff().ready_chunks(TOGETHER).boxed();
-        while let Some(chunk) = events.next().await {
-            let mut later = false;
-            let mut steps = Vec::new();
-            for event in chunk {
-                match event.map(|event| listing.take(&event, &read)) {
-                    Ok(Ok(step)) => steps.extend(step.map(Ok)),
-                    Ok(Err(error)) => {
-                        tracing::warn!(
-                            path = api.resource_url(),
-                            error,
-                            "a watch on the supervisor is given up for now"
-                        );
-                        steps.push(Err(error));
-                        later = true;
-                        break;
-                    }
-                    Err(why) => {
-                        let optional = absent == OPTIONAL;
-                        let (path, error) = (api.resource_url(), said(&why));
-                        let is_absent = no_such_kind(&why);
-                        let unlisted = matches!(why, watcher::Error::InitialListFailed(_));
-                        later = is_absent || optional && unlisted;
-                        if is_absent && optional {
-                            tracing::debug!(path, "this kind is not installed");
-                            steps.push(Ok(Step::Listed(Vec::new())));
-                        } else {
-                            tracing::warn!(path, error, "a watch on the supervisor failed; it is tried again");
-                            steps.extend(unlisted.then_some(Err(error)));
-                        }
-                    }
-                }
-            }
-            if !steps.is_empty() {
-                take(steps);
-            }
-            if later {
-                break;
-            }
-        }
-        tokio::time::sleep(absent).await;
-    }
-}
-
-fn no_such_kind(why: &watcher::Error) -> bool {
-    matches!(why, watcher::Error::InitialListFailed(kube::Error::Api(status)) if status.code == 404)
 }
 
 #[cfg(test)]

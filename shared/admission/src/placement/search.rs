@@ -167,7 +167,7 @@ pub(super) fn locate(subject: &Subject<'_, '_>, (cluster, config): Member<'_>, w
     }
     for (index, key) in subject.vms(config).iter().enumerate() {
         let Some(vm) = config.inventory.vms.get(key) else { continue };
-        let whose = if is_held(subject, cluster, key, world) { None } else { stranger(subject, vm, world) };
+        let whose = if is_held(subject, cluster, key, world) { None } else { stranger(subject, key, vm, world) };
         match whose {
             None => return Located::Found(key.name.clone()),
             // A VM that is being deleted frees its name before the controller needs it; and nothing new is created under the
@@ -193,8 +193,8 @@ pub(super) fn is_held(subject: &Subject<'_, '_>, cluster: &ClusterName, vm: &VmK
 }
 
 /// Whose a VM is, unless it is the Machine's or may become so (X54).
-fn stranger(subject: &Subject<'_, '_>, vm: &Ownership, world: &World) -> Option<String> {
+fn stranger(subject: &Subject<'_, '_>, key: &VmKey, vm: &Ownership, world: &World) -> Option<String> {
     let uid = subject.object.metadata.uid.as_deref().unwrap_or_default();
-    let own = format!("{}/{}", &*subject.request.namespace, subject.name());
-    owner::stranger(vm, &own, uid, &world.policy.supervisor, world.policy.adoption)
+    let own = MachineKey { namespace: (*subject.request.namespace).to_owned(), name: subject.name().to_owned() };
+    owner::stranger((vm, &key.namespace), &own, uid, &world.policy.supervisor, world.policy.adoption)
 }

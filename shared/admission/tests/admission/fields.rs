@@ -97,20 +97,38 @@ fn fr2_a_size_that_the_author_did_not_write_never_blocks_an_edit() {
     assert_eq!(refused[0].1, "Forbidden: disk \"root\" has 80Gi and cannot shrink to 60Gi: a disk only grows");
 }
 
+/// A fleet in which a Machine `web` of UID `m-1` has a VM in that namespace of east.
+fn with_vm_of_web(namespace: &str) -> World {
+    let mut world = world(&["east"]);
+    "super-1".clone_into(&mut Arc::make_mut(&mut world.policy).supervisor);
+    let owner = Owner::Machine { name: "web".to_owned(), supervisor: "super-1".to_owned(), uid: "m-1".to_owned() };
+    let key = VmKey { namespace: namespace.to_owned(), name: "vm-web".to_owned() };
+    let vm = Ownership { owner: Some(owner), ..Ownership::default() };
+    config(&mut world, "east").inventory.vms.insert_mut(key, vm);
+    world
+}
+
+#[test]
+fn fr4_a_machine_that_was_restored_is_told_of_its_earlier_self() {
+    let kept = "of UID m-1: it is kept as it is, with its disks";
+    let says = |world: &World| {
+        let wrong = refuse(&plain(), world);
+        assert_eq!((wrong[0].reason, wrong.len()), (Reason::VirtualMachineTaken, 1));
+        wrong[0].message.clone()
+    };
+    let message = says(&with_vm_of_web("default"));
+    assert!(message.contains(&format!("belongs to an earlier self of this Machine, {kept}")), "{message}");
+    let mut shared = with_vm_of_web("vms");
+    config(&mut shared, "east").namespace = Some("vms".to_owned());
+    let message = says(&shared);
+    assert!(message.contains(&format!("or a Machine of this name in another namespace, {kept}")), "{message}");
+}
+
 #[test]
 fn fr3_a_machine_that_is_stored_already_gets_the_answer_of_storage() {
-    let mut world = world(&["east"]);
-    Arc::make_mut(&mut world.policy).supervisor = "super-1".to_owned();
+    let mut world = with_vm_of_web("default");
     let east = ClusterName("east".to_owned());
-    let owner =
-        |uid: &str| Owner::Machine { name: "web".to_owned(), supervisor: "super-1".to_owned(), uid: uid.to_owned() };
-    let key = VmKey { namespace: "default".to_owned(), name: "vm-web".to_owned() };
-    let vm = Ownership { owner: Some(owner("m-1")), ..Ownership::default() };
-    config(&mut world, "east").inventory.vms.insert_mut(key, vm);
-    let wrong = refuse(&plain(), &world);
-    assert_eq!((wrong[0].reason, wrong.len()), (Reason::VirtualMachineTaken, 1), "no Machine of that name is stored");
-    let whose = "belongs to an earlier Machine of this name, or to one of another namespace, of UID m-1: it is kept";
-    assert!(wrong[0].message.contains(whose), "whose it is (FR4): {}", wrong[0].message);
+    refuse(&plain(), &world);
     let names = names_on_cluster(&east, "default", "web", "vm-web".to_owned(), ["root"]);
     let held = Held { cluster: Some(east), names, ..Held::default() };
     world.machines.put(&MachineKey { namespace: "default".to_owned(), name: "web".to_owned() }, held);
@@ -250,6 +268,12 @@ fn fr12_a_limit_is_one_number_and_a_size_without_a_unit_is_said_to_be_bytes() {
     assert!(disk.starts_with("Invalid value: \"20 bytes\": the size of a disk must be between"), "{disk}");
     let memory = says(json!({"template": "small", "resources": {"memory": {"size": "8"}}}));
     assert!(memory.starts_with("Invalid value: \"8 bytes\": "), "{memory}");
+}
+
+#[test]
+fn fr13_tags_are_said_to_go_nowhere() {
+    let warnings = admit(&machine(json!({"template": "small", "tags": {"team": "shop"}})), &world(&["east"])).warnings;
+    assert_eq!(warnings, ["without effect on KubeVirt: spec.tags"]);
 }
 
 #[test]

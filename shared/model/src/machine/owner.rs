@@ -5,7 +5,7 @@
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
-use crate::names;
+use crate::names::{self, MachineKey};
 use crate::reason::line;
 
 /// Characters of a name that somebody on the cluster chose: no namespace and name are longer.
@@ -85,26 +85,37 @@ pub fn read(metadata: &ObjectMeta) -> Ownership {
     }
 }
 
-/// Whose a VM is, in words that follow "VirtualMachine X", unless it is the Machine's or free for it. `machine` is
-/// `<namespace>/<name>`; an empty `uid` is that of a Machine that does not exist yet.
-pub fn stranger(vm: &Ownership, machine: &str, uid: &str, supervisor: &str, adoption: Adoption) -> Option<String> {
+/// Whose a VM in a namespace of a cluster is, in words that follow "VirtualMachine X", unless it is the Machine's or free for
+/// it. An empty `uid` is that of a Machine that does not exist yet.
+pub fn stranger(
+    (vm, namespace): (&Ownership, &str),
+    machine: &MachineKey,
+    uid: &str,
+    supervisor: &str,
+    adoption: Adoption,
+) -> Option<String> {
     match (&vm.owner, &vm.adopt_by) {
         (Some(Owner::Machine { supervisor: theirs, uid: owner, name }), _) if theirs == supervisor => {
             if !uid.is_empty() && owner == uid {
                 return None;
             }
-            let own = machine.rsplit('/').next().unwrap_or_default();
             Some(match name.as_str() {
                 "" => "belongs to another Machine of this fleet".to_owned(),
-                name if name == own => format!(
-                    "belongs to an earlier Machine of this name, or to one of another namespace, of UID {owner}: it is kept as it is, with its disks"
-                ),
+                name if name == machine.name => {
+                    // In a namespace that several share, nothing says which of them the Machine was in.
+                    let earlier = if machine.namespace == namespace {
+                        "an earlier self of this Machine"
+                    } else {
+                        "an earlier self of this Machine, or a Machine of this name in another namespace"
+                    };
+                    format!("belongs to {earlier}, of UID {owner}: it is kept as it is, with its disks")
+                }
                 name => format!("belongs to another Machine of this fleet, {name:?}"),
             })
         }
         (Some(Owner::Machine { .. }), _) => Some("belongs to another supervisor".to_owned()),
         (Some(Owner::Controller(name)), _) => Some(format!("belongs to {name}")),
-        (None, Some(offered)) if offered != machine => Some(format!("is offered to Machine {offered}")),
+        (None, Some(offered)) if *offered != machine.to_string() => Some(format!("is offered to Machine {offered}")),
         (None, Some(_)) if adoption != Adoption::Never => None,
         (None, None) if adoption == Adoption::Unowned => None,
         (None, _) => Some(format!(
