@@ -1,7 +1,7 @@
 //! What one reconcile sees. I/O: none while the watches are fresh; three LISTs when a creation stayed unseen; one GET of a VM
 //! that is to be adopted, and of the instance of one that was.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -29,17 +29,7 @@ pub(super) async fn gather(
     config: Option<&KubevirtConfig>,
     ctx: &Context,
 ) -> Result<(Observed, Option<Arc<Cluster<ClusterIndex>>>), Fault> {
-    let nothing = |remote| Observed {
-        supervisor: ctx.supervisor.clone(),
-        remote,
-        vm: None,
-        vmi: None,
-        claims: BTreeMap::new(),
-        namespace_known: false,
-        storage_classes: BTreeSet::new(),
-        awaited: BTreeSet::new(),
-        found: Lookup::Unasked,
-    };
+    let nothing = |remote| Observed::nothing(&ctx.supervisor, remote);
     let (Some(name), Some(identity)) = (intent.cluster(), intent.identity()) else {
         return Ok((nothing(Remote::Missing), None));
     };

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use model::machine::{Admitted, Identity, Intent, Kind, Lookup, Observed, Remote, There, Write, plan};
+use model::machine::{Admitted, Identity, Intent, Kind, Observed, Remote, There, Write, plan};
 use model::message::{SizeSource, SizedDisk, Sizing};
 use model::names::{ClusterName, MachineKey, VmKey, disk_of_claim, vm_name};
 use model::patch;
@@ -94,17 +94,8 @@ fn stand_in(object: &Object<'_>) -> Sizing {
 
 /// What the controller would create for it on an empty cluster.
 fn written(admitted: &Admitted) -> Vec<(Kind, String, Value)> {
-    let seen = Observed {
-        supervisor: String::new(),
-        remote: Remote::Connected { id: String::new() },
-        vm: None,
-        vmi: None,
-        claims: BTreeMap::new(),
-        namespace_known: true,
-        storage_classes: Default::default(),
-        awaited: Default::default(),
-        found: Lookup::Unasked,
-    };
+    let remote = Remote::Connected { id: String::new() };
+    let seen = Observed { namespace_known: true, ..Observed::nothing("", remote) };
     let writes = plan(&Intent::Run(Box::new(admitted.clone())), &seen).writes.into_iter();
     writes
         .filter_map(|write| match write {

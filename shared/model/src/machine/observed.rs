@@ -31,6 +31,23 @@ pub struct Observed {
     pub found: Lookup,
 }
 
+impl Observed {
+    /// Nothing of the Machine is there, as far as one can see from this supervisor.
+    pub fn nothing(supervisor: &str, remote: Remote) -> Self {
+        Self {
+            supervisor: supervisor.to_owned(),
+            remote,
+            vm: None,
+            vmi: None,
+            claims: BTreeMap::new(),
+            namespace_known: false,
+            storage_classes: BTreeSet::new(),
+            awaited: BTreeSet::new(),
+            found: Lookup::Unasked,
+        }
+    }
+}
+
 /// What was found when a VM to adopt was looked for.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Lookup {

@@ -46,17 +46,8 @@ fn intent(change: impl Fn(&mut Value)) -> Intent {
 }
 
 fn seen() -> Observed {
-    Observed {
-        supervisor: "sup".to_owned(),
-        remote: Remote::Connected { id: "c-east".to_owned() },
-        vm: None,
-        vmi: None,
-        claims: BTreeMap::new(),
-        namespace_known: true,
-        storage_classes: BTreeSet::new(),
-        awaited: BTreeSet::new(),
-        found: Lookup::Unasked,
-    }
+    let remote = Remote::Connected { id: "c-east".to_owned() };
+    Observed { namespace_known: true, ..Observed::nothing("sup", remote) }
 }
 
 fn claims(phase: &str) -> BTreeMap<String, Claim> {

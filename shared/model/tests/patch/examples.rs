@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use model::api::Machine;
-use model::machine::{Intent, Kind, Lookup, Observed, Remote, There, Write, plan};
+use model::machine::{Intent, Kind, Observed, Remote, There, Write, plan};
 use model::patch::{Desired, UserPatches, check};
 use serde_json::{Value, json};
 
@@ -32,17 +32,8 @@ fn written(machine: &Machine) -> BTreeMap<(Kind, String), Value> {
     machine.metadata.finalizers = Some(vec!["machine.vitistack.io/cleanup".to_owned()]);
     let status = json!({"kubevirtConfigRef": {"name": "east", "clusterId": "c-east"}});
     machine.status = serde_json::from_value(status).expect("a status");
-    let seen = Observed {
-        supervisor: "sup".to_owned(),
-        remote: Remote::Connected { id: "c-east".to_owned() },
-        vm: None,
-        vmi: None,
-        claims: BTreeMap::new(),
-        namespace_known: true,
-        storage_classes: Default::default(),
-        awaited: Default::default(),
-        found: Lookup::Unasked,
-    };
+    let remote = Remote::Connected { id: "c-east".to_owned() };
+    let seen = Observed { namespace_known: true, ..Observed::nothing("sup", remote) };
     let writes = plan(&Intent::of(&machine, "vm-", None), &seen).writes.into_iter().map(|write| match write {
         Write::There(There::Create(kind, name, object)) => ((kind, name), object),
         other => panic!("{other:?}"),

@@ -164,7 +164,7 @@ optional! {
         /// Size that its claim asks for, for example `20Gi`.
         #[schemars(schema_with = "schema::size")]
         pub requested_size: Option<Quantity>,
-        /// UID of the claim. Absent while there is none: such a disk can still be taken back.
+        /// UID of the claim. Absent while there is none: such a disk can still be taken back, once another one has its claim.
         pub uid: Option<String>,
         /// Access modes of the volume.
         pub access_modes: Vec<String>,
