@@ -4,7 +4,7 @@ mod response;
 
 use admission::changes::Change;
 use admission::placement::Rule;
-use admission::review::{Request, decode};
+use admission::review::{Request, decode, shortened};
 use admission::{Admission, Answers, Verdict, World, decide, hold};
 use model::names;
 
@@ -32,7 +32,7 @@ impl Route {
 
 /// Answers one call with what is known; what would have to be asked first stays unknown.
 pub fn answer(route: Route, body: &[u8], world: &World) -> Answer {
-    match decode(body) {
+    match decode(&shortened(body)) {
         Err(wrong) => undecodable(wrong, world),
         Ok(review) => decided(route, &review.request, decide(&review.request, world), world),
     }

@@ -17,6 +17,7 @@ mod hardware;
 mod list;
 mod long;
 mod selector;
+mod shorten;
 pub mod size;
 mod spec;
 mod text;
@@ -27,6 +28,7 @@ pub use hardware::{Bootloader, Domain, Features, Firmware, Machine, OperatingSys
 pub use list::List;
 pub use long::Long;
 pub use selector::ClusterSelector;
+pub use shorten::shortened;
 pub use spec::{
     CloudInit, Cpu, Disk, DiskSource, KeyRef, Memory, NameRef, Network, PublishedCpu, PublishedNetwork, PvcSource,
     Resources, Spec, UrlSource,

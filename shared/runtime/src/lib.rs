@@ -11,3 +11,8 @@ pub mod pause;
 pub mod ready;
 pub mod shutdown;
 pub mod telemetry;
+
+/// Gives memory back to the system soon after it is free, which the C library's allocator does not: it kept a gigabyte after
+/// a flood of connections. It also takes a third of the instructions.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
