@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use model::machine::owner::Adoption;
 use runtime::args::{Settings, go_duration};
+use runtime::bind::Bind;
 
 /// Makes true on its cluster what admission decided about a Machine.
 #[derive(Debug, clap::Parser)]
@@ -20,6 +21,10 @@ pub struct Args {
     /// Which VMs without an owner are adopted, as the webhook's setting of that name
     #[arg(long, env = "ADOPTION", default_value = "unowned", value_parser = Adoption::WORDS)]
     pub adoption: String,
+
+    /// Where /debug is served: [HOST]:PORT, or 0 for nowhere; it names objects of every tenant
+    #[arg(long, env = "DEBUG_BIND_ADDRESS", default_value = "127.0.0.1:8082", value_name = "ADDRESS")]
+    pub debug_bind_address: Bind,
 
     /// How many Machines are worked on at once
     #[arg(long, env = "MAX_CONCURRENT_RECONCILES", default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..=1000))]

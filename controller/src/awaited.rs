@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use model::machine::Kind;
-use model::names::ClusterName;
+use model::machine::{Kind, Shown};
+use model::names::{ClusterName, VmKey};
 
 use crate::objects::ObjectKey;
 
@@ -61,6 +61,15 @@ impl Awaited {
         });
     }
 
+    /// Where that is which is awaited for a Machine.
+    pub fn shown(&self, cluster: &ClusterName, machine: &str) -> Shown {
+        let all = self.all();
+        let own = all.iter().filter(|((of, ..), creation)| of == cluster && creation.machine == machine);
+        let keys =
+            own.map(|((_, kind, key), _)| (*kind, VmKey { namespace: key.namespace.clone(), name: key.name.clone() }));
+        keys.collect()
+    }
+
     /// What is awaited for a Machine.
     pub fn of(&self, cluster: &ClusterName, machine: &str) -> Waiting {
         let mut waiting = Waiting::default();
@@ -87,6 +96,11 @@ pub struct Waiting {
 }
 
 impl Waiting {
+    /// Whether nothing may be there that no watch shows.
+    pub fn is_empty(&self) -> bool {
+        self.stored.is_empty() && self.uncertain.is_empty()
+    }
+
     /// Everything that may be there although no watch shows it.
     pub fn all(self) -> BTreeSet<(Kind, String)> {
         self.stored.into_iter().chain(self.uncertain).collect()

@@ -1,6 +1,7 @@
 //! What every reconcile needs, and why one may not come to its end. No I/O.
 
-use std::sync::Arc;
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use kube::Client;
@@ -53,6 +54,8 @@ pub struct Context {
     pub retries: Retries,
     /// Instances of adopted VMs.
     pub instances: Instances,
+    /// UIDs of Machines on their way out whose VM and instance are proven gone by name, so that it is asked once.
+    pub proven_gone: Mutex<BTreeSet<String>>,
 }
 
 /// Why a pass did not come to its end.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use kube::ResourceExt;
-use model::machine::{Claim, Identity, Vm, Vmi};
+use model::machine::{Claim, Identity, Kind, Shown, Vm, Vmi};
 use model::names::VmKey;
 
 use crate::objects::{MachineUid, ObjectKey, Record, WatchedKind, key_of, owner_of};
@@ -74,6 +74,15 @@ impl ObjectIndex {
         gone.iter().filter_map(|key| self.remove(watched, key)).collect()
     }
 
+    /// Everything whose Machine is none of the known ones.
+    pub fn of_nobody(&self, known: impl Fn(&str) -> bool) -> Vec<(WatchedKind, ObjectKey, MachineUid)> {
+        let all = self.read();
+        let machines = all.by_machine.iter().filter(|(uid, _)| !known(uid));
+        let objects = machines
+            .flat_map(|(uid, keys)| keys.iter().map(move |(watched, key)| (*watched, key.clone(), uid.clone())));
+        objects.collect()
+    }
+
     /// How many objects of a kind are known.
     pub fn count(&self, watched: WatchedKind) -> usize {
         self.read().of_kind(watched).len()
@@ -108,6 +117,16 @@ impl ObjectIndex {
     pub fn surroundings(&self, namespace: &str) -> (bool, BTreeSet<String>) {
         let all = self.read();
         (all.namespaces.contains(namespace), all.storage_classes.clone())
+    }
+
+    /// What carries a Machine's UID, under whatever name.
+    pub fn shown(&self, uid: &str) -> Shown {
+        let all = self.read();
+        let keys = all.by_machine.get(uid).into_iter().flatten().map(|(watched, key)| {
+            let kind = if *watched == WatchedKind::Claim { Kind::Claim } else { Kind::Vm };
+            (kind, VmKey { namespace: key.namespace.clone(), name: key.name.clone() })
+        });
+        keys.collect()
     }
 
     /// What is known of a Machine: the VM and instance of its name, and the claims beside them. What else carries its

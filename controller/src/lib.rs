@@ -10,12 +10,13 @@ pub mod machine;
 pub mod metrics;
 pub mod objects;
 pub mod offer;
+mod orphans;
 pub mod retries;
 pub mod session;
 mod triggers;
 mod uids;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use futures::StreamExt;
 use kube::Api;
@@ -83,6 +84,7 @@ async fn work(
         interval: args.reconcile_interval,
         retries: retries::Retries::default(),
         instances: instances::Instances::default(),
+        proven_gone: Mutex::default(),
         client: client.clone(),
         supervisor: supervisor.clone(),
         clusters: clusters.clone(),
@@ -105,7 +107,12 @@ async fn work(
         touch,
     };
     let following = tokio::spawn(of_configs.follow(links, configs_changed, offered));
-    let queue = triggers::queue(Api::all(client), writer, touched, shutdown);
+    let uids = Arc::new(uids::Uids::default());
+    let orphans = orphans::Orphans { clusters: ctx.clusters.clone(), uids: uids.clone() };
+    let counting = tokio::spawn(orphans.clone().count(ctx.metrics.clone()));
+    let page: runtime::admin::Page = Arc::new(move || orphans.said());
+    runtime::admin::pages(args.debug_bind_address, vec![("/debug/orphans", page)]).await?;
+    let queue = triggers::queue(Api::all(client), writer, touched, uids, shutdown);
     let listed = machines.clone();
     let open_when_listed = async {
         if listed.wait_until_ready().await.is_ok() {
@@ -125,6 +132,7 @@ async fn work(
     tokio::select! {
         _ = work => Ok(()),
         ended = registry => Err(format!("the cluster registry ended: {ended:?}").into()),
+        ended = counting => Err(format!("orphans are not counted any more: {ended:?}").into()),
         ended = following => Err(format!("the status of KubevirtConfigs is not kept any more: {ended:?}").into()),
     }
 }

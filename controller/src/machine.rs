@@ -3,6 +3,7 @@
 mod adopt;
 mod execute;
 mod gather;
+mod remains;
 mod remote;
 mod report;
 
@@ -39,9 +40,10 @@ async fn pass(machine: Arc<Guarded>, ctx: Arc<Context>) -> Result<Action, Fault>
     };
     let config = cluster_of(machine).and_then(|name| ctx.configs.get(&ctx.scope.key(&name)));
     let mapped = config.as_ref().and_then(|config| config.spec.namespace.as_deref());
-    let intent = Intent::of(machine, &ctx.vm_prefix, mapped);
+    let (connection, shown) = gather::connect(machine, &ctx);
+    let intent = Intent::of(machine, &ctx.vm_prefix, mapped, &shown); // pure
     let Some(identity) = intent.identity() else { return Ok(Action::await_change()) };
-    let (seen, cluster) = gather::gather(&intent, config.as_deref(), &ctx).await?; // I/O in: a snapshot of the indexes, and a lookup only on doubt
+    let (seen, cluster) = gather::gather(&intent, config.as_deref(), connection, &ctx).await?; // I/O in: a snapshot of the indexes, and a lookup only on doubt
     let plan = plan(&intent, &seen); // pure
     let done = execute::execute(machine, &intent, plan, cluster.as_deref(), &now, &ctx).await?; // I/O out: stops at the first failure
     let previous = machine.status.clone().unwrap_or_default();

@@ -3,6 +3,7 @@
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
 
@@ -24,6 +25,7 @@ pub struct Failed {
 pub struct Metrics {
     durations: Family<Controller, Histogram>,
     errors: Family<Failed, Counter>,
+    orphans: Gauge,
 }
 
 impl Metrics {
@@ -42,7 +44,18 @@ impl Metrics {
             "Reconciliations that met an error",
             errors.clone(),
         );
-        Self { durations, errors }
+        let orphans = Gauge::default();
+        registry.register(
+            "kubevirt_operator_orphaned_objects",
+            "Objects on clusters that this supervisor made and no Machine accounts for; /debug/orphans lists them",
+            orphans.clone(),
+        );
+        Self { durations, errors, orphans }
+    }
+
+    /// So many objects have no Machine.
+    pub fn orphaned(&self, count: usize) {
+        self.orphans.set(i64::try_from(count).unwrap_or(i64::MAX));
     }
 
     /// A pass took this long.

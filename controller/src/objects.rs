@@ -9,7 +9,7 @@ use kube::core::GroupVersionKind;
 use kube::{Resource, ResourceExt};
 use model::machine::vm::DESIRED;
 use model::machine::{Claim, Nic, Vm, Vmi};
-use model::names::{ADOPTED, MACHINE, MACHINE_UID, OPERATOR};
+use model::names::{ADOPTED, MACHINE_UID, OPERATOR};
 use model::quantity;
 use model::reason::line;
 use serde_json::Value;
@@ -36,6 +36,17 @@ pub enum WatchedKind {
     Vmi,
     /// PersistentVolumeClaims.
     Claim,
+}
+
+impl WatchedKind {
+    /// As kubectl users call it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            WatchedKind::Vm => "VirtualMachine",
+            WatchedKind::Vmi => "VirtualMachineInstance",
+            WatchedKind::Claim => "PersistentVolumeClaim",
+        }
+    }
 }
 
 /// One watched object.
@@ -70,10 +81,9 @@ pub fn patch_params() -> PatchParams {
     PatchParams { field_manager: Some(OPERATOR.to_owned()), ..PatchParams::default() }
 }
 
-/// The Machine that an object belongs to by its labels.
+/// The Machine that an object belongs to by its labels. Its name is for people: an object that lost it is still the Machine's.
 pub fn owner_of(object: &impl ResourceExt) -> Option<MachineUid> {
-    let labels = object.labels();
-    labels.get(MACHINE_UID).filter(|_| labels.contains_key(MACHINE)).cloned()
+    object.labels().get(MACHINE_UID).cloned()
 }
 
 /// Namespace and name of an object.

@@ -29,9 +29,9 @@ pub(crate) fn queue(
     machines: Api<Guarded>,
     writer: Writer<Guarded>,
     touched: mpsc::UnboundedReceiver<MachineUid>,
+    uids: Arc<Uids>,
     shutdown: Shutdown,
 ) -> impl Stream<Item = Result<ObjectRef<Guarded>, watcher::Error>> {
-    let uids = Arc::new(Uids::default());
     let known = uids.clone();
     let events = watcher(machines, watching()).default_backoff().reflect(writer);
     let events = events.inspect_ok(move |event| known.take_in(event));

@@ -19,6 +19,8 @@ pub(crate) struct Uids(RwLock<Machines>);
 #[derive(Debug, Default)]
 struct Machines {
     now: HashMap<String, MachineKey>,
+    /// All were listed once.
+    listed: bool,
     /// The list that is being read, which takes over as a whole.
     listing: Listing<(String, MachineKey)>,
 }
@@ -34,11 +36,19 @@ impl Uids {
         }
         match known.listing.take(event, of) {
             Ok(None) => {}
-            Ok(Some(Step::Listed(all))) => known.now = all.into_iter().collect(),
+            Ok(Some(Step::Listed(all))) => {
+                known.now = all.into_iter().collect();
+                known.listed = true;
+            }
             Ok(Some(Step::Seen((uid, key)))) => drop(known.now.insert(uid, key)),
             Ok(Some(Step::Deleted((uid, _)))) => drop(known.now.remove(&uid)),
             Err(why) => tracing::error!(error = why, "Machines are not found by their UIDs any more"),
         }
+    }
+
+    /// Whether every Machine was listed, so that one which is not found is not there.
+    pub(crate) fn are_listed(&self) -> bool {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).listed
     }
 
     /// The Machine of a UID, unless there is none or the watch has not shown it yet.

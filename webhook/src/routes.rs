@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use admission::review::{Request as Review, decode};
-use admission::{Verdict, decide};
+use admission::review::{Request as Review, decode, shortened};
+use admission::{Answers, Verdict, decide};
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
@@ -52,7 +52,8 @@ async fn review(route: Route, State(shared): State<Arc<Shared>>, request: Reques
         Err(status) => return unread(route, status, &shared.metrics),
     };
     let started = Instant::now();
-    let answer = match decode(&held.bytes) {
+    let body = shortened(&held.bytes);
+    let answer = match decode(&body) {
         Err(wrong) => undecodable(wrong, &shared.world.load_full()),
         Ok(review) => judge(route, &review.request, &shared).await,
     };
@@ -62,22 +63,27 @@ async fn review(route: Route, State(shared): State<Arc<Shared>>, request: Reques
 /// Decides, and where something has to be asked first, again on the World of the moment of its answer: what came in while it
 /// was asked counts. Whatever was not said in time stays unknown.
 async fn judge(route: Route, request: &Review<'_>, shared: &Shared) -> Answer {
-    let world = shared.world.load_full();
-    match decide(request, &world) {
-        Verdict::Ask(needs) => {
-            let asked = tokio::time::timeout(BUDGET, shared.asking.ask(needs, request)).await;
-            let world = shared.world.load_full().knowing(asked.unwrap_or_default());
-            decided(route, request, decide(request, &world), &world)
-        }
-        verdict => decided(route, request, verdict, &world),
+    let mut world = shared.world.load_full();
+    let mut verdict = decide(request, &world);
+    let mut known = Answers::default();
+    if let Verdict::Ask(needs) = verdict {
+        let asked = tokio::time::timeout(BUDGET, shared.asking.ask(needs, request)).await;
+        known = asked.unwrap_or_default();
+        world = Arc::new(shared.world.load_full().knowing(known.clone()));
+        verdict = decide(request, &world);
+    }
+    loop {
+        let mut answer = decided(route, request, verdict, &world);
+        let Some((key, held)) = answer.holds.take() else { return answer };
+        // To decide and to note it is one step: of two requests for one name or address, the second is decided anew (ATK10).
+        let Err(newer) = shared.world.note(&key, held, &world) else { return answer };
+        world = Arc::new(newer.knowing(known.clone()));
+        verdict = decide(request, &world);
     }
 }
 
 fn respond(route: Route, answer: Answer, started: Instant, shared: &Shared) -> Response {
-    let Answer { status, body, outcome, assigned, holds } = answer;
-    if let Some((key, held)) = holds {
-        shared.world.note(&key, held);
-    }
+    let Answer { status, body, outcome, assigned, .. } = answer;
     let seconds = started.elapsed().as_secs_f64();
     if let Some(it) = assigned {
         let source = it.rule.name();
@@ -109,3 +115,7 @@ fn unread(route: Route, status: StatusCode, metrics: &Metrics) -> Response {
     }
     response
 }
+
+#[cfg(test)]
+#[path = "routes_tests.rs"]
+mod tests;

@@ -54,9 +54,17 @@ impl Current {
         self.with_notes(|world, _| change(world));
     }
 
-    /// Notes a decision of this webhook at once, for as long as the watch may need to show it ([`NOTED_FOR`]).
-    pub fn note(&self, key: &MachineKey, held: Held) {
-        self.with_notes(|world, notes| notes.decided(&mut world.machines, key, held, Instant::now()));
+    /// Notes a decision of this webhook at once, for as long as the watch may need to show it ([`NOTED_FOR`]). An error is the
+    /// newest World, where something that the Machine is to hold has another holder than in the one that it was decided on.
+    pub fn note(&self, key: &MachineKey, held: Held, on: &World) -> Result<(), Arc<World>> {
+        self.with_notes(|world, notes| {
+            if !held.is_held_alike(key, &world.machines, &on.machines) {
+                return Err(());
+            }
+            notes.decided(&mut world.machines, key, held, Instant::now());
+            Ok(())
+        })
+        .map_err(|()| self.load_full())
     }
 
     /// The watch showed a Machine; `None`: there is none of that name.
@@ -94,10 +102,11 @@ impl Current {
         self.change(|world| clusters.iter().for_each(|cluster| world.move_names(cluster)));
     }
 
-    fn with_notes(&self, change: impl FnOnce(&mut World, &mut Notes)) {
+    fn with_notes<T>(&self, change: impl FnOnce(&mut World, &mut Notes) -> T) -> T {
         let mut notes = self.0.notes.lock().unwrap_or_else(PoisonError::into_inner);
         let mut world = World::clone(&self.load());
-        change(&mut world, &mut notes);
+        let changed = change(&mut world, &mut notes);
         self.0.world.store(Arc::new(world));
+        changed
     }
 }

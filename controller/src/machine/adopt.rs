@@ -69,7 +69,7 @@ fn controlled_by(object: &DynamicObject, uid: &str) -> bool {
 }
 
 /// No answer is an error: unknown is never absent.
-async fn get(
+pub(super) async fn get(
     cluster: &Cluster<ClusterIndex>,
     kind: &str,
     namespace: &str,

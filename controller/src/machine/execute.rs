@@ -1,5 +1,7 @@
 //! Carries out a plan, in its order, up to the first failure. I/O: writes to the supervisor here, to the remote in `remote`.
 
+use std::sync::PoisonError;
+
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::api::Patch;
 use kube::{Api, ResourceExt};
@@ -37,7 +39,11 @@ pub(super) async fn execute(
             }
             Write::Here(Here::Guard) => guard(machine, ctx, identity).await.map(Ok)?,
             Write::Here(Here::AskAdmission) => ask_admission(ctx, identity).await,
-            Write::Here(Here::Release(finalizers)) => release(machine, finalizers, ctx, identity).await.map(Ok)?,
+            Write::Here(Here::Release(finalizers)) => {
+                release(machine, finalizers, ctx, identity).await?;
+                ctx.proven_gone.lock().unwrap_or_else(PoisonError::into_inner).remove(&identity.uid);
+                Ok(())
+            }
             Write::There(write) => {
                 let outcome = write_there(write, identity, cluster, ctx).await;
                 if let (There::Adopt(vm, _), Ok(())) = (write, &outcome) {

@@ -1,5 +1,5 @@
 //! What one reconcile sees. I/O: none while the watches are fresh; three LISTs when a creation stayed unseen; one GET of a VM
-//! that is to be adopted, and of the instance of one that was.
+//! that is to be adopted, and of the instance of one that was; two before a Machine leaves nothing behind.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -8,41 +8,56 @@ use std::time::Duration;
 use k8s_openapi::api::core::v1::PersistentVolumeClaim;
 use kube::api::{DynamicObject, ListParams};
 use kube::{Api, Client, ResourceExt};
-use model::api::KubevirtConfig;
-use model::machine::{Identity, Intent, Kind, Lookup, Observed, Remote, Vmi};
+use model::api::{KubevirtConfig, Machine};
+use model::clusters::View;
+use model::machine::{Identity, Intent, Kind, Lookup, Observed, Remote, Shown, Vmi, cluster_of};
 use model::names::MACHINE_UID;
 use runtime::clusters::{Cluster, Entry};
 use runtime::pause::spread;
 
-use super::adopt;
 use super::remote::ask_in_time;
+use super::{adopt, remains};
 use crate::awaited::AWAITED_FOR;
 use crate::context::{Context, Fault, Unanswered};
 use crate::index::OwnObjects;
 use crate::objects::{Record, read_claim, read_vm, read_vmi, resource_of};
 use crate::session::ClusterIndex;
 
+/// The connection of a pass, and how it was when the pass began.
+pub(super) type Connection = (Option<View>, Option<Arc<Cluster<ClusterIndex>>>);
+
+/// The connection to the Machine's cluster, and what that shows of it. How the connection is comes first: what a fresh one does
+/// not show is not there.
+pub(super) fn connect(machine: &Machine, ctx: &Context) -> (Connection, Shown) {
+    let (Some(name), Some(uid)) = (cluster_of(machine), machine.uid()) else { return Default::default() };
+    let clusters = ctx.clusters.load();
+    let entry = clusters.get(&name);
+    let (view, cluster) = (entry.map(Entry::view), entry.and_then(|entry| entry.cluster.clone()));
+    let mut shown = ctx.awaited.shown(&name, &uid);
+    shown.extend(cluster.iter().flat_map(|cluster| cluster.index.objects.shown(&uid)));
+    ((view, cluster), shown)
+}
+
 /// Takes the snapshot that this pass decides on, and the connection that it was taken through. `config` is the KubevirtConfig
 /// of the intent's cluster.
 pub(super) async fn gather(
     intent: &Intent,
     config: Option<&KubevirtConfig>,
+    (view, cluster): Connection,
     ctx: &Context,
 ) -> Result<(Observed, Option<Arc<Cluster<ClusterIndex>>>), Fault> {
     let nothing = |remote| Observed::nothing(&ctx.supervisor, remote);
     let (Some(name), Some(identity)) = (intent.cluster(), intent.identity()) else {
         return Ok((nothing(Remote::Missing), None));
     };
-    let clusters = ctx.clusters.load();
-    let entry = clusters.get(name);
-    let remote = Remote::of(entry.map(Entry::view), config, identity.cluster_id.as_deref());
-    let Some(cluster) = entry.and_then(|entry| entry.cluster.clone()) else { return Ok((nothing(remote), None)) };
+    let remote = Remote::of(view, config, identity.cluster_id.as_deref());
+    let Some(cluster) = cluster else { return Ok((nothing(remote), None)) };
     // What is awaited is read before what is seen: an object that arrives in between is then in both, and never in neither.
     let mut waiting = ctx.awaited.of(name, &identity.uid);
     let mut objects = cluster.index.objects.of(identity);
     // A creation that no watch has shown: too long ago, or of a Machine that is to go and must leave nothing behind.
     let leaving = matches!(intent, Intent::Leave(_));
-    let doubtful = waiting.overdue || (leaving && !(waiting.stored.is_empty() && waiting.uncertain.is_empty()));
+    let doubtful = waiting.overdue || (leaving && !waiting.is_empty());
     if doubtful && matches!(remote, Remote::Connected { .. }) {
         let vmi = look_up(&cluster, identity, &waiting.all()).await?;
         ctx.awaited.looked_up(name, &identity.uid);
@@ -53,6 +68,9 @@ pub(super) async fn gather(
     let found = match intent {
         Intent::Run(admitted) if is_its_own(&remote, identity) => {
             adopt::look(admitted, &mut objects, &waiting.stored, &cluster, ctx).await?
+        }
+        Intent::Leave(leaving) if is_its_own(&remote, identity) && waiting.is_empty() => {
+            remains::look(leaving, &objects, &cluster, ctx).await
         }
         Intent::Run(_) | Intent::Leave(_) | Intent::Undecided(..) | Intent::Foreign => Lookup::Unasked,
     };

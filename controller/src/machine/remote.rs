@@ -6,9 +6,11 @@
 use k8s_openapi::api::core::v1::{Namespace, PersistentVolumeClaim};
 use kube::api::{ApiResource, DeleteParams, DynamicObject, Patch, PostParams, Preconditions};
 use kube::{Api, ResourceExt};
+use model::machine::cleanup::was_written_by_us;
+use model::machine::owner::{self, Left};
 use model::machine::{Failure, Identity, Kind, There};
-use model::names::{MACHINE_UID, OPERATOR, RETAINED_FROM};
-use model::reason::{Reason, line};
+use model::names::{MACHINE_UID, OPERATOR};
+use model::reason::Reason;
 use runtime::clusters::{Cluster, DEADLINE, said};
 use serde_json::Value;
 use tokio::time::error::Elapsed;
@@ -123,11 +125,17 @@ async fn exists(
     at.awaited.settled(&at.cluster.name, kind, key);
     let (what, namespace) = (name_of(kind), &at.identity.vm.namespace);
     let cluster = &at.cluster.name.0;
-    let whose = match found.annotations().get(RETAINED_FROM) {
-        Some(from) => format!("is kept as it is, as Machine {} left it", line(from, 320)),
-        None => "exists and is not this Machine's".to_owned(),
+    let (whose, next) = match Left::read(&found.metadata) {
+        Some(left) => (left.said_to(&at.identity.key.namespace), "give the Machine another name"),
+        None if kind == Kind::Vm
+            && owner::read(&found.metadata).owner.is_none()
+            && was_written_by_us(&found.metadata) =>
+        {
+            ("has lost the labels that say whose it is".to_owned(), "set its labels right, or delete it")
+        }
+        None => ("exists and is not this Machine's".to_owned(), "give the Machine another name"),
     };
-    let message = format!("{what} {namespace}/{name} on {cluster:?} {whose}: give the Machine another name");
+    let message = format!("{what} {namespace}/{name} on {cluster:?} {whose}: {next}");
     Err(Failure { reason: Reason::Conflict, message })
 }
 

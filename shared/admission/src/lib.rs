@@ -197,14 +197,11 @@ const SIZE: [&str; 8] = [
     "metadata.labels",
 ];
 
-/// What an admitted Machine holds from now on, unless somebody after us refuses it, when it is new or newly assigned and will
-/// be stored. The validating route is the last that is asked, and the one that knows its name under `generateName` (X77).
+/// What an admitted Machine holds from now on, unless somebody after us refuses it, when it is new, newly assigned or takes
+/// more than before, and will be stored. The validating route is the last that is asked, and the one that knows its name under `generateName` (X77).
 pub fn hold(request: &Request<'_>, admission: &Admission, world: &World) -> Option<(MachineKey, Held)> {
     let cluster = admission.placement.as_ref()?.cluster.0.as_str();
     let object = request.object.as_ref().filter(|object| request.dry_run != Some(true) && !object.name().is_empty())?;
-    if request.old_object.as_ref().and_then(Object::assigned) == Some(cluster) {
-        return None;
-    }
     let key = MachineKey { namespace: request.namespace.to_string(), name: object.name().to_owned() };
     let networks = object.spec.networks.as_deref().unwrap_or_default();
     let stored = Stored {
@@ -215,5 +212,7 @@ pub fn hold(request: &Request<'_>, admission: &Admission, world: &World) -> Opti
         ..Stored::default()
     };
     let held = world.held(&key, &stored);
-    Some((key, held))
+    // An edit that takes nothing new is not worth a note.
+    let edit = request.old_object.as_ref().and_then(Object::assigned) == Some(cluster);
+    (!edit || world.machines.get(&key).is_some_and(|before| !before.shows(&held))).then_some((key, held))
 }

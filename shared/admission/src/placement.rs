@@ -97,6 +97,14 @@ fn keep(
     if old.is_leaving() {
         return Ok(placement);
     }
+    // A record of a cluster that admission did not choose is as good as its author's word for it (ATK4).
+    let chosen = old.assigned().is_some_and(|assigned| assigned == held);
+    if !chosen && known.is_some_and(|config| !search::allowed(config, &subject.request.namespace, world)) {
+        return Err(vec![Reason::KubevirtConfigNotAllowed.at(ANNOTATION).says(format!(
+            "Forbidden: the status says that the Machine is on {held:?}, which is not for namespace {:?}, and admission did not place it there: status.kubevirtConfigRef has to be put right by whoever changed it",
+            &*subject.request.namespace
+        ))]);
+    }
     match known {
         None => found
             .warn(format!("KubevirtConfig {held:?} is gone: the VM of the Machine is not cared for until it is back")),

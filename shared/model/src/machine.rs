@@ -4,6 +4,7 @@
 
 pub mod adoption;
 pub mod cleanup;
+mod identity;
 mod intent;
 mod observed;
 pub mod owner;
@@ -17,7 +18,8 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use crate::api::MachineStatus;
 use crate::names::ClusterName;
 use crate::reason::Reason;
-pub use intent::{Admitted, DELETION_POLICIES, DeletionPolicy, Identity, Intent, Leaving, cluster_of};
+pub use identity::{Identity, Shown, cluster_of};
+pub use intent::{Admitted, DELETION_POLICIES, DeletionPolicy, Intent, Leaving};
 pub use observed::{Claim, Lookup, Nic, Observed, Remote, Stray, Vm, Vmi};
 pub use status::status;
 pub use write::{Failure, Here, Kind, Plan, There, Write};
@@ -89,7 +91,7 @@ pub fn record(
     next.kubevirt_config_ref = Some(crate::api::AssignedConfig {
         name: Some(cluster.0.clone()),
         cluster_id: Some(id.to_owned()),
-        namespace: intent.identity().and_then(intent::Identity::mapped),
+        namespace: intent.identity().and_then(Identity::mapped),
     });
     next
 }

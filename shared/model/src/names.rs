@@ -56,6 +56,8 @@ pub const TEMPLATE_LABEL: &str = "vitistack.io/machine-template";
 pub const RETAINED: &str = "vitistack.io/retained";
 /// Annotation on what outlived its Machine: `<namespace>/<machine>` (X57).
 pub const RETAINED_FROM: &str = "vitistack.io/retained-from";
+/// Annotation beside [`RETAINED_FROM`]: UID of that Machine's supervisor, as in [`SUPERVISOR`].
+pub const RETAINED_SUPERVISOR: &str = "vitistack.io/retained-supervisor";
 
 /// Disk and volume of a VM that carry its cloud-init data; no disk of a Machine has this name (C24).
 pub const CLOUD_INIT_DISK: &str = "cloudinitdisk";
@@ -107,6 +109,15 @@ impl fmt::Display for VmKey {
     }
 }
 
+/// A Machine in a message to somebody in a namespace: `machine` is `<namespace>/<name>`, and what is in another namespace is
+/// none of the reader's business.
+pub fn say_machine(machine: &str, reader: &str) -> String {
+    match machine.split_once('/') {
+        Some((namespace, _)) if namespace == reader => format!("Machine {machine}"),
+        _ => "a Machine of another namespace".to_owned(),
+    }
+}
+
 /// A name on a cluster that one object only can have.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Name {
@@ -124,6 +135,17 @@ pub struct Name {
 pub const VM: &str = "VirtualMachine";
 /// The kind of a disk's [`Name`].
 pub const CLAIM: &str = "PersistentVolumeClaim";
+
+/// Namespaces that hold no Machines and none of their objects, beside `kube-*`, `openshift-*` and the operator's own (X67).
+const RESERVED: [&str; 2] = ["kubevirt", "cdi"];
+
+/// Whether a namespace is never used on a cluster (X67). `own` is the operator's; empty where it has none there.
+pub fn is_reserved(namespace: &str, own: &str) -> bool {
+    namespace.starts_with("kube-")
+        || namespace.starts_with("openshift-")
+        || RESERVED.contains(&namespace)
+        || !own.is_empty() && namespace == own
+}
 
 /// The name of a new Machine's VM.
 pub fn vm_name(prefix: &str, machine: &str) -> String {

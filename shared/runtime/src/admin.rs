@@ -17,6 +17,9 @@ use crate::ready::Ready;
 
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
+/// The text of a page, made anew for each request.
+pub type Page = Arc<dyn Fn() -> String + Send + Sync>;
+
 /// Serves `/metrics` from now on. Returns the address, or none if it is turned off; the error names the address.
 pub async fn metrics(bind: Bind, registry: Arc<Registry>) -> io::Result<Option<SocketAddr>> {
     serve(bind, Router::new().route("/metrics", get(async move || encode(&registry)))).await
@@ -27,6 +30,12 @@ pub async fn health(bind: Bind, ready: Ready) -> io::Result<Option<SocketAddr>> 
     let routes =
         Router::new().route("/healthz", get(async || "ok\n")).route("/readyz", get(async move || readiness(&ready)));
     serve(bind, routes).await
+}
+
+/// Serves what `pages` says of each path, as plain text.
+pub async fn pages(bind: Bind, pages: Vec<(&'static str, Page)>) -> io::Result<Option<SocketAddr>> {
+    let route = |routes: Router, (path, page): (&'static str, Page)| routes.route(path, get(async move || page()));
+    serve(bind, pages.into_iter().fold(Router::new(), route)).await
 }
 
 async fn serve(bind: Bind, routes: Router) -> io::Result<Option<SocketAddr>> {

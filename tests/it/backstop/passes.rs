@@ -9,7 +9,7 @@ use tests::install::apply;
 use tests::process::Stop;
 use tests::wait::eventually;
 
-use super::{Machines, all, edited, object};
+use super::{Machines, all, edited, forged, object};
 use crate::machines::{Ground, machine};
 
 fn annotated(key: &str, value: &str) -> Value {
@@ -52,6 +52,7 @@ pub(super) async fn what_is_recorded_can_be_put_back_and_nothing_else(ground: &G
     let machines = all(ground);
     let controller = Component::Controller;
     ground.fleet.stop(&controller, Stop::Gracefully).await.unwrap_or_else(|error| panic!("{error}"));
+    forged::anybody_may_write_what_is_recorded(ground).await;
     edited(&machines, "undecided", annotated(KUBEVIRT_CONFIG, "west")).await;
     for before in [json!("west"), Value::Null] {
         let unrecorded = json!({"status": {"kubevirtConfigRef": null}});

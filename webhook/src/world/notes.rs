@@ -64,7 +64,7 @@ impl Notes {
     /// An older event, or that of a predecessor of the same name, does not end the note: only the decision itself does.
     pub(super) fn seen(&mut self, machines: &mut Machines, key: &MachineKey, held: Option<Held>) {
         match self.notes.get_mut(key) {
-            Some(note) if held.as_ref().is_none_or(|held| held.cluster != note.decided.cluster) => note.seen = held,
+            Some(note) if held.as_ref().is_none_or(|held| !held.shows(&note.decided)) => note.seen = held,
             _ => {
                 self.forget(key);
                 restore(machines, key, held);
@@ -77,7 +77,7 @@ impl Notes {
         let ends = &mut self.ends;
         self.notes.retain(|key, note| {
             note.seen = machines.get(key).cloned();
-            let open = note.seen.as_ref().is_none_or(|seen| seen.cluster != note.decided.cluster);
+            let open = note.seen.as_ref().is_none_or(|seen| !seen.shows(&note.decided));
             if open {
                 machines.note(key, note.decided.clone());
             } else {

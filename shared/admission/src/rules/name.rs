@@ -3,10 +3,8 @@
 use super::ask::Ask;
 use super::form::{LABEL, LABEL_RULE, SUBDOMAIN, is_label, shown};
 use crate::review::Object;
+use model::names::is_reserved;
 use model::reason::{Reason, Violation};
-
-/// Namespaces that hold no Machines, beside `kube-*`, `openshift-*` and the operator's own (X67).
-const RESERVED: [&str; 2] = ["kubevirt", "cdi"];
 
 /// The name of a new Machine; nothing under `generateName`, where the validating call sees it (X77). A name cannot be
 /// corrected, and the VM of a Machine that exists has its name already.
@@ -39,7 +37,7 @@ pub fn label(ask: &Ask<'_>, says: &str, wrong: &mut Vec<Violation>) {
 /// The Machine's own namespace; that of its VM is judged once the cluster is known.
 pub fn namespace(ask: &Ask<'_>, wrong: &mut Vec<Violation>) {
     let namespace = &*ask.request.namespace;
-    if !ask.old.is_some_and(Object::is_judged) && reserved(namespace, &ask.policy.own_namespace) {
+    if !ask.old.is_some_and(Object::is_judged) && is_reserved(namespace, &ask.policy.own_namespace) {
         wrong.push(Reason::NamespaceReserved.at("metadata.namespace").says(format!(
             "Forbidden: namespace {namespace:?} is reserved: Machines may not be in kube-*, openshift-*, kubevirt, cdi or the operator's own namespace; use one of your own"
         )));
@@ -61,12 +59,4 @@ pub fn claims(ask: &Ask<'_>, wrong: &mut Vec<Violation>) {
             )));
         }
     }
-}
-
-/// Whether a namespace is never used on a remote cluster (X67).
-pub fn reserved(namespace: &str, own: &str) -> bool {
-    namespace.starts_with("kube-")
-        || namespace.starts_with("openshift-")
-        || RESERVED.contains(&namespace)
-        || !own.is_empty() && namespace == own
 }

@@ -8,7 +8,7 @@ mod cluster;
 mod networks;
 mod placed;
 
-use model::names::{CLAIM, ISO_DISK, MachineKey, Name, VM, claim_name, vm_name};
+use model::names::{CLAIM, ISO_DISK, MachineKey, Name, VM, claim_name, say_machine, vm_name};
 use model::reason::{Reason, Violation};
 
 pub use self::placed::Decided;
@@ -69,7 +69,7 @@ fn taken<'d>(placed: Placed<'_>, disks: impl Iterator<Item = &'d str>, world: &W
     if old.is_none() {
         name.name = vm_name(&ask.policy.vm_prefix, machine);
         if let Some(other) = world.machines.holder(&name, &me) {
-            found.wrong.push(collision("metadata.name".to_owned(), machine, &name, other));
+            found.wrong.push(collision("metadata.name".to_owned(), machine, &name, (other, &me.namespace)));
         }
     }
     name.kind = CLAIM;
@@ -87,13 +87,18 @@ fn taken<'d>(placed: Placed<'_>, disks: impl Iterator<Item = &'d str>, world: &W
             None if iso == Some(disk) => ("spec.os.isoUri".to_owned(), disk),
             None => ("metadata.name".to_owned(), machine),
         };
-        found.refuse_unless(held, collision(path, value, &name, other));
+        found.refuse_unless(held, collision(path, value, &name, (other, &me.namespace)));
     }
 }
 
-fn collision(path: String, value: &str, name: &Name, other: &MachineKey) -> Violation {
+fn collision(path: String, value: &str, name: &Name, (other, reader): (&MachineKey, &str)) -> Violation {
     Reason::NameTaken.at(path).says(format!(
-        "Invalid value: {:?}: it makes the {} {}/{} on cluster {:?}, which Machine {other} has already: choose another name",
-        shown(value), name.kind, name.namespace, name.name, name.cluster.0
+        "Invalid value: {:?}: it makes the {} {}/{} on cluster {:?}, which {} has already: choose another name",
+        shown(value),
+        name.kind,
+        name.namespace,
+        name.name,
+        name.cluster.0,
+        say_machine(&other.to_string(), reader)
     ))
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use model::message::Sizing;
-use model::names::{ClusterName, MachineKey, Name};
+use model::names::{CLAIM, ClusterName, MachineKey, Name};
 use rpds::HashTrieMapSync;
 
 /// What one Machine holds.
@@ -17,6 +17,22 @@ pub struct Held {
     pub macs: Vec<String>,
     /// The namespace of its objects is recorded: an edit of the KubevirtConfig moves none of them (X38).
     pub settled: bool,
+}
+
+impl Held {
+    /// Whether each name and address of this has the same other holder in both, or none in either.
+    pub fn is_held_alike(&self, by: &MachineKey, now: &Machines, before: &Machines) -> bool {
+        self.names.iter().all(|name| now.holder(name, by) == before.holder(name, by))
+            && self.macs.iter().all(|mac| now.mac_holder(mac, by) == before.mac_holder(mac, by))
+    }
+
+    /// Whether an event of this shows a decision: what the Machine was to get, it has.
+    pub fn shows(&self, decided: &Held) -> bool {
+        let claims = decided.names.iter().filter(|name| name.kind == CLAIM);
+        self.cluster == decided.cluster
+            && claims.into_iter().all(|name| self.names.contains(name))
+            && decided.macs.iter().all(|mac| self.macs.contains(mac))
+    }
 }
 
 /// What a stored Machine says of what it holds.

@@ -2,7 +2,7 @@
 //! earlier version wrote.
 
 use model::api::Machine;
-use model::machine::{Intent, cluster_of};
+use model::machine::{Intent, Shown, cluster_of};
 use proptest::prelude::*;
 use proptest::sample::select;
 
@@ -36,7 +36,7 @@ fn read(stored: &Value) -> Machine {
 
 /// Cluster, and the names that a VM is looked for under.
 fn intended(stored: &Value) -> (String, Vec<String>, Sizing) {
-    match Intent::of(&read(stored), "vm-", None) {
+    match Intent::of(&read(stored), "vm-", None, &Shown::new()) {
         Intent::Run(admitted) => (admitted.cluster.0, admitted.adopt, admitted.sizing),
         other => panic!("{other:?} of {stored}"),
     }

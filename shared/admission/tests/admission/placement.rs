@@ -171,6 +171,28 @@ fn a_machine_of_another_provider_is_left_alone_and_cannot_be_taken_away_from_us(
 }
 
 #[test]
+fn atk4_a_record_that_admission_did_not_make_leads_to_no_cluster_that_refuses_the_namespace() {
+    let mut world = world(&["east", "west"]);
+    let others = json!({"matchLabels": {"team": "bank"}});
+    crate::search::config(&mut world, "west").allowed_namespaces = serde_json::from_value(others).expect("a selector");
+    let forged = |assigned: &str| {
+        let mut old = annotated(machine(json!({"template": "small"})), names::KUBEVIRT_CONFIG, assigned);
+        old["status"] = json!({"kubevirtConfigRef": {"name": "west", "clusterId": "c-west"}});
+        let new = annotated(old.clone(), names::KUBEVIRT_CONFIG, "west");
+        judge("UPDATE", &new, Some(&old), &world)
+    };
+    for assigned in ["east", ""] {
+        let Verdict::Refuse(wrong) = forged(assigned) else { panic!("led to west from {assigned:?}") };
+        assert_eq!(wrong[0].reason, Reason::KubevirtConfigNotAllowed);
+        assert!(wrong[0].message.contains("admission did not place it there"), "{}", wrong[0].message);
+    }
+    assert!(
+        matches!(forged("west"), Verdict::Admit(_)),
+        "A18: whoever was placed there stays, whatever is allowed since"
+    );
+}
+
+#[test]
 fn x60_what_the_status_recorded_holds_even_when_the_annotation_is_gone() {
     let world = with_default(world(&["east", "west"]), "west");
     let mut old = machine(json!({"template": "small"}));

@@ -15,7 +15,7 @@ fn machines_vm(uid: &str) -> Vm {
     vm(Some(Owner::Machine { name: "other".to_owned(), supervisor: "super-1".to_owned(), uid: uid.to_owned() }))
 }
 
-fn config<'w>(world: &'w mut World, name: &str) -> &'w mut Config {
+pub(super) fn config<'w>(world: &'w mut World, name: &str) -> &'w mut Config {
     Arc::make_mut(world.configs.get_mut(&ClusterName(name.to_owned())).expect("a config"))
 }
 
@@ -241,7 +241,14 @@ fn x38_a_mapped_namespace_is_where_the_vm_is_looked_for() {
     let elsewhere = has(world.clone(), "west", "vm-web", vm(None));
     assert_eq!(outcome(&plain(), &elsewhere), Err((Reason::AmbiguousPlacement, ANNOTATION.to_owned())));
     let key = VmKey { namespace: "tenants".to_owned(), name: "vm-web".to_owned() };
-    config(&mut world, "west").inventory.vms.insert_mut(key, vm(None));
+    config(&mut world, "west").inventory.vms.insert_mut(key.clone(), vm(None));
+    assert_eq!(
+        outcome(&plain(), &world),
+        Err((Reason::AmbiguousPlacement, ANNOTATION.to_owned())),
+        "ATK6: nobody's, where several share a namespace"
+    );
+    let offered = Vm { adopt_by: Some("default/web".to_owned()), ..Vm::default() };
+    config(&mut world, "west").inventory.vms.insert_mut(key, offered);
     assert_eq!(outcome(&plain(), &world), Ok(("west".to_owned(), "adopted")));
 }
 

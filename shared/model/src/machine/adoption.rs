@@ -9,7 +9,8 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference}
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use super::intent::{Admitted, Identity};
+use super::identity::Identity;
+use super::intent::Admitted;
 use super::observed::{Lookup, Observed, Stray, Vm};
 use super::owner;
 use super::vm::{DESIRED, owner_labels};
@@ -102,7 +103,9 @@ fn take(admitted: &Admitted, stray: &Stray, supervisor: &str) -> Value {
         "uid": stray.uid,
         "resourceVersion": stray.resource_version,
         "labels": labels,
-        "annotations": {names::ADOPTED: asked(admitted).text(), names::RETAINED_FROM: null, DESIRED: null},
+        "annotations": {
+            names::ADOPTED: asked(admitted).text(), names::RETAINED_FROM: null, names::RETAINED_SUPERVISOR: null, DESIRED: null,
+        },
         "ownerReferences": stray.owners,
     }})
 }

@@ -5,10 +5,15 @@
 
 use serde_json::{Value, json};
 
-use super::intent::{DELETION_POLICIES, DeletionPolicy, Identity, Leaving};
-use super::observed::{Observed, Remote, Vm};
-use super::write::{Here, Kind, Plan, There};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+
+use super::intent::{DELETION_POLICIES, DeletionPolicy, Leaving};
+use super::observed::{Lookup, Observed, Remote, Vm};
+use super::owner;
+use super::vm::DESIRED;
+use super::write::{Failure, Here, Kind, Plan, There};
 use crate::names;
+use crate::reason::Reason;
 
 /// The next step of the deletion; empty while something has to be waited for.
 pub fn plan(leaving: &Leaving, seen: &Observed) -> Plan {
@@ -16,12 +21,12 @@ pub fn plan(leaving: &Leaving, seen: &Observed) -> Plan {
         return Plan::default();
     }
     let release = || Plan::from(Here::Release(leaving.finalizers.clone()));
-    let Some(recorded) = &leaving.identity.cluster_id else {
+    if leaving.cluster.is_none() {
         return if is_legacy(leaving) { Plan::default() } else { release() };
-    };
+    }
     let Ok(policy) = leaving.policy else { return Plan::default() };
     match &seen.remote {
-        Remote::Connected { id } if id == recorded => {}
+        Remote::Connected { id } if leaving.identity.cluster_id.as_ref().is_none_or(|recorded| recorded == id) => {}
         Remote::Connected { .. } | Remote::Missing | Remote::Connecting | Remote::Unreachable(_) => {
             return Plan::default();
         }
@@ -35,17 +40,74 @@ pub fn plan(leaving: &Leaving, seen: &Observed) -> Plan {
         None if seen.vmi.is_some() || !seen.awaited.is_empty() => return Plan::default(),
         None => {}
     }
+    // No watch shows what lost our labels, and it may run on these disks.
+    match &seen.found {
+        Lookup::Absent | Lookup::Unasked => {}
+        Lookup::Unknown(why) => {
+            let message = format!("whether its VirtualMachine is gone is not known: {why}");
+            return Failure { reason: Reason::KubeVirtApiError, message }.into();
+        }
+        Lookup::Taken(why) => return Failure { reason: Reason::Conflict, message: why.clone() }.into(),
+        Lookup::Ours | Lookup::Free(_) => return Plan::default(),
+    }
     let retained = policy == DeletionPolicy::Retain;
     let disks: Vec<There> = (seen.claims.iter().filter(|(_, claim)| retained || !claim.deleting))
         .map(|(name, claim)| {
             if retained {
-                There::Merge(Kind::Claim, name.clone(), disown(&leaving.identity, &claim.uid))
+                There::Merge(Kind::Claim, name.clone(), disown(leaving, seen, &claim.uid))
             } else {
                 There::Delete(Kind::Claim, name.clone(), claim.uid.clone())
             }
         })
         .collect();
     if seen.claims.is_empty() { release() } else { disks.into() }
+}
+
+/// What stands under the name of the Machine's VM on its cluster, whoever's labels it carries (ATK9).
+#[derive(Clone, Copy, Debug)]
+pub struct Standing<'o> {
+    /// Its metadata.
+    pub metadata: &'o ObjectMeta,
+    /// It has a volume on a disk of the Machine.
+    pub uses_disk: bool,
+}
+
+/// Whether VM and instance are proven gone, so that what they used may go. A stranger's that took the name and has none of the
+/// Machine's disks is in nobody's way.
+pub fn standing(vm: Option<Standing<'_>>, vmi: Option<Standing<'_>>, leaving: &Leaving, supervisor: &str) -> Lookup {
+    let key = &leaving.identity.vm;
+    let Some(found) = vm else {
+        return match vmi {
+            Some(instance) if instance.uses_disk => Lookup::Taken(format!(
+                "VirtualMachineInstance {key} still runs on a disk of this Machine, which stays until that is gone"
+            )),
+            Some(_) | None => Lookup::Absent,
+        };
+    };
+    let owned = owner::read(found.metadata);
+    let whose = match &owned.owner {
+        Some(owner::Owner::Machine { supervisor: theirs, uid, .. })
+            if theirs == supervisor && *uid == leaving.identity.uid =>
+        {
+            return Lookup::Ours;
+        }
+        Some(_) => "is somebody else's by its labels",
+        None if was_written_by_us(found.metadata) => "has lost the labels that say whose it is",
+        None => "is nobody's by its labels",
+    };
+    let uses_disk = found.uses_disk || vmi.is_some_and(|instance| instance.uses_disk);
+    if uses_disk || owned.owner.is_none() && was_written_by_us(found.metadata) {
+        return Lookup::Taken(format!(
+            "VirtualMachine {key} is still there and {whose}: nothing goes before that is gone; delete it, or set its labels right"
+        ));
+    }
+    Lookup::Absent
+}
+
+/// Whether a VM carries the mark that we leave in writing it.
+pub fn was_written_by_us(vm: &ObjectMeta) -> bool {
+    let marked = |key: &str| vm.annotations.as_ref().is_some_and(|all| all.contains_key(key));
+    (marked(DESIRED) || marked(names::ADOPTED)) && !marked(names::RETAINED_FROM)
 }
 
 /// Everything stays: our labels come off, so that the VM is nobody's and may be adopted.
@@ -57,11 +119,11 @@ fn orphan(leaving: &Leaving, seen: &Observed) -> Option<Vec<There>> {
         .vm
         .iter()
         .filter(|vm| !vm.deleting)
-        .map(|vm| There::Merge(Kind::Vm, vm.name.clone(), disown_vm(&leaving.identity, vm)));
+        .map(|vm| There::Merge(Kind::Vm, vm.name.clone(), disown_vm(leaving, seen, vm)));
     let claims = seen
         .claims
         .iter()
-        .map(|(name, claim)| There::Merge(Kind::Claim, name.clone(), disown(&leaving.identity, &claim.uid)));
+        .map(|(name, claim)| There::Merge(Kind::Claim, name.clone(), disown(leaving, seen, &claim.uid)));
     let writes: Vec<There> = vm.chain(claims).collect();
     (!writes.is_empty()).then_some(writes)
 }
@@ -71,16 +133,19 @@ fn is_legacy(leaving: &Leaving) -> bool {
     leaving.finalizers.iter().any(|name| name == names::LEGACY_FINALIZER)
 }
 
-fn disown(identity: &Identity, uid: &str) -> Value {
+fn disown(leaving: &Leaving, seen: &Observed, uid: &str) -> Value {
     let mut labels = nobodys_labels();
     labels[names::RETAINED] = json!("true");
-    json!({"metadata": {"uid": uid, "labels": labels, "annotations": {names::RETAINED_FROM: identity.key.to_string()}}})
+    let left = json!({
+        names::RETAINED_FROM: leaving.identity.key.to_string(), names::RETAINED_SUPERVISOR: seen.supervisor,
+    });
+    json!({"metadata": {"uid": uid, "labels": labels, "annotations": left}})
 }
 
 /// A VM also hands our labels to its instances, and on the supervisor's own cluster it has an owner that is about to go.
 /// An adopted one has neither: we wrote nothing but labels and annotations.
-fn disown_vm(identity: &Identity, vm: &Vm) -> Value {
-    let mut change = disown(identity, &vm.uid);
+fn disown_vm(leaving: &Leaving, seen: &Observed, vm: &Vm) -> Value {
+    let mut change = disown(leaving, seen, &vm.uid);
     if vm.adopted.is_some() {
         change["metadata"]["annotations"][names::ADOPTED] = Value::Null;
         return change;
@@ -106,7 +171,7 @@ pub fn waiting_for(leaving: &Leaving, seen: &Observed) -> String {
             names::DELETION_POLICY
         );
     }
-    if leaving.identity.cluster_id.is_none() && is_legacy(leaving) {
+    if leaving.cluster.is_none() && is_legacy(leaving) {
         return format!(
             "its cluster is not recorded, and the published operator may have made a VM: once there is none, take the finalizer {} off",
             names::LEGACY_FINALIZER

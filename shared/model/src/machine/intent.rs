@@ -2,9 +2,10 @@
 
 use kube::ResourceExt;
 
+use super::identity::{Identity, Shown, astray, identity, recorded};
 use crate::api::Machine;
-use crate::message::{Recorded, Reference, Sizing, is_ours, names_to_look_under, said};
-use crate::names::{self, ClusterName, MachineKey, VmKey, vm_name, vm_names};
+use crate::message::{Sizing, is_ours, names_to_look_under, said};
+use crate::names::{self, ClusterName, vm_names};
 use crate::reason::Reason;
 
 /// A Machine that provably carries an assignment and a sizing.
@@ -31,36 +32,12 @@ pub struct Admitted {
 pub struct Leaving {
     /// What its remote objects are named and labelled after.
     pub identity: Identity,
-    /// The cluster that its status records; `None` means that nothing was ever made (X58).
+    /// The cluster that its status records, or that shows objects of it; `None` means that nothing was ever made (X58).
     pub cluster: Option<ClusterName>,
     /// What becomes of the VM and its disks (X57); an error is the unknown word, and nothing is deleted then.
     pub policy: Result<DeletionPolicy, String>,
     /// Our finalizers that it still carries.
     pub finalizers: Vec<String>,
-}
-
-/// Who a Machine is.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Identity {
-    /// Where it is on the supervisor.
-    pub key: MachineKey,
-    /// `metadata.uid`.
-    pub uid: String,
-    /// `metadata.generation`.
-    pub generation: i64,
-    /// `metadata.resourceVersion`.
-    pub resource_version: Option<String>,
-    /// Its VM on the remote cluster.
-    pub vm: VmKey,
-    /// The identity of its cluster, once recorded.
-    pub cluster_id: Option<String>,
-}
-
-impl Identity {
-    /// The namespace on the cluster, where it is not the Machine's own.
-    pub fn mapped(&self) -> Option<String> {
-        (self.vm.namespace != self.key.namespace).then(|| self.vm.namespace.clone())
-    }
 }
 
 /// What becomes of a VM and its disks when the Machine is deleted.
@@ -92,8 +69,11 @@ pub const DELETION_POLICIES: [&str; 3] = ["Delete", "Retain", "Orphan"];
 
 impl Intent {
     /// Reads a Machine. `vm_prefix` names VMs that have no name yet; `mapped` is the namespace that its KubevirtConfig asks
-    /// for, which counts until one is recorded: an edit there moves no VM (X38).
-    pub fn of(machine: &Machine, vm_prefix: &str, mapped: Option<&str>) -> Intent {
+    /// for; `shown` is what carries the Machine's UID on its cluster.
+    ///
+    /// A recorded namespace counts where it is that one, or where there is something of the Machine: an edit of the
+    /// KubevirtConfig moves no VM (X38), and whoever may write the status leads us nowhere (ATK4).
+    pub fn of(machine: &Machine, vm_prefix: &str, mapped: Option<&str>, shown: &Shown) -> Intent {
         // A provider that was changed while the webhook was away must not keep what we guard from being taken away.
         let guarded = machine.finalizers().iter().any(|name| name == names::CLEANUP);
         let leaving = machine.metadata.deletion_timestamp.is_some();
@@ -103,14 +83,20 @@ impl Intent {
         let annotation = |key: &str| said(machine.annotations().get(key).map(String::as_str));
         let assigned = annotation(names::KUBEVIRT_CONFIG);
         let recorded = recorded(machine, assigned);
-        let identity = identity(machine, recorded, vm_prefix, mapped);
+        let identity = identity(machine, recorded, vm_prefix, mapped, shown);
+        let was = recorded.and_then(|recorded| recorded.cluster);
+        if let (Some(cluster), Some(was)) = (assigned, was.filter(|was| Some(*was) != assigned)) {
+            let key = names::KUBEVIRT_CONFIG;
+            let why = format!("the annotation {key} says {cluster:?}, but the VM is on {was:?}: set it back");
+            return Intent::Undecided(identity, Reason::InvalidAssignment, why);
+        }
         if leaving {
             let finalizers = machine
                 .finalizers()
                 .iter()
                 .filter(|name| [names::CLEANUP, names::LEGACY_FINALIZER].contains(&name.as_str()));
             return Intent::Leave(Leaving {
-                cluster: recorded.and_then(|recorded| recorded.cluster).map(|name| ClusterName(name.to_owned())),
+                cluster: was.or(assigned.filter(|_| !shown.is_empty())).map(|name| ClusterName(name.to_owned())),
                 finalizers: finalizers.cloned().collect(),
                 policy: match machine.annotations().get(names::DELETION_POLICY).map(String::as_str) {
                     None | Some("Delete") => Ok(DeletionPolicy::Delete),
@@ -128,11 +114,7 @@ impl Intent {
                 "admission has not decided about this Machine yet".to_owned(),
             );
         };
-        if let Some(was) = recorded.and_then(|recorded| recorded.cluster).filter(|name| *name != cluster) {
-            let why = format!(
-                "the annotation {} says {cluster:?}, but the VM is on {was:?}: set it back",
-                names::KUBEVIRT_CONFIG
-            );
+        if let Some(why) = astray(&identity, recorded) {
             return Intent::Undecided(identity, Reason::InvalidAssignment, why);
         }
         let cluster = ClusterName(cluster.to_owned());
@@ -187,41 +169,5 @@ impl Intent {
             Intent::Undecided(identity, ..) => Some(identity),
             Intent::Foreign => None,
         }
-    }
-}
-
-/// The cluster that a Machine concerns: the one that is recorded, else the one that it is assigned to.
-pub fn cluster_of(machine: &Machine) -> Option<ClusterName> {
-    let assigned = said(machine.annotations().get(names::KUBEVIRT_CONFIG).map(String::as_str));
-    let name = recorded(machine, assigned).and_then(|recorded| recorded.cluster).or(assigned);
-    name.map(|name| ClusterName(name.to_owned()))
-}
-
-/// The cluster that the status records.
-fn recorded<'m>(machine: &'m Machine, assigned: Option<&'m str>) -> Option<Recorded<'m>> {
-    let reference = machine.status.as_ref()?.kubevirt_config_ref.as_ref()?;
-    let reference = Reference {
-        name: reference.name.as_deref(),
-        cluster_id: reference.cluster_id.as_deref(),
-        namespace: reference.namespace.as_deref(),
-    };
-    Recorded::read(reference, assigned)
-}
-
-fn identity(machine: &Machine, recorded: Option<Recorded<'_>>, vm_prefix: &str, mapped: Option<&str>) -> Identity {
-    let namespace = machine.namespace().unwrap_or_default();
-    let name = machine.name_any();
-    let remote = recorded.map_or(said(mapped), |recorded| recorded.namespace);
-    let vm = machine.status.as_ref().and_then(|status| said(status.vm_name.as_deref()));
-    Identity {
-        vm: VmKey {
-            namespace: remote.map_or_else(|| namespace.clone(), str::to_owned),
-            name: vm.map_or_else(|| vm_name(vm_prefix, &name), str::to_owned),
-        },
-        key: MachineKey { namespace, name },
-        uid: machine.uid().unwrap_or_default(),
-        generation: machine.metadata.generation.unwrap_or_default(),
-        resource_version: machine.resource_version(),
-        cluster_id: recorded.map(|recorded| recorded.id.to_owned()),
     }
 }

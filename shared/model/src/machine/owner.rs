@@ -18,8 +18,38 @@ pub struct Ownership {
     pub owner: Option<Owner>,
     /// `vitistack.io/adopt-by`: the Machine that it is offered to, as `<namespace>/<name>`.
     pub adopt_by: Option<String>,
+    /// The Machine that left it behind.
+    pub left_by: Option<Box<Left>>,
     /// It is being deleted.
     pub deleting: bool,
+}
+
+/// The Machine that left an object behind when it was deleted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Left {
+    /// `vitistack.io/retained-from`: `<namespace>/<name>`.
+    pub machine: String,
+    /// `vitistack.io/retained-supervisor`: UID of its supervisor's `kube-system`; earlier versions did not say.
+    pub supervisor: Option<String>,
+}
+
+impl Left {
+    /// Reads it from the annotations of an object.
+    pub fn read(metadata: &ObjectMeta) -> Option<Self> {
+        let annotation = |key| Some(line(metadata.annotations.as_ref()?.get(key)?, NAMED));
+        let machine = annotation(names::RETAINED_FROM)?;
+        Some(Self { machine, supervisor: annotation(names::RETAINED_SUPERVISOR) })
+    }
+
+    /// Whether it was a Machine of this name on this supervisor.
+    pub fn is(&self, machine: &MachineKey, supervisor: &str) -> bool {
+        self.machine == machine.to_string() && self.supervisor.as_deref().is_none_or(|theirs| theirs == supervisor)
+    }
+
+    /// What becomes of it, in words that follow "it", to somebody in a namespace.
+    pub fn said_to(&self, reader: &str) -> String {
+        format!("is kept as it is, as {} left it", names::say_machine(&self.machine, reader))
+    }
 }
 
 /// Who a VirtualMachine belongs to.
@@ -81,6 +111,7 @@ pub fn read(metadata: &ObjectMeta) -> Ownership {
     Ownership {
         owner,
         adopt_by: metadata.annotations.as_ref().and_then(|all| all.get(names::ADOPT_BY)).map(|to| line(to, NAMED)),
+        left_by: Left::read(metadata).map(Box::new),
         deleting: metadata.deletion_timestamp.is_some(),
     }
 }
@@ -115,9 +146,17 @@ pub fn stranger(
         }
         (Some(Owner::Machine { .. }), _) => Some("belongs to another supervisor".to_owned()),
         (Some(Owner::Controller(name)), _) => Some(format!("belongs to {name}")),
-        (None, Some(offered)) if *offered != machine.to_string() => Some(format!("is offered to Machine {offered}")),
+        (None, Some(offered)) if *offered != machine.to_string() => {
+            Some(format!("is offered to {}", names::say_machine(offered, &machine.namespace)))
+        }
         (None, Some(_)) if adoption != Adoption::Never => None,
-        (None, None) if adoption == Adoption::Unowned => None,
+        (None, None) if vm.left_by.as_ref().is_some_and(|left| !left.is(machine, supervisor)) => {
+            vm.left_by.as_ref().map(|left| left.said_to(&machine.namespace))
+        }
+        // In a namespace that several share, that it is nobody's does not make it this Machine's (ATK6).
+        (None, None) if adoption == Adoption::Unowned && (machine.namespace == namespace || vm.left_by.is_some()) => {
+            None
+        }
         (None, _) => Some(format!(
             "is nobody's, and is adopted only with the annotation {}: {machine}{}",
             names::ADOPT_BY,

@@ -3,7 +3,8 @@
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
-use super::intent::{Admitted, Identity};
+use super::identity::Identity;
+use super::intent::Admitted;
 use super::observed::{Observed, Remote};
 use super::write::{Kind, There};
 use crate::names::{self, claim_name};

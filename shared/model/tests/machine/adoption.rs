@@ -204,7 +204,7 @@ fn x54_r14_to_adopt_writes_metadata_only_and_to_the_version_that_was_judged() {
             },
             "annotations": {
                 "vitistack.io/adopted": r#"{"runStrategy":"Always","cores":1,"threads":1,"sockets":1,"memory":"2Gi"}"#,
-                "vitistack.io/retained-from": null, "vitistack.io/desired-hash": null,
+                "vitistack.io/retained-from": null, "vitistack.io/retained-supervisor": null, "vitistack.io/desired-hash": null,
             },
             "ownerReferences": [],
         }})
@@ -249,7 +249,7 @@ fn x57_an_adopted_vm_is_given_back_as_it_was() {
     assert_eq!(change["metadata"].get("ownerReferences"), None, "we set none, so those it has are not ours");
     assert_eq!(
         change["metadata"]["annotations"],
-        json!({"vitistack.io/retained-from": "shop/web", "vitistack.io/adopted": null})
+        json!({"vitistack.io/retained-from": "shop/web", "vitistack.io/retained-supervisor": "sup", "vitistack.io/adopted": null})
     );
     assert_eq!(change["metadata"]["labels"]["vitistack.io/machine-uid"], Value::Null);
 }

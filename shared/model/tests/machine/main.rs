@@ -6,8 +6,8 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use k8s_openapi::jiff::Timestamp;
 use model::api::{Machine, MachineStatus};
 use model::machine::{
-    Claim, Failure, Here, Intent, Kind, Lookup, Nic, Observed, Plan, Remote, There, Vm, Vmi, Write, plan, record,
-    status,
+    Claim, Failure, Here, Intent, Kind, Lookup, Nic, Observed, Plan, Remote, Shown, There, Vm, Vmi, Write, plan,
+    record, status,
 };
 use model::names::ClusterName;
 use model::reason::Reason;
@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 use crate::table::every_row;
 
 mod adoption;
+mod places;
 mod reach;
 mod shown;
 #[path = "../../../../tests/table.rs"]
@@ -42,7 +43,7 @@ fn machine(change: impl Fn(&mut Value)) -> Machine {
 }
 
 fn intent(change: impl Fn(&mut Value)) -> Intent {
-    Intent::of(&machine(change), "vm-", None)
+    Intent::of(&machine(change), "vm-", None, &Shown::new())
 }
 
 fn seen() -> Observed {
@@ -205,7 +206,7 @@ fn an_edit_is_a_merge_bound_to_the_version_that_was_seen() {
 #[test]
 fn x2_the_name_of_a_vm_is_prefixed_once_and_then_kept() {
     let name = |change: fn(&mut Value), prefix: &str| {
-        Intent::of(&machine(change), prefix, None).identity().map(|it| it.vm.name.clone())
+        Intent::of(&machine(change), prefix, None, &Shown::new()).identity().map(|it| it.vm.name.clone())
     };
     assert_eq!(name(|_| (), "vm-").as_deref(), Some("vm-web"));
     assert_eq!(name(|_| (), "").as_deref(), Some("web"), "a drop-in upgrade");
@@ -227,19 +228,4 @@ fn an_assignment_that_was_spoilt_is_said_and_nothing_is_written() {
         assert_eq!(shown.phase.as_deref(), Some("Failed"));
         assert!(shown.message.as_deref().unwrap_or_default().contains(says), "{:?}", shown.message);
     }
-}
-
-#[test]
-fn x38_a_mapped_namespace_counts_until_one_is_recorded() {
-    let namespace = |reference: Value, mapped| {
-        let machine = machine(|it| it["status"]["kubevirtConfigRef"] = reference.clone());
-        let intent = Intent::of(&machine, "vm-", mapped);
-        intent.identity().map(|it| (it.vm.namespace.clone(), it.key.namespace.clone())).expect("a Machine of ours")
-    };
-    let recorded = |namespace: Value| json!({"name": "east", "clusterId": "c-east", "namespace": namespace});
-    let (_, own) = namespace(json!(null), None);
-    assert_eq!(namespace(json!(null), Some("tenants")).0, "tenants");
-    assert_eq!(namespace(json!(null), None).0, own);
-    assert_eq!(namespace(recorded(json!("tenants")), Some("others")).0, "tenants", "an edit moves no VM");
-    assert_eq!(namespace(recorded(json!(null)), Some("others")).0, own, "nor does a mapping that comes later");
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use model::api::Machine;
-use model::machine::{Intent, Kind, Observed, Remote, There, Write, plan};
+use model::machine::{Intent, Kind, Observed, Remote, Shown, There, Write, plan};
 use model::patch::{Desired, UserPatches, check};
 use serde_json::{Value, json};
 
@@ -34,10 +34,11 @@ fn written(machine: &Machine) -> BTreeMap<(Kind, String), Value> {
     machine.status = serde_json::from_value(status).expect("a status");
     let remote = Remote::Connected { id: "c-east".to_owned() };
     let seen = Observed { namespace_known: true, ..Observed::nothing("sup", remote) };
-    let writes = plan(&Intent::of(&machine, "vm-", None), &seen).writes.into_iter().map(|write| match write {
-        Write::There(There::Create(kind, name, object)) => ((kind, name), object),
-        other => panic!("{other:?}"),
-    });
+    let writes =
+        plan(&Intent::of(&machine, "vm-", None, &Shown::new()), &seen).writes.into_iter().map(|write| match write {
+            Write::There(There::Create(kind, name, object)) => ((kind, name), object),
+            other => panic!("{other:?}"),
+        });
     writes.collect()
 }
 

@@ -2,6 +2,7 @@
 
 use model::clusters::facts::EMULATED_MACHINES;
 use model::message::Sizing;
+use model::names::is_reserved;
 use model::quantity;
 use model::reason::{Reason, did_you_mean};
 
@@ -11,13 +12,12 @@ use crate::review::size::counts;
 use crate::review::{Object, Spec};
 use crate::rules::firmware;
 use crate::rules::form::shown;
-use crate::rules::name::reserved;
 
 /// The namespace that this cluster's KubevirtConfig sends the Machine to (X38, X67).
 pub(super) fn namespace(placed: Placed<'_>, found: &mut Findings) {
     let Placed { ask, cluster, namespace: remote, old, .. } = placed;
     let here = &*ask.request.namespace;
-    if old.is_none() && remote != here && reserved(remote, &ask.policy.own_namespace) {
+    if old.is_none() && remote != here && is_reserved(remote, &ask.policy.own_namespace) {
         found.refuse_unless(false, Reason::NamespaceReserved.at("metadata.namespace").says(format!(
             "Forbidden: KubevirtConfig {:?} sends it to the reserved namespace {remote:?}: correct its spec.namespace, or use another cluster",
             cluster.0

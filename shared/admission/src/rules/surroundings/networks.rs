@@ -1,6 +1,6 @@
 //! Networks and addresses of the fleet that a Machine's interfaces use. Pure. C47, X36.
 
-use model::names::MachineKey;
+use model::names::{MachineKey, say_machine};
 use model::reason::{Reason, did_you_mean};
 
 use super::placed::{COMPARED, key, list};
@@ -87,8 +87,12 @@ pub(super) fn addresses(ask: &Ask<'_>, world: &World, found: &mut Findings) {
         let Some(other) = world.machines.mac_holder(&mac.to_ascii_lowercase(), &key(ask)) else { continue };
         let held = ask.old.into_iter().flat_map(|old| old.spec.networks.iter().flatten());
         let held = held.filter_map(|it| it.mac_address.as_deref()).any(|before| before.eq_ignore_ascii_case(mac));
-        found.refuse_unless(held, Reason::FieldDuplicate.at(format!("spec.networks[{index}].macAddress")).says(format!(
-            "Duplicate value: {mac:?}: Machine {other} has this address: choose another, or leave it out and KubeVirt picks one"
-        )));
+        found.refuse_unless(
+            held,
+            Reason::FieldDuplicate.at(format!("spec.networks[{index}].macAddress")).says(format!(
+                "Duplicate value: {mac:?}: {} has this address: choose another, or leave it out and KubeVirt picks one",
+                say_machine(&other.to_string(), &ask.request.namespace)
+            )),
+        );
     }
 }

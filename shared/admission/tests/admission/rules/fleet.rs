@@ -214,14 +214,16 @@ fn c1_x1_documented_labels_are_read_or_kept() {
 /// Labels of a Machine do not reach a cluster, so nobody can write ours by way of his own.
 #[test]
 fn t13_what_a_user_labels_is_not_copied_and_our_labels_are_not_his() {
-    use model::machine::{Intent, vm::owner_labels};
+    use model::machine::{Intent, Shown, vm::owner_labels};
     let mut hostile = stored("CREATE", &machine(json!({"template": "small"})), None, &world(&["east"]));
     hostile["apiVersion"] = json!("vitistack.io/v1alpha1");
     hostile["kind"] = json!("Machine");
     hostile["metadata"]["uid"] = json!("m-1");
     hostile["metadata"]["labels"] =
         json!({names::MACHINE_UID: "m-2", names::SUPERVISOR: "s-2", "app": "front", "kubevirt.io/nodeName": "n1"});
-    let Intent::Run(admitted) = Intent::of(&serde_json::from_value(hostile).expect("a Machine"), "vm-", None) else {
+    let Intent::Run(admitted) =
+        Intent::of(&serde_json::from_value(hostile).expect("a Machine"), "vm-", None, &Shown::new())
+    else {
         panic!("admitted")
     };
     let labels = owner_labels(&admitted.identity, "s-1");

@@ -1,0 +1,95 @@
+//! Who a Machine is, and where its objects are: what its status says, judged by what its cluster shows. Pure. X2, X38, ATK4.
+
+use std::collections::BTreeSet;
+
+use kube::ResourceExt;
+
+use super::write::Kind;
+use crate::api::Machine;
+use crate::message::{Recorded, Reference, said};
+use crate::names::{self, ClusterName, MachineKey, VmKey, vm_name, vm_names};
+
+/// Who a Machine is.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Identity {
+    /// Where it is on the supervisor.
+    pub key: MachineKey,
+    /// `metadata.uid`.
+    pub uid: String,
+    /// `metadata.generation`.
+    pub generation: i64,
+    /// `metadata.resourceVersion`.
+    pub resource_version: Option<String>,
+    /// Its VM on the remote cluster.
+    pub vm: VmKey,
+    /// The identity of its cluster, once recorded.
+    pub cluster_id: Option<String>,
+}
+
+impl Identity {
+    /// The namespace on the cluster, where it is not the Machine's own.
+    pub fn mapped(&self) -> Option<String> {
+        (self.vm.namespace != self.key.namespace).then(|| self.vm.namespace.clone())
+    }
+}
+
+/// What carries a Machine's UID on its cluster: the keys of VMs and their instances ([`Kind::Vm`]) and of claims.
+pub type Shown = BTreeSet<(Kind, VmKey)>;
+
+/// The cluster that a Machine concerns: the one that is recorded, else the one that it is assigned to.
+pub fn cluster_of(machine: &Machine) -> Option<ClusterName> {
+    let assigned = said(machine.annotations().get(names::KUBEVIRT_CONFIG).map(String::as_str));
+    let name = recorded(machine, assigned).and_then(|recorded| recorded.cluster).or(assigned);
+    name.map(|name| ClusterName(name.to_owned()))
+}
+
+/// The cluster that the status records.
+pub(super) fn recorded<'m>(machine: &'m Machine, assigned: Option<&'m str>) -> Option<Recorded<'m>> {
+    let reference = machine.status.as_ref()?.kubevirt_config_ref.as_ref()?;
+    let reference = Reference {
+        name: reference.name.as_deref(),
+        cluster_id: reference.cluster_id.as_deref(),
+        namespace: reference.namespace.as_deref(),
+    };
+    Recorded::read(reference, assigned)
+}
+
+/// Why nothing can be written where the Machine's objects are said to be.
+pub(super) fn astray(identity: &Identity, recorded: Option<Recorded<'_>>) -> Option<String> {
+    let (own, namespace) = (&identity.key.namespace, &identity.vm.namespace);
+    let said = recorded.map(|recorded| recorded.namespace.unwrap_or(own)).filter(|said| said != namespace);
+    if let Some(said) = said {
+        return Some(format!(
+            "the status says that the VM is in namespace {said:?} of the cluster, where nothing of this Machine is, and its KubevirtConfig sends it to {namespace:?}: set spec.namespace of the KubevirtConfig back, or delete the Machine and create it again"
+        ));
+    }
+    (namespace != own && names::is_reserved(namespace, "")).then(|| {
+        format!("its KubevirtConfig sends it to the reserved namespace {namespace:?}: correct spec.namespace there")
+    })
+}
+
+pub(super) fn identity(
+    machine: &Machine,
+    recorded: Option<Recorded<'_>>,
+    vm_prefix: &str,
+    mapped: Option<&str>,
+    shown: &Shown,
+) -> Identity {
+    let (own, name) = (machine.namespace().unwrap_or_default(), machine.name_any());
+    let expected = said(mapped).unwrap_or(&own);
+    let home = recorded.map(|recorded| recorded.namespace.unwrap_or(&own));
+    let home = home.filter(|home| shown.iter().any(|(_, key)| key.namespace == *home)).unwrap_or(expected).to_owned();
+    let vm = machine.status.as_ref().and_then(|status| said(status.vm_name.as_deref()));
+    // What is there decides; else the recorded name, if it may be one of this Machine's under any prefix.
+    let names = vm.map(str::to_owned).into_iter().chain(vm_names(vm_prefix, &name));
+    let there = |vm: &String| shown.contains(&(Kind::Vm, VmKey { namespace: home.clone(), name: vm.clone() }));
+    let vm = names.clone().find(there).or_else(|| names.clone().find(|vm| vm.ends_with(&name)));
+    Identity {
+        vm: VmKey { name: vm.unwrap_or_else(|| vm_name(vm_prefix, &name)), namespace: home },
+        key: MachineKey { namespace: own, name },
+        uid: machine.uid().unwrap_or_default(),
+        generation: machine.metadata.generation.unwrap_or_default(),
+        resource_version: machine.resource_version(),
+        cluster_id: recorded.map(|recorded| recorded.id.to_owned()),
+    }
+}

@@ -1,0 +1,250 @@
+//! Where a Machine's objects are: what its status says counts as far as its cluster bears it out (ATK4, X38), and nothing goes
+//! before what may use it is proven gone (ATK9).
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use model::machine::adoption::found;
+use model::machine::cleanup::{Standing, standing};
+use model::machine::owner::Adoption;
+use model::machine::{Shown, Stray};
+use model::names::VmKey;
+use proptest::prelude::*;
+use proptest::sample::select;
+
+use super::*;
+
+fn shown(objects: &[(Kind, &str, &str)]) -> Shown {
+    let key = |namespace: &str, name: &str| VmKey { namespace: namespace.to_owned(), name: name.to_owned() };
+    objects.iter().map(|(kind, namespace, name)| (*kind, key(namespace, name))).collect()
+}
+
+fn recorded(namespace: Value) -> Value {
+    json!({"kubevirtConfigRef": {"name": "east", "clusterId": "c-east", "namespace": namespace}})
+}
+
+/// Namespace and name of the VM, or why nothing is written.
+fn place(status: &Value, mapped: Option<&str>, shown: &Shown) -> String {
+    let machine = machine(|it| it["status"] = status.clone());
+    match Intent::of(&machine, "vm-", mapped, shown) {
+        Intent::Run(admitted) => admitted.identity.vm.to_string(),
+        Intent::Undecided(_, Reason::InvalidAssignment, why) => {
+            let intent = Intent::of(&machine, "vm-", mapped, shown);
+            assert_eq!(plan(&intent, &seen()), Plan::default(), "{why}");
+            why
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn x38_atk4_a_recorded_namespace_counts_where_the_cluster_bears_it_out() {
+    let nothing: &[(Kind, &str, &str)] = &[];
+    let there: &[(Kind, &str, &str)] = &[(Kind::Claim, "tenants", "web-root")];
+    #[rustfmt::skip]
+    let cases = [
+        // status,                     KubevirtConfig,   on the cluster, the VM
+        (json!({}),                    None,             nothing, "shop/vm-web"),
+        (json!({}),                    Some("tenants"),  nothing, "tenants/vm-web"),
+        (recorded(json!(null)),        None,             nothing, "shop/vm-web"),
+        (recorded(json!("tenants")),   Some("tenants"),  nothing, "tenants/vm-web"),
+        (recorded(json!("tenants")),   Some("others"),   there,   "tenants/vm-web"),
+        (recorded(json!("tenants")),   None,             there,   "tenants/vm-web"),
+        (recorded(json!(null)),        Some("others"),   &[(Kind::Vm, "shop", "vm-web")], "shop/vm-web"),
+        // Forged: a namespace of another tenant, of Kubernetes, its own where the KubevirtConfig says another one.
+        (recorded(json!("victim")),    None,             there,   "the VM is in namespace \"victim\" of the cluster, where nothing of this Machine is, and its KubevirtConfig sends it to \"shop\""),
+        (recorded(json!("kube-system")), None,           nothing, "in namespace \"kube-system\" of the cluster, where nothing"),
+        (recorded(json!(null)),        Some("tenants"),  nothing, "in namespace \"shop\" of the cluster, where nothing of this Machine is, and its KubevirtConfig sends it to \"tenants\""),
+        // X67: whoever asks for it.
+        (json!({}),                    Some("kube-system"), nothing, "the reserved namespace \"kube-system\""),
+    ];
+    every_row(&cases, |(status, mapped, objects, wanted)| {
+        let place = place(status, *mapped, &shown(objects));
+        assert!(place.contains(wanted), "{place}");
+    });
+}
+
+#[test]
+fn atk4_a_recorded_name_counts_if_it_can_be_the_machines() {
+    let named = |name: &str| json!({"kubevirtConfigRef": {"name": "east", "clusterId": "c-east"}, "vmName": name});
+    let vm = |name| vec![(Kind::Vm, "shop", name)];
+    #[rustfmt::skip]
+    let cases = [
+        (named("web"),    vec![],       "shop/web"),
+        (named("kv-web"), vec![],       "shop/kv-web"),
+        (named("kv-web"), vm("kv-web"), "shop/kv-web"),
+        (named("db"),     vec![],       "shop/vm-web"),
+        (named("vm-db"),  vm("vm-web"), "shop/vm-web"),
+        (named("web"),    vm("vm-web"), "shop/vm-web"),
+        (json!({}),       vm("web"),    "shop/web"),
+    ];
+    every_row(&cases, |(status, objects, wanted)| assert_eq!(place(status, None, &shown(objects)), *wanted));
+}
+
+#[test]
+fn atk4_what_is_taken_out_of_the_status_of_a_machine_that_goes_leaks_nothing() {
+    let brief_of = |status: Value, shown: &Shown, seen: &Observed| {
+        let machine = machine(|it| {
+            leaving(it);
+            it["status"] = status.clone();
+        });
+        brief(&plan(&Intent::of(&machine, "vm-", None, shown), seen))
+    };
+    let there = shown(&[(Kind::Vm, "shop", "vm-web")]);
+    let away = Observed::nothing("sup", Remote::Unreachable("no answer".to_owned()));
+    #[rustfmt::skip]
+    let cases = [
+        ("nothing was ever made",                  json!({}),                  Shown::new(),  running(), vec!["release"]),
+        ("the record is taken out",                json!({}),                  there.clone(), running(), vec!["delete Vm vm-web v-1"]),
+        ("and the cluster does not answer",        json!({}),                  there.clone(), away,      vec![]),
+        ("another cluster is recorded",            json!({"kubevirtConfigRef": {"name": "west", "clusterId": "c-west"}}), there.clone(), running(), vec![]),
+        ("another namespace is recorded",          recorded(json!("victim")),  there,         running(), vec!["delete Vm vm-web v-1"]),
+    ];
+    every_row(&cases, |(case, status, shown, seen, wanted)| {
+        assert_eq!(brief_of(status.clone(), shown, seen), *wanted, "{case}");
+    });
+}
+
+#[test]
+fn atk9_a_disk_goes_only_after_vm_and_instance_are_proven_gone_by_name() {
+    let Intent::Leave(goes) = intent(leaving) else { panic!("it goes") };
+    let Intent::Leave(keeps) = intent(policy("Retain")) else { panic!("it goes") };
+    let object = |metadata: Value| serde_json::from_value::<ObjectMeta>(metadata).expect("metadata");
+    let bare = object(json!({"name": "vm-web", "annotations": {"vitistack.io/desired-hash": "x"}}));
+    let left =
+        object(json!({"annotations": {"vitistack.io/desired-hash": "x", "vitistack.io/retained-from": "shop/web"}}));
+    let strange = object(json!({"name": "vm-web"}));
+    let ours = object(json!({"labels": {"vitistack.io/machine-uid": "m-1", "vitistack.io/supervisor": "sup"}}));
+    let others = object(json!({"labels": {"vitistack.io/machine-uid": "m-2", "vitistack.io/supervisor": "sup"}}));
+    let at = |metadata, uses_disk| Some(Standing { metadata, uses_disk });
+    #[rustfmt::skip]
+    let cases = [
+        ("nothing is there",                  None,                None,                &goes,  "gone"),
+        ("our VM without labels",             at(&bare, true),     None,                &goes,  "refuse Conflict"),
+        ("and without a disk",                at(&bare, false),    None,                &goes,  "refuse Conflict"),
+        ("and its disks are kept",            at(&bare, false),    None,                &keeps, "refuse Conflict"),
+        ("its instance without labels",       None,                at(&strange, true),  &goes,  "refuse Conflict"),
+        ("a stranger's on our disk",          at(&strange, true),  None,                &goes,  "refuse Conflict"),
+        ("its volumes were taken off it",     at(&strange, false), at(&strange, true),  &goes,  "refuse Conflict"),
+        ("a stranger's that took the name",   at(&strange, false), at(&strange, false), &goes,  "gone"),
+        ("another Machine's, on our disk",    at(&others, true),   None,                &goes,  "refuse Conflict"),
+        ("another Machine's",                 at(&others, false),  None,                &goes,  "gone"),
+        ("one that was left",                 at(&left, false),    None,                &goes,  "gone"),
+        ("ours, which no watch shows yet",    at(&ours, true),     None,                &goes,  "waits"),
+    ];
+    every_row(&cases, |(case, vm, vmi, leaving, wanted)| {
+        let found = standing(*vm, *vmi, leaving, "sup");
+        let seen = Observed { found, claims: claims("Bound"), ..seen() };
+        let said = match brief(&plan(&Intent::Leave((*leaving).clone()), &seen)).first() {
+            Some(first) if first.starts_with("refuse") => first.clone(),
+            Some(_) => "gone".to_owned(),
+            None => "waits".to_owned(),
+        };
+        assert_eq!(said, *wanted, "{case}");
+    });
+    let unknown = Observed { found: Lookup::Unknown("no answer".to_owned()), claims: claims("Bound"), ..seen() };
+    assert_eq!(brief(&plan(&Intent::Leave(goes), &unknown)), ["refuse KubeVirtApiError"], "unknown is never absent");
+}
+
+#[test]
+fn atk6_what_a_machine_left_behind_is_a_strangers_for_every_other() {
+    let left = |from: &str, supervisor: &str| json!({"annotations": {"vitistack.io/retained-from": from, "vitistack.io/retained-supervisor": supervisor}});
+    let kept = "is kept as it is, as a Machine of another namespace left it";
+    let named = "is nobody's, and is adopted only with the annotation vitistack.io/adopt-by: shop/web";
+    #[rustfmt::skip]
+    let cases = [
+        // the VM,                                          its namespace is the Machine's own, and one that several share
+        (json!({}),                                          "free",                                           named),
+        (json!({"annotations": {"vitistack.io/adopt-by": "shop/web"}}), "free",                                "free"),
+        (left("shop/web", "sup"),                            "free",                                           "free"),
+        (json!({"annotations": {"vitistack.io/retained-from": "shop/web"}}), "free",                           "free"),
+        (left("shop/web", "another"),                        "is kept as it is, as Machine shop/web left it",  "is kept as it is, as Machine shop/web left it"),
+        (left("shop/db", "sup"),                             "is kept as it is, as Machine shop/db left it",   "is kept as it is, as Machine shop/db left it"),
+        (left("victim/web", "sup"),                          kept,                                             kept),
+        (json!({"annotations": {"vitistack.io/adopt-by": "victim/web"}}), "is offered to a Machine of another namespace", "is offered to a Machine of another namespace"),
+    ];
+    every_row(&cases, |(vm, own, shared)| {
+        for (mapped, wanted) in [(None, own), (Some("tenants"), shared)] {
+            let intent = Intent::of(&machine(|it| it["status"] = json!({})), "vm-", mapped, &Shown::new());
+            let vm: ObjectMeta = serde_json::from_value(vm.clone()).expect("metadata");
+            let found = match found(&vm, intent.identity().expect("an identity"), "sup", Adoption::Unowned) {
+                Lookup::Free(_) => "free".to_owned(),
+                Lookup::Taken(whose) => whose,
+                other => panic!("{other:?}"),
+            };
+            assert_eq!(found, *wanted, "{vm:?} in {mapped:?}");
+        }
+    });
+}
+
+/// A Machine whose author may write what he likes, its status included.
+fn hostile() -> impl Strategy<Value = (Value, Option<&'static str>)> {
+    let namespaces = || {
+        select(vec![json!(null), json!("shop"), json!("tenants"), json!("victim"), json!("kube-system"), json!("a/b")])
+    };
+    let clusters = || select(vec![json!(null), json!(""), json!("east"), json!("west")]);
+    let ids = select(vec![json!(null), json!(""), json!("c-east"), json!("c-west")]);
+    let vms = select(vec![json!(null), json!("web"), json!("vm-web"), json!("vm-db"), json!("db")]);
+    let explained =
+        select(vec![json!(null), json!(r#"{"cluster":"east","vm":"db"}"#), json!(r#"{"cluster":"east","vm":"web"}"#)]);
+    let policies = select(vec![json!(null), json!("Delete"), json!("Retain"), json!("Orphan"), json!("nonsense")]);
+    let mapped = select(vec![None, Some("tenants"), Some("kube-system")]);
+    let goes = any::<bool>();
+    (namespaces(), clusters(), clusters(), ids, vms, explained, policies, mapped, goes).prop_map(
+        |(namespace, recorded, assigned, id, vm, explained, policy, mapped, goes)| {
+            let mut machine = json!({
+                "apiVersion": "vitistack.io/v1alpha1", "kind": "Machine",
+                "metadata": {
+                    "name": "web", "namespace": "shop", "uid": "m-1", "finalizers": ["machine.vitistack.io/cleanup"],
+                    "annotations": {"vitistack.io/resolved": RESOLVED},
+                },
+                "spec": {"template": "small"},
+                "status": {"kubevirtConfigRef": {"name": recorded, "clusterId": id, "namespace": namespace}, "vmName": vm},
+            });
+            let annotations = [
+                ("vitistack.io/kubevirt-config", assigned), ("vitistack.io/placement", explained),
+                ("vitistack.io/deletion-policy", policy),
+            ];
+            for (key, value) in annotations {
+                if !value.is_null() {
+                    machine["metadata"]["annotations"][key] = value;
+                }
+            }
+            if goes {
+                leaving(&mut machine);
+            }
+            (machine, mapped)
+        },
+    )
+}
+
+proptest! {
+    /// The namespaces that count are the Machine's own or the one that its KubevirtConfig maps it to, and those that hold
+    /// something with its UID already.
+    #[test]
+    fn atk4_whoever_writes_status_and_annotations_leads_no_write_elsewhere(
+        (machine, mapped) in hostile(),
+        before in select(vec!["shop", "tenants", "older"]),
+        made in any::<bool>(),
+        found in select(vec![Lookup::Unasked, Lookup::Absent, Lookup::Free(Stray { name: "web".to_owned(), ..Stray::default() })]),
+    ) {
+        let machine: Machine = serde_json::from_value(machine).expect("a Machine");
+        let objects = [(Kind::Vm, before, "vm-web"), (Kind::Claim, before, "web-root")];
+        let shown = if made { shown(&objects) } else { Shown::new() };
+        let intent = Intent::of(&machine, "vm-", mapped, &shown);
+        let Some(identity) = intent.identity().cloned() else { return Ok(()) };
+        let near = made && identity.vm.namespace == before;
+        let seen = if near { running() } else { Observed { found, ..seen() } };
+        let seen = if near && identity.vm.name != "vm-web" { Observed { vm: None, vmi: None, ..seen } } else { seen };
+        let allowed = identity.vm.namespace == mapped.unwrap_or("shop") && mapped != Some("kube-system") || near;
+        for write in plan(&intent, &seen).writes {
+            let Write::There(write) = write else { continue };
+            prop_assert!(allowed, "{write:?} in {}", identity.vm.namespace);
+            prop_assert!(identity.cluster_id.as_deref().is_none_or(|id| id == "c-east"), "{write:?} on another cluster");
+            match &write {
+                There::Create(Kind::Vm, name, _) | There::Adopt(name, _) => prop_assert!(["vm-web", "web"].contains(&name.as_str()), "{name}"),
+                There::Create(Kind::Namespace, name, _) => prop_assert_eq!(name, mapped.unwrap_or("shop")),
+                There::Create(Kind::Claim, name, _) => prop_assert!(name.starts_with("web-"), "{name}"),
+                There::Merge(..) | There::Delete(..) => prop_assert!(near, "{write:?}: nothing of it is there"),
+            }
+        }
+    }
+}
