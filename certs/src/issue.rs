@@ -168,6 +168,7 @@ mod tests {
     use rustls::{Error, RootCertStore};
 
     use super::*;
+    use crate::table::every_row;
 
     fn now() -> OffsetDateTime {
         OffsetDateTime::from_unix_timestamp(1_800_000_000).unwrap()
@@ -196,10 +197,10 @@ mod tests {
             ("webhook.ns.svc", hours(-1), true), ("webhook.ns.svc", hours(-2), false),
             ("webhook.ns.svc", hours(23), true), ("webhook.ns.svc", hours(25), false),
         ];
-        for (name, at, want) in cases {
+        every_row(cases, |(name, at, want)| {
             let verified = verify(&ca, &leaf, name, at);
             assert_eq!(verified.is_ok(), want, "{name} at {at}: {verified:?}");
-        }
+        });
         assert!(verify(&Ca::new(now()).unwrap(), &leaf, "127.0.0.1", now()).is_err(), "another CA");
     }
 
@@ -220,12 +221,12 @@ mod tests {
         let ca = Ca::new(now()).unwrap();
         let leaf = ca.sign(&[], now()).unwrap();
         let leaves = [(-2, true), (-1, false), (0, false), (11, false), (12, true), (48, true)];
-        for (hours, due) in leaves {
+        every_row(leaves, |(hours, due)| {
             assert_eq!(leaf.is_due(now() + Duration::hours(hours)), due, "leaf after {hours} h");
-        }
-        for (days, due) in [(0, false), (59, false), (61, true), (89, true), (91, true)] {
+        });
+        every_row([(0, false), (59, false), (61, true), (89, true), (91, true)], |(days, due)| {
             assert_eq!(ca.is_due(now() + Duration::days(days)), due, "CA after {days} d");
-        }
+        });
     }
 
     #[test]
@@ -240,9 +241,9 @@ mod tests {
 
     #[test]
     fn names_that_are_none_are_refused() {
-        for bad in ["", "a b", "ü.example", "a..b", "https://x"] {
+        every_row(["", "a b", "ü.example", "a..b", "https://x"], |bad| {
             let refused = Ca::new(now()).unwrap().sign(&[bad.to_owned()], now());
             assert!(matches!(refused, Err(IssueError::Name(_))), "{bad}");
-        }
+        });
     }
 }

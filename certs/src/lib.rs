@@ -12,6 +12,9 @@ pub mod inject;
 pub mod issue;
 pub mod resolver;
 pub mod store;
+#[cfg(test)]
+#[path = "../../tests/table.rs"]
+mod table;
 
 use std::sync::Arc;
 use std::time::Duration;

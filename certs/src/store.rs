@@ -109,6 +109,7 @@ fn secret(name: &str, ca: &Ca) -> Secret {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::table::every_row;
 
     #[test]
     fn contents_that_are_no_ca() {
@@ -136,12 +137,12 @@ mod tests {
             ("key is a cert",    cert,       cert,                    "ca.key is not a PEM private key"),
             ("1 MiB of junk",    &junk,      &key,                    "too large"),
         ];
-        for (name, cert, key, want) in cases {
+        every_row(cases, |(name, cert, key, want)| {
             let bytes = |b: &[u8]| ByteString(b.to_vec());
             let data = BTreeMap::from([(CERT.to_owned(), bytes(cert)), (KEY.to_owned(), bytes(key))]);
             let said = parse(Some(&data)).map_or_else(|e| e.to_string(), |_| "a CA".to_owned());
             assert!(said.contains(want), "{name}: {said}");
-        }
+        });
         assert!(parse(None).is_err());
         let binary = BTreeMap::from([(CERT.to_owned(), ByteString(vec![0xff]))]);
         assert!(parse(Some(&binary)).unwrap_err().to_string().contains("not text"));

@@ -106,6 +106,7 @@ mod tests {
     use kube::core::Status;
 
     use super::*;
+    use crate::table::every_row;
 
     #[test]
     fn a_fault_is_one_line_and_keeps_its_source() {
@@ -115,9 +116,9 @@ mod tests {
             (Fault::Supervisor(refused()), "supervisor: pods isforbidden"),
             (Fault::Cluster { cluster, source: refused().into() }, "cluster east: pods isforbidden"),
         ];
-        for (fault, says) in cases {
+        every_row(cases, |(fault, says)| {
             assert_eq!(fault.to_string(), says);
             assert_eq!(runtime::clusters::code(&fault), Some(403), "{:?}", fault.source());
-        }
+        });
     }
 }

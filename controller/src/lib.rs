@@ -13,6 +13,9 @@ pub mod offer;
 mod orphans;
 pub mod retries;
 pub mod session;
+#[cfg(test)]
+#[path = "../../tests/table.rs"]
+mod table;
 mod triggers;
 mod uids;
 

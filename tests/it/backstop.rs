@@ -18,6 +18,7 @@ use tests::wait::eventually;
 use self::record::{Answer, Row, answer, case, rows};
 use crate::fleet::fresh;
 use crate::machines::{Ground, machine, resource};
+use crate::table::every_row;
 
 /// Machines of any shape: also those that no type of ours could hold.
 type Machines = Api<DynamicObject>;
@@ -136,10 +137,10 @@ async fn nothing_moves(tenant: &Machines, when: &str, refusal: &str) {
             tenant.patch("leaving", &PatchParams::default(), &Patch::Merge(to(json!("west")))).await,
         ),
     ];
-    for (how, attempt) in attempts {
+    every_row(attempts, |(how, attempt)| {
         let refused = attempt.expect_err(how).to_string();
         assert!(refused.contains(refusal), "{how} {when}: {refused}");
-    }
+    });
     // The webhook puts the key back; the policy refuses to lose it.
     let _ = tenant.patch("moves", &PatchParams::default(), &Patch::Merge(to(Value::Null))).await;
     forged::no_tenant_writes_what_is_recorded(tenant, when).await;

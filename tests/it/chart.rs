@@ -6,6 +6,7 @@ mod rights;
 mod values;
 mod webhooks;
 
+use crate::table::every_row;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::process::Command;
@@ -142,32 +143,32 @@ fn every_service_and_probe_reaches_a_port_of_its_pods() {
         r#""kubevirt-operator-webhook-metrics" 8080 -> 8080"#,
     ];
     assert_eq!(reached, want);
-    for deployment in release.of_kind("Deployment") {
+    every_row(release.of_kind("Deployment"), |deployment| {
         let container = &deployment["spec"]["template"]["spec"]["containers"][0];
         assert_eq!(container["livenessProbe"]["httpGet"], json!({"path": "/healthz", "port": "health"}), "C32");
         assert_eq!(container["readinessProbe"]["httpGet"], json!({"path": "/readyz", "port": "health"}), "C44");
         let health = list(&container["ports"]).iter().find(|port| port["name"] == "health").expect("a health port");
         assert_eq!(health["containerPort"], 8081);
-    }
+    });
 }
 
 #[test]
 fn x10_the_chart_names_the_configs_namespace() {
     let default = Rendered::with(&[]);
     let moved = Rendered::with(&["kubevirtConfigs.namespace=clusters"]);
-    for (release, namespace) in [(&default, "kubevirt-configs"), (&moved, "clusters")] {
+    every_row([(&default, "kubevirt-configs"), (&moved, "clusters")], |(release, namespace)| {
         for process in [CONTROLLER, WEBHOOK] {
             assert_eq!(release.env(process)["KUBEVIRT_CONFIGS_NAMESPACE"], namespace, "{process}");
         }
         assert_eq!(release.names("Namespace"), [namespace].into());
         assert_eq!(release.get("Namespace", namespace)["metadata"]["annotations"]["helm.sh/resource-policy"], "keep");
         assert_eq!(release.get("Role", "kubevirt-operator-webhook-configs")["metadata"]["namespace"], namespace);
-    }
+    });
     // What exists already is not created: Helm would refuse to.
     let own = format!("kubevirtConfigs.namespace={NAMESPACE}");
-    for sets in [own.as_str(), "kubevirtConfigs.namespace=default", "kubevirtConfigs.createNamespace=false"] {
+    every_row([own.as_str(), "kubevirtConfigs.namespace=default", "kubevirtConfigs.createNamespace=false"], |sets| {
         assert_eq!(Rendered::with(&[sets]).names("Namespace"), BTreeSet::new(), "{sets}");
-    }
+    });
 }
 
 #[test]
@@ -188,19 +189,19 @@ fn crds_are_part_of_the_release_and_stay_after_it() {
 
     // Helm's own YAML printer would round the bounds of an int64: the schemas must come out as they were written.
     let release = Rendered::with(&[]);
-    for name in names {
+    every_row(names, |name| {
         let file = fs::read_to_string(chart().join(format!("files/crds/{name}.vitistack.io.yaml"))).expect("the CRD");
         let written: Value = serde_saphyr::from_str(&file).expect("the CRD is YAML");
         assert_eq!(
             release.get("CustomResourceDefinition", text(&written["metadata"]["name"]))["spec"],
             written["spec"]
         );
-    }
+    });
 }
 
 #[test]
 fn t23_pods_meet_restricted_pod_security() {
-    for sets in [&[][..], &["webhook.replicas=3"], &["extraEnv[0].name=A", "webhook.extraEnv[0].name=A"]] {
+    every_row([&[][..], &["webhook.replicas=3"], &["extraEnv[0].name=A", "webhook.extraEnv[0].name=A"]], |sets| {
         for deployment in Rendered::with(sets).of_kind("Deployment") {
             let pod = &deployment["spec"]["template"]["spec"];
             assert_eq!(
@@ -219,7 +220,7 @@ fn t23_pods_meet_restricted_pod_security() {
             }
             assert!(list(&only(&pod["containers"])["ports"]).iter().all(|port| port.get("hostPort").is_none()));
         }
-    }
+    });
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! The fleet that the suites share, and what they take for granted about it: everybody comes back under the same address
 //! with the same rights, and a later process finds it all from its folder.
 
+use crate::table::every_row;
 use tests::fleet::{self, Blueprint, Component, Fleet};
 use tests::install::{self, Render};
 use tests::process::{Processes, Stop};
@@ -34,18 +35,14 @@ async fn up(remotes: &[&str], env: &[(&str, &str)]) -> tests::Result<Fleet> {
 #[tokio::test]
 async fn both_processes_are_users_of_their_own_on_every_plane() {
     let fleet = shared().await;
-    for component in fleet.components() {
-        assert!(fleet.is_running(&component), "{component}");
-    }
+    every_row(fleet.components(), |component| assert!(fleet.is_running(&component), "{component}"));
     let seen = |plane: &tests::plane::Plane, account: &str| {
         let records = plane.audit().since(0).expect("audit log");
         records.iter().any(|record| record.user == fleet::user(account) && record.code == 200)
     };
     assert!(seen(fleet.supervisor(), fleet::WEBHOOK_ACCOUNT));
     assert!(seen(fleet.supervisor(), fleet::CONTROLLER_ACCOUNT));
-    for remote in fleet.remotes() {
-        assert!(seen(remote, fleet::REMOTE_CONTROLLER_ACCOUNT), "{}", remote.name());
-    }
+    every_row(fleet.remotes(), |remote| assert!(seen(remote, fleet::REMOTE_CONTROLLER_ACCOUNT), "{}", remote.name()));
 }
 
 #[tokio::test]
@@ -77,9 +74,9 @@ async fn g6_what_the_chart_installs_is_taken_without_a_warning() {
     let args = ["apply", "--server-side", "--force-conflicts", "--dry-run=server", "--filename", "-"];
     let printed =
         install::kubectl(fleet.supervisor(), &args, &rendered).await.unwrap_or_else(|error| panic!("{error}"));
-    for plural in ["machines", "machineclasses", "kubevirtconfigs", "networkconfigurations"] {
+    every_row(["machines", "machineclasses", "kubevirtconfigs", "networkconfigurations"], |plural| {
         assert!(printed.contains(&format!("/{plural}.vitistack.io serverside-applied")), "{printed}");
-    }
+    });
     assert!(!printed.contains("Warning"), "{printed}");
 }
 

@@ -5,13 +5,13 @@ mod circles;
 mod documents;
 mod ids;
 mod layout;
-#[path = "../table.rs"]
-mod table;
 
 use std::panic::catch_unwind;
 use std::{env, fs};
 
 use tests::repository::{files, read, root};
+
+use crate::table::every_row;
 
 /// More lines than this are two files.
 const LONGEST: usize = 400;
@@ -45,7 +45,7 @@ fn nothing_names_the_machine_that_it_was_written_on() {
 #[test]
 fn every_bad_row_of_a_table_is_reported() {
     let odd = |number: i32| assert!(number % 2 == 1, "{number} is even");
-    table::every_row([1, 3, 5], odd);
-    let payload = catch_unwind(|| table::every_row([1, 2, 3, 4], odd)).expect_err("two rows are wrong");
+    every_row([1, 3, 5], odd);
+    let payload = catch_unwind(|| every_row([1, 2, 3, 4], odd)).expect_err("two rows are wrong");
     assert_eq!(payload.downcast_ref::<String>().map(String::as_str), Some("2 of 4 rows failed, see above"));
 }

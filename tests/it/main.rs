@@ -9,4 +9,6 @@ mod machines;
 mod parity;
 mod planes;
 mod simulator;
+#[path = "../table.rs"]
+mod table;
 mod webhook;

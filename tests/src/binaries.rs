@@ -153,6 +153,7 @@ fn version(text: &str) -> Option<(u32, u32)> {
 #[cfg(test)]
 mod tests {
     use super::version;
+    use crate::table::every_row;
 
     #[test]
     fn versions_are_read_from_what_each_tool_prints() {
@@ -165,8 +166,6 @@ mod tests {
             ("go version go1.26.8 linux/amd64\n",                        Some((1, 26))),
             ("no idea\n",                                                None),
         ];
-        for (text, want) in cases {
-            assert_eq!(version(text), want, "{text}");
-        }
+        every_row(cases, |(text, want)| assert_eq!(version(text), want, "{text}"));
     }
 }

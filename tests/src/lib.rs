@@ -30,6 +30,9 @@ pub mod probe;
 pub mod process;
 pub mod remote_crds;
 pub mod repository;
+#[cfg(test)]
+#[path = "../table.rs"]
+mod table;
 pub mod wait;
 pub mod workspace;
 

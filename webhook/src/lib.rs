@@ -10,6 +10,9 @@ pub mod link;
 pub mod metrics;
 pub mod routes;
 pub mod server;
+#[cfg(test)]
+#[path = "../../tests/table.rs"]
+mod table;
 pub mod world;
 
 use std::io;

@@ -56,15 +56,16 @@ fn with_controls(out: &mut Vec<u8>, text: &[u8]) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::table::every_row;
 
     #[test]
     fn a_string_is_read_back_as_it_was() {
         let all: String = (0..=0x2ff).filter_map(char::from_u32).collect();
-        for text in ["", "plain", "\"", "\\", "a\"b", "ends in \\", "é\u{0}\u{1f}\n\"ü", "😀\"", &all] {
+        every_row(["", "plain", "\"", "\\", "a\"b", "ends in \\", "é\u{0}\u{1f}\n\"ü", "😀\"", &all], |text| {
             let mut out = b"[".to_vec();
             string(&mut out, text);
             out.push(b']');
             assert_eq!(serde_json::from_slice::<[String; 1]>(&out).expect("JSON"), [text]);
-        }
+        });
     }
 }

@@ -13,6 +13,9 @@ pub mod placement;
 pub mod review;
 pub mod rules;
 pub mod sizing;
+#[cfg(test)]
+#[path = "../../../tests/table.rs"]
+mod table;
 pub mod world;
 
 use model::message::Sizing;

@@ -3,6 +3,8 @@
 //! Enums and quantities stay text, so a bad one becomes a violation that is reported beside the others; only a value of
 //! the wrong JSON type fails the decode, and [`decode`] then names its path (X78). Keys that are not judged are skipped
 //! without being stored, save in the parts of the spec where an unknown key deserves a warning.
+//!
+//! `borrow` stands on the first text of a struct only: it lets the others borrow from the body, too.
 
 use model::message;
 use serde::Deserialize;
@@ -51,22 +53,16 @@ pub struct Metadata<'a> {
     #[serde(borrow)]
     pub name: Option<Text<'a>>,
     /// Empty on CREATE in the mutating call; the API server gives it before the validating one.
-    #[serde(borrow)]
     pub uid: Option<Text<'a>>,
     /// Prefix that the API server completes.
-    #[serde(borrow)]
     pub generate_name: Option<Text<'a>>,
     /// Set once deletion was asked for.
-    #[serde(borrow)]
     pub deletion_timestamp: Option<Text<'a>>,
     /// `None` also when the object has no `annotations` at all: the patch then has to make them.
-    #[serde(borrow)]
     pub annotations: Option<Annotations<'a>>,
     /// The labels that are read.
-    #[serde(borrow)]
     pub labels: Option<Labels<'a>>,
     /// All finalizers.
-    #[serde(borrow)]
     pub finalizers: Option<List<Text<'a>>>,
 }
 
@@ -78,7 +74,6 @@ pub struct Status<'a> {
     #[serde(borrow)]
     pub kubevirt_config_ref: Option<ConfigReference<'a>>,
     /// The disks as they were made.
-    #[serde(borrow)]
     pub disks: Option<List<MadeDisk<'a>>>,
 }
 
@@ -90,12 +85,10 @@ pub struct MadeDisk<'a> {
     #[serde(borrow)]
     pub name: Option<Text<'a>>,
     /// UID of its claim; absent while there is none.
-    #[serde(borrow)]
     pub uid: Option<Text<'a>>,
     /// Bytes that it has, once it is bound.
     pub size: Option<i64>,
     /// What its claim asks for.
-    #[serde(borrow)]
     pub requested_size: Option<Amount<'a>>,
 }
 
@@ -107,10 +100,8 @@ pub struct ConfigReference<'a> {
     #[serde(borrow)]
     pub name: Option<Text<'a>>,
     /// UID of the remote cluster's `kube-system` namespace.
-    #[serde(borrow)]
     pub cluster_id: Option<Text<'a>>,
     /// Namespace of the VM there; absent where it is the Machine's own.
-    #[serde(borrow)]
     pub namespace: Option<Text<'a>>,
 }
 
@@ -121,10 +112,9 @@ pub struct Object<'a> {
     #[serde(borrow, default)]
     pub metadata: Metadata<'a>,
     /// Its spec; boxed, because a Machine is moved several times before it is judged.
-    #[serde(borrow, default)]
+    #[serde(default)]
     pub spec: Box<Spec<'a>>,
     /// Its status.
-    #[serde(borrow, default)]
     pub status: Option<Status<'a>>,
 }
 
@@ -190,7 +180,7 @@ pub struct Kind<'a> {
     #[serde(borrow, default)]
     pub group: Text<'a>,
     /// Kind.
-    #[serde(borrow, default)]
+    #[serde(default)]
     pub kind: Text<'a>,
 }
 
@@ -202,28 +192,22 @@ pub struct Request<'a> {
     #[serde(borrow)]
     pub uid: Text<'a>,
     /// What kind of object it is about.
-    #[serde(borrow)]
     pub kind: Kind<'a>,
     /// Name, empty under `generateName`.
-    #[serde(borrow, default)]
+    #[serde(default)]
     pub name: Text<'a>,
     /// Namespace of the Machine.
-    #[serde(borrow, default)]
+    #[serde(default)]
     pub namespace: Text<'a>,
     /// CREATE or UPDATE for us.
-    #[serde(borrow)]
     pub operation: Text<'a>,
     /// The object as it would be stored.
-    #[serde(borrow, default)]
     pub object: Option<Object<'a>>,
     /// The object as it is stored, on UPDATE.
-    #[serde(borrow, default)]
     pub old_object: Option<Object<'a>>,
     /// Who asks, as it stands in the body: read only when it matters (T9).
-    #[serde(borrow, default)]
     pub user_info: Option<&'a RawValue>,
     /// Nothing will be stored.
-    #[serde(default)]
     pub dry_run: Option<bool>,
 }
 

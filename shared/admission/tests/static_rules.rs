@@ -10,6 +10,11 @@ use model::api::machine::rules::Rule;
 use model::crds::crds;
 use serde_json::{Value, json};
 
+use crate::table::every_row;
+
+#[path = "../../../tests/table.rs"]
+mod table;
+
 /// The schema of one kind, as JSON.
 fn schema(kind: &str) -> Value {
     let mut crd = crds().into_iter().find(|crd| crd.spec.names.kind == kind).expect("a kind of ours");
@@ -169,19 +174,19 @@ fn machines() -> Vec<(Value, Option<&'static str>)> {
 #[test]
 fn x55_each_rule_refuses_its_mistake_and_nothing_beside_it() {
     let schema = compiled("Machine");
-    for (spec, wanted) in machines() {
+    every_row(machines(), |(spec, wanted)| {
         let wanted: Vec<String> = wanted.map(str::to_owned).into_iter().collect();
         assert_eq!(refusals(&schema, "Machine", "web", &spec), wanted, "{spec}");
         assert_eq!(checked("web", &spec), wanted, "{spec}: in Rust");
-    }
+    });
 }
 
 #[test]
 fn x55_every_rule_of_the_spec_is_in_the_table() {
     let machines = machines();
-    for cel in Rule::ALL.iter().map(|rule| rule.cel()).filter(|cel| !cel.path.is_empty()) {
+    every_row(Rule::ALL.iter().map(|rule| rule.cel()).filter(|cel| !cel.path.is_empty()), |cel| {
         assert!(machines.iter().any(|(_, wanted)| *wanted == Some(cel.message)), "no case breaks {:?}", cel.message);
-    }
+    });
 }
 
 /// kube-cel 0.8 does not bind `oldSelf` as an optional, so only the refusal is seen here, not its sentence. That an old
@@ -204,12 +209,12 @@ fn x56_a_new_machine_is_named_by_a_dns_label() {
 fn x67_a_config_maps_to_no_namespace_of_the_cluster_itself() {
     let schema = compiled("KubevirtConfig");
     let spec = |namespace: &str| json!({"name": "east", "kubeconfigSecretRef": "east", "namespace": namespace});
-    for taken in ["kube-system", "kube-node-lease", "openshift-cnv", "kubevirt", "cdi"] {
+    every_row(["kube-system", "kube-node-lease", "openshift-cnv", "kubevirt", "cdi"], |taken| {
         assert_eq!(refusals(&schema, "KubevirtConfig", "east", &spec(taken)).len(), 1, "{taken}");
-    }
-    for free in ["default", "tenants", "kubernetes"] {
+    });
+    every_row(["default", "tenants", "kubernetes"], |free| {
         assert_eq!(refusals(&schema, "KubevirtConfig", "east", &spec(free)), Vec::<String>::new(), "{free}");
-    }
+    });
 }
 
 #[test]

@@ -20,3 +20,6 @@ pub mod names;
 pub mod patch;
 pub mod quantity;
 pub mod reason;
+#[cfg(test)]
+#[path = "../../../tests/table.rs"]
+mod table;

@@ -36,6 +36,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::table::every_row;
 
     #[test]
     fn x68_what_differs_is_said_and_what_went_away_is_taken_away() {
@@ -50,12 +51,12 @@ mod tests {
             ("a list is one value",   json!({"l": [{"a": 1}, {"b": 2}]}),  json!({"l": [{"a": 1}]}),            json!({"l": [{"a": 1}]})),
             ("another type",          json!({"a": {"b": 1}}),              json!({"a": "b"}),                   json!({"a": "b"})),
         ];
-        for (name, before, after, want) in cases {
+        every_row(cases, |(name, before, after, want)| {
             let patch = changes(&before, &after);
             assert_eq!(patch, want, "{name}");
             let mut merged = before;
             json_patch::merge(&mut merged, &patch);
             assert_eq!(merged, after, "{name}");
-        }
+        });
     }
 }

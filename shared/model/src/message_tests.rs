@@ -1,4 +1,5 @@
 use super::*;
+use crate::table::every_row;
 
 fn read(reference: Reference<'static>, assigned: Option<&'static str>) -> Option<Recorded<'static>> {
     Recorded::read(reference, assigned)
@@ -45,11 +46,11 @@ fn what_the_previous_version_wrote_is_read_and_written_again_byte_for_byte() {
     let sizing = Sizing::read(OLD_SIZING).expect("a size");
     assert_eq!((sizing.cores, sizing.disks[1].volume_mode.as_deref()), (4, Some("Block")));
     assert_eq!(sizing.write(), OLD_SIZING);
-    for (text, vm, searched) in [(OLD_PLAIN, Some("vm-web"), true), (OLD_CHOICE, None, false)] {
+    every_row([(OLD_PLAIN, Some("vm-web"), true), (OLD_CHOICE, None, false)], |(text, vm, searched)| {
         let explanation = Explanation::read(text).expect("an explanation");
         assert_eq!((explanation.vm.as_deref(), explanation.searched, &*explanation.cluster), (vm, searched, "east"));
         assert_eq!(explanation.write(), text);
-    }
+    });
 }
 
 #[test]
@@ -57,9 +58,9 @@ fn an_explanation_needs_no_more_than_its_cluster_and_is_never_long() {
     let short = Explanation::read(r#"{"cluster":"east"}"#).expect("an explanation");
     assert_eq!((&*short.cluster, short.vm, short.searched), ("east", None, true));
     let long = format!(r#"{{"cluster":"east","rule":"{}"}}"#, "x".repeat(5000));
-    for text in ["", "null", "[]", "{}", r#"{"cluster":7}"#, r#"{"cluster":"east","vm":{}}"#, &long] {
+    every_row(["", "null", "[]", "{}", r#"{"cluster":7}"#, r#"{"cluster":"east","vm":{}}"#, &long], |text| {
         assert_eq!(Explanation::read(text), None, "{text:.40}");
-    }
+    });
 }
 
 #[test]

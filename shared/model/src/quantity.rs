@@ -88,6 +88,7 @@ pub fn shown(bytes: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::table::every_row;
 
     #[test]
     fn x25_quantities_are_read_and_written_canonically() {
@@ -97,10 +98,10 @@ mod tests {
             ("2G", 2_000_000_000, "1953125Ki"), ("17179869184", 17_179_869_184, "16Gi"), ("0", 0, "0"), ("1Ti", 1 << 40, "1Ti"),
             ("1e3", 1000, "1000"), ("1500m", 2, "2"), (".5Ki", 512, "512"), ("12e-1", 2, "2"), ("8Gi", 8_589_934_592, "8Gi"),
         ];
-        for (text, want, canon) in cases {
+        every_row(cases, |(text, want, canon)| {
             assert_eq!(parse(text), Ok(want), "{text}");
             assert_eq!(canonical(want), canon, "{text}");
-        }
+        });
     }
 
     #[test]
@@ -110,11 +111,9 @@ mod tests {
             ("2GB", "must be a quantity such as \"20Gi\""), ("", "must be a quantity such as \"20Gi\""), ("Gi", "must be a quantity such as \"20Gi\""),
             ("-1Gi", "must not be negative"), ("twenty", "must be a quantity such as \"20Gi\""), ("1.2.3", "must be a quantity such as \"20Gi\""), (".", "must be a quantity such as \"20Gi\""), ("1e", "must be a quantity such as \"20Gi\""), ("1 Gi", "must be a quantity such as \"20Gi\""),
         ];
-        for (text, why) in cases {
-            assert_eq!(parse(text), Err(why), "{text:?}");
-        }
-        for huge in ["99999999999Ei", "16Ei", "1e99", "99999999999999999999999999999999"] {
+        every_row(cases, |(text, why)| assert_eq!(parse(text), Err(why), "{text:?}"));
+        every_row(["99999999999Ei", "16Ei", "1e99", "99999999999999999999999999999999"], |huge| {
             assert!(parse(huge).is_err(), "{huge}");
-        }
+        });
     }
 }

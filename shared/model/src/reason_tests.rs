@@ -1,6 +1,7 @@
 //! The columns of the table, and the nearest name.
 
 use super::*;
+use crate::table::every_row;
 
 #[test]
 fn nearest_finds_slips_and_invents_nothing() {
@@ -10,18 +11,16 @@ fn nearest_finds_slips_and_invents_nothing() {
         ("smal", Some("small")), ("Large", Some("large")), ("meduim", Some("medium")),
         ("xl", None), ("enormous", None), ("", None), ("gpu-xxl", Some("gpu-xl")),
     ];
-    for (written, want) in cases {
-        assert_eq!(nearest(written, known), want, "{written}");
-    }
+    every_row(cases, |(written, want)| assert_eq!(nearest(written, known), want, "{written}"));
 }
 
 #[test]
 fn every_failure_of_a_write_is_tried_again_with_backoff() {
     use Reason::{ClusterUnreachable, Conflict, KubeVirtApiError, NotAdmitted, QuotaExceeded, VmRefused};
     // No event tells that a cluster which did not answer a write does again, or that it takes what it refused.
-    for reason in [NotAdmitted, VmRefused, QuotaExceeded, KubeVirtApiError, Conflict, ClusterUnreachable] {
+    every_row([NotAdmitted, VmRefused, QuotaExceeded, KubeVirtApiError, Conflict, ClusterUnreachable], |reason| {
         assert_eq!(reason.retry(), Retry::Backoff, "{reason:?}");
-    }
+    });
 }
 
 #[test]
@@ -36,8 +35,8 @@ fn what_is_as_it_should_be_or_on_its_way_is_no_warning() {
 #[test]
 fn codes_are_unique_within_where_they_are_seen() {
     let mut seen = std::collections::BTreeSet::new();
-    for reason in Reason::ALL {
+    every_row(Reason::ALL, |reason| {
         assert!(seen.insert((format!("{:?}", reason.shown_in()), reason.code())), "{}", reason.code());
         assert!(reason.next_step().ends_with('.'), "{}", reason.code());
-    }
+    });
 }

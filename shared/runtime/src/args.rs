@@ -81,6 +81,7 @@ fn name_prefix(text: &str) -> Result<String, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::table::every_row;
 
     #[test]
     fn go_durations() {
@@ -92,18 +93,14 @@ mod tests {
             ("", None), ("30", None), ("0", None), ("0s", None), ("-30s", None), ("1h-30m", None), ("+1s", None),
             ("30 s", None), ("1d", None), ("99999999999999999h", None), ("1e9h", None), ("ten seconds", None),
         ];
-        for (text, want) in cases {
-            assert_eq!(go_duration(text).ok(), want, "{text}");
-        }
+        every_row(cases, |(text, want)| assert_eq!(go_duration(text).ok(), want, "{text}"));
     }
 
     #[test]
     fn name_prefixes() {
-        for good in ["", "vm-", "a", "1-"] {
-            assert_eq!(name_prefix(good).as_deref(), Ok(good));
-        }
-        for bad in ["-vm", "VM-", "vm_", "vm.", "a/b", &"x".repeat(33)] {
+        every_row(["", "vm-", "a", "1-"], |good| assert_eq!(name_prefix(good).as_deref(), Ok(good)));
+        every_row(["-vm", "VM-", "vm_", "vm.", "a/b", &"x".repeat(33)], |bad| {
             assert!(name_prefix(bad).is_err(), "{bad}");
-        }
+        });
     }
 }

@@ -72,6 +72,7 @@ impl FromStr for Bind {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::table::every_row;
 
     #[test]
     fn addresses() {
@@ -82,12 +83,12 @@ mod tests {
             ("[::1]:1", Some(Bind::At((Ipv6Addr::LOCALHOST, 1).into()))),
             ("8080", None), ("", None), (":", None), (":70000", None), ("example.com:80", None), ("::1:80", None),
         ];
-        for (text, want) in cases {
+        every_row(cases, |(text, want)| {
             assert_eq!(text.parse().ok(), want, "{text}");
             if let Some(bind) = want.filter(|_| !text.contains("localhost")) {
                 assert_eq!(bind.to_string(), text);
             }
-        }
+        });
     }
 
     #[tokio::test]

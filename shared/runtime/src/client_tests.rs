@@ -1,6 +1,7 @@
 use model::clusters::kubeconfig;
 
 use super::*;
+use crate::table::every_row;
 
 /// The kubeconfig an operator would be given, with parts replaced by the test.
 fn accepted(user: &str) -> Remote {
@@ -52,10 +53,10 @@ async fn parts_that_only_look_right_are_an_error_without_their_content() {
     let certificate = BASE64.encode(junk);
     let key = BASE64.encode("-----BEGIN PRIVATE KEY-----\nY2FuYXJ5\n-----END PRIVATE KEY-----\n");
     let with_junk_key = accepted(&format!("client-certificate-data: {certificate}, client-key-data: {key}"));
-    for broken in [with_junk_ca, with_junk_key] {
+    every_row([with_junk_ca, with_junk_key], |broken| {
         let error = remote(&broken, Deadlines::default()).map(|_| ()).unwrap_err();
         assert!(!format!("{error:?}").contains("canary") && !format!("{error:?}").contains("Y2FuYXJ5"), "{error:?}");
-    }
+    });
 }
 
 #[tokio::test]

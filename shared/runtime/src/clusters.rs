@@ -222,6 +222,7 @@ fn promote<I>(running: &mut BTreeMap<ClusterName, Running<I>>, name: &ClusterNam
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::table::every_row;
 
     #[test]
     fn a_connection_that_works_counts_and_else_the_kubeconfig_that_is_refused() {
@@ -239,8 +240,8 @@ mod tests {
             ("it is away",                          Some(State::Unreachable("no route".into())), None, None,  View::Unreachable("no route".into())),
             ("it is being asked",                   Some(State::Connecting), None,           None,            View::Connecting),
         ];
-        for (name, state, rejected, failing, want) in cases {
+        every_row(cases, |(name, state, rejected, failing, want)| {
             assert_eq!(view(state, rejected.map(str::to_owned), failing.map(str::to_owned)), want, "{name}");
-        }
+        });
     }
 }

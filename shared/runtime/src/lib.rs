@@ -10,6 +10,9 @@ pub mod listing;
 pub mod pause;
 pub mod ready;
 pub mod shutdown;
+#[cfg(test)]
+#[path = "../../../tests/table.rs"]
+mod table;
 pub mod telemetry;
 
 /// Gives memory back to the system soon after it is free, which the C library's allocator does not: it kept a gigabyte after

@@ -100,6 +100,7 @@ mod tests {
     use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 
     use super::*;
+    use crate::table::every_row;
 
     fn object(name: &str) -> ConfigMap {
         let mut object = ConfigMap::default();
@@ -151,13 +152,13 @@ mod tests {
         labelled.metadata.labels = Some([("team".to_owned(), long.clone())].into());
         let mut owned = object("a");
         owned.metadata.owner_references = Some(vec![OwnerReference { name: long.clone(), ..Default::default() }]);
-        for (what, object) in [("name", object(&long)), ("label", labelled), ("owner", owned)] {
+        every_row([("name", object(&long)), ("label", labelled), ("owner", owned)], |(what, object)| {
             let mut listing = Listing::default();
             for event in [Event::InitApply(object.clone()), Event::Apply(object)] {
                 let refused = listing.take(&event, ConfigMap::name_any);
                 assert_eq!(refused, Err("an object has a name or label of 318 bytes".to_owned()), "{what}");
             }
-        }
+        });
         let longest = object(&"x".repeat(317));
         assert!(Listing::default().take(&Event::Apply(longest), ConfigMap::name_any).is_ok());
     }

@@ -141,6 +141,7 @@ mod tests {
     use tracing::{info, warn};
 
     use super::*;
+    use crate::table::every_row;
 
     #[derive(Clone, Default)]
     struct Writes(Arc<Mutex<Vec<String>>>);
@@ -230,11 +231,9 @@ mod tests {
 
     #[test]
     fn levels() {
-        for good in ["info", "DEBUG", "off", "info,kube=debug", "model=trace"] {
+        every_row(["info", "DEBUG", "off", "info,kube=debug", "model=trace"], |good| {
             assert!(level(good).is_ok(), "{good}");
-        }
-        for bad in ["verbose", "", "3", "info,warn", "kube=loud"] {
-            assert!(level(bad).is_err(), "{bad}");
-        }
+        });
+        every_row(["verbose", "", "3", "info,warn", "kube=loud"], |bad| assert!(level(bad).is_err(), "{bad}"));
     }
 }

@@ -1,5 +1,6 @@
 //! The tables of `docs/backstop.md`, and what an API server's answer is called in them.
 
+use crate::table::every_row;
 use std::fs;
 
 use kube::core::Status;
@@ -113,8 +114,8 @@ fn refused(status: &Status) -> Answer {
 #[test]
 fn x55_every_rule_of_the_crd_is_on_the_page() {
     let rows = rows();
-    for rule in Rule::ALL {
+    every_row(Rule::ALL, |rule| {
         let told = rows.iter().any(|row| row.layer == "Cel" && row.answer.ends_with(rule.cel().message));
         assert!(told, "docs/backstop.md has no Machine that {:?} refuses", rule.cel().message);
-    }
+    });
 }

@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::{NAMESPACE, Rendered, WEBHOOK, list, only, text};
+use crate::table::every_row;
 
 #[test]
 fn x60_the_policy_is_bound_denies_and_lets_no_update_off() {
@@ -34,7 +35,7 @@ fn who_may_call_the_webhook_can_be_limited() {
         ["networkPolicy.enabled=true,networkPolicy.apiServers[0]=10.0.0.0/24,networkPolicy.apiServers[1]=fd00::/64"];
     let limited = Rendered::with(&set);
     let from = json!([{"ipBlock": {"cidr": "10.0.0.0/24"}}, {"ipBlock": {"cidr": "fd00::/64"}}]);
-    for (release, from) in [(&open, None), (&limited, Some(&from))] {
+    every_row([(&open, None), (&limited, Some(&from))], |(release, from)| {
         let policy = release.get("NetworkPolicy", WEBHOOK);
         let spec = &policy["spec"];
         assert_eq!((&policy["metadata"]["namespace"], &spec["policyTypes"]), (&json!(NAMESPACE), &json!(["Ingress"])));
@@ -45,5 +46,5 @@ fn who_may_call_the_webhook_can_be_limited() {
         let labels = &release.get("Deployment", WEBHOOK)["spec"]["template"]["metadata"]["labels"];
         let selected = spec["podSelector"]["matchLabels"].as_object().expect("a selector");
         assert!(selected.iter().all(|(key, value)| labels[key] == *value), "{selected:?} selects no pod of ours");
-    }
+    });
 }

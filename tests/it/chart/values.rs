@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use tests::install::chart;
 
 use super::{CONTROLLER, Rendered, WEBHOOK, helm, list};
+use crate::table::every_row;
 
 #[test]
 fn images_are_named_by_tag_or_digest() {
@@ -20,12 +21,12 @@ fn images_are_named_by_tag_or_digest() {
         (vec![by_digest.as_str()],                    format!("{repository}@{digest}")),
         (vec![by_digest.as_str(), "image.tag=v2"],    format!("{repository}:v2@{digest}")),
     ];
-    for (sets, want) in cases {
+    every_row(cases, |(sets, want)| {
         let release = Rendered::with(&sets);
         for process in [CONTROLLER, WEBHOOK] {
             assert_eq!(release.pod(process)["containers"][0]["image"], want, "{sets:?}");
         }
-    }
+    });
 }
 
 #[test]
@@ -55,11 +56,11 @@ fn settings_reach_the_processes_that_read_them() {
     let release = Rendered::with(&[]);
     assert_eq!(release.env(CONTROLLER), both.into_iter().chain(controller).collect());
     assert_eq!(release.env(WEBHOOK), both.into_iter().chain(webhook).collect());
-    for process in [CONTROLLER, WEBHOOK] {
+    every_row([CONTROLLER, WEBHOOK], |process| {
         let env = list(&release.pod(process)["containers"][0]["env"]);
         let own = json!({"name": "NAMESPACE", "valueFrom": {"fieldRef": {"fieldPath": "metadata.namespace"}}});
         assert!(env.contains(&own), "C19: {process}");
-    }
+    });
 
     let set = Rendered::with(&[
         "defaultKubevirtConfig=east,vmNamePrefix=,log.format=text,log.level=debug,reconcileInterval=1h30m",
@@ -100,14 +101,14 @@ fn the_settings_of_placement_reach_the_webhook_alone() {
     let (webhook, controller) = (set.env(WEBHOOK), set.env(CONTROLLER));
     // Both judge the VM that is to be adopted.
     assert_eq!((webhook["ADOPTION"], controller["ADOPTION"]), ("labelled", "labelled"));
-    for (name, value) in wanted {
+    every_row(wanted, |(name, value)| {
         assert_eq!((webhook.get(name), controller.get(name)), (Some(&value), None), "{name}");
-    }
+    });
     // What is empty in the values is the process's own default, so it is not passed as an empty string.
     let default = Rendered::with(&[]);
-    for name in ["PLACEMENT_WHEN_UNREACHABLE", "PVC_VOLUME_MODE"] {
+    every_row(["PLACEMENT_WHEN_UNREACHABLE", "PVC_VOLUME_MODE"], |name| {
         assert_eq!(default.env(WEBHOOK).get(name), None, "{name}");
-    }
+    });
 }
 
 #[test]
@@ -145,19 +146,19 @@ fn wrong_values_are_refused_by_name() {
         (&["extraEnv[0].name=LOG_LEVEL"],              "extraEnv: LOG_LEVEL is set already"),
         (&["webhook.extraEnv[0].name=NAMESPACE"],      "webhook.extraEnv: NAMESPACE is set already"),
     ];
-    for (sets, want) in cases {
+    every_row(cases, |(sets, want)| {
         let error = helm(&["template", "kubevirt-operator"], sets).expect_err(&format!("{sets:?} is refused"));
         assert!(error.contains(want), "{sets:?} should be refused with {want:?}, but: {error}");
-    }
+    });
     // What a chart that depends on this one passes on.
     Rendered::with(&["global.anything=1"]);
 }
 
 #[test]
 fn helm_finds_nothing_to_complain_about() {
-    for mode in ["mode=supervisor", "mode=remote"] {
+    every_row(["mode=supervisor", "mode=remote"], |mode| {
         helm(&["lint", "--strict"], &[mode]).unwrap_or_else(|error| panic!("{mode}: {error}"));
-    }
+    });
 }
 
 /// Paths and values of the leaves of `values.yaml`, as the README writes them.

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{NAMESPACE, Rendered, WEBHOOK, only};
+use crate::table::every_row;
 
 /// Both routes are called only if all of these hold: the name and the lines of each.
 #[rustfmt::skip]
@@ -36,7 +37,7 @@ fn entries(release: &Rendered) -> [(&'static str, &Value); 2] {
 #[test]
 fn x61_cert8_the_webhook_is_called_for_machines_under_three_conditions() {
     let release = Rendered::with(&[]);
-    for (route, entry) in entries(&release) {
+    every_row(entries(&release), |(route, entry)| {
         let mut want = json!({
             "name": format!("machines.{route}.vitistack.io"),
             // No caBundle: the webhook owns that field, and an upgrade must not reset it.
@@ -58,15 +59,15 @@ fn x61_cert8_the_webhook_is_called_for_machines_under_three_conditions() {
             want["reinvocationPolicy"] = json!("IfNeeded");
         }
         assert_eq!(*entry, want, "{route}");
-    }
+    });
 }
 
 #[test]
 fn the_webhook_can_be_called_by_url_and_tuned() {
     let release =
         Rendered::with(&["webhook.url=https://127.0.0.1:9443/,webhook.timeoutSeconds=10,webhook.failurePolicy=Ignore"]);
-    for (route, entry) in entries(&release) {
+    every_row(entries(&release), |(route, entry)| {
         assert_eq!(entry["clientConfig"], json!({"url": format!("https://127.0.0.1:9443/{route}/machines")}));
         assert_eq!((&entry["timeoutSeconds"], &entry["failurePolicy"]), (&json!(10), &json!("Ignore")), "{route}");
-    }
+    });
 }

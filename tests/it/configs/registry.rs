@@ -15,6 +15,7 @@ use tokio::sync::mpsc;
 
 use crate::fleet::shared;
 use crate::machines::{Ground, LIMIT, machine, said};
+use crate::table::every_row;
 
 /// A session that watches nothing: connected is all that it is.
 struct Idle;
@@ -98,9 +99,9 @@ async fn a15_e11_configs_are_found_by_type_and_read_as_documented() {
     let args = ["create", "--dry-run=server", "--validate=strict", "--output", "json", "--filename", "-"];
     let stored = said(kubectl(plane, &args, &sample.to_string()).await).expect("taken as it is");
     let stored: serde_json::Value = serde_json::from_str(&stored).expect("JSON");
-    for field in ["name", "kubeconfigSecretRef", "endpoint"] {
+    every_row(["name", "kubeconfigSecretRef", "endpoint"], |field| {
         assert_eq!(stored["spec"][field], sample["spec"][field], "{field}");
-    }
+    });
     let status = configs.get("west").await.expect("there").status.expect("a status");
     assert_eq!((status.phase.as_deref(), status.status.as_deref()), (Some("Ready"), Some("Connected")));
 }

@@ -1,5 +1,6 @@
 //! The crates: which there are, which may know which, and what none of them reaches.
 
+use crate::table::every_row;
 use std::collections::BTreeSet;
 use std::env;
 use std::process::Command;
@@ -19,11 +20,10 @@ pub(super) const CRATES: [(&str, &[&str]); 6] = [
 
 #[test]
 fn g1_the_top_level_is_the_one_of_the_design() {
-    for name in ["Cargo.toml", "webhook", "controller", "shared", "charts", "certs", "tests", "docs", "README.md"] {
-        assert!(root().join(name).exists(), "{name} is missing");
-    }
+    let cases = ["Cargo.toml", "webhook", "controller", "shared", "charts", "certs", "tests", "docs", "README.md"];
+    every_row(cases, |name| assert!(root().join(name).exists(), "{name} is missing"));
     let manifests = manifests();
-    for name in [
+    let cases = [
         "kube",
         "k8s-openapi",
         "axum",
@@ -35,12 +35,13 @@ fn g1_the_top_level_is_the_one_of_the_design() {
         "tracing",
         "rcgen",
         "prometheus-client",
-    ] {
+    ];
+    every_row(cases, |name| {
         assert!(
             manifests.iter().any(|(_, text)| dependencies(text).any(|(found, _)| found == name)),
             "{name} is unused"
         );
-    }
+    });
 }
 
 #[test]
@@ -61,19 +62,19 @@ fn g1_versions_of_dependencies_stand_in_the_root_only() {
 #[test]
 fn g1_crates_depend_in_one_direction() {
     let ours: BTreeSet<&str> = CRATES.iter().map(|(folder, _)| name(folder)).chain(["tests"]).collect();
-    for (folder, allowed) in CRATES {
+    every_row(CRATES, |(folder, allowed)| {
         let text = read(&format!("{folder}/Cargo.toml"));
         let found: BTreeSet<&str> =
             dependencies(&text).map(|(name, _)| name).filter(|name| ours.contains(name)).collect();
         let surplus: Vec<_> = found.iter().filter(|name| !allowed.contains(name)).collect();
         assert!(surplus.is_empty(), "{folder} must not depend on {surplus:?}");
-    }
+    });
 }
 
 #[test]
 fn g1_the_model_and_admission_are_pure() {
     let bans_of_all = read("clippy.toml");
-    for folder in ["shared/model", "shared/admission"] {
+    every_row(["shared/model", "shared/admission"], |folder| {
         let crates = tree(name(folder));
         assert!(crates.contains("serde_json"), "this is not the tree of {folder}: {crates:?}");
         for io in ["tokio", "hyper", "rustls", "tower", "rand", "axum", "kube_client", "kube_runtime", "tracing", "log"]
@@ -88,16 +89,16 @@ fn g1_the_model_and_admission_are_pure() {
         for path in ["std::time::SystemTime::now", "std::time::Instant::now", "jiff::Timestamp::now", "std::env::var"] {
             assert!(bans.contains(&format!("\"{path}\"")), "{folder}/clippy.toml does not ban {path}");
         }
-    }
+    });
 }
 
 /// Whoever executes cannot even name what decides: the crate is not below it.
 #[test]
 fn g3_nothing_that_executes_can_reach_what_decides() {
     assert!(tree("webhook").contains("admission"), "the crate that decides is not called that any more");
-    for package in ["controller", "runtime", "model"] {
+    every_row(["controller", "runtime", "model"], |package| {
         assert!(!tree(package).contains("admission"), "{package} depends on admission");
-    }
+    });
 }
 
 #[test]
@@ -108,10 +109,10 @@ fn g3_the_settings_of_placement_are_those_of_the_webhook_alone() {
     let decides = settings(webhook::args::Args::command());
     let executes = settings(controller::args::Args::command());
     assert!(executes.contains("RECONCILE_INTERVAL"), "these are not the settings of the controller: {executes:?}");
-    for setting in ["DEFAULT_KUBEVIRT_CONFIG", "PLACEMENT_STRATEGY"] {
+    every_row(["DEFAULT_KUBEVIRT_CONFIG", "PLACEMENT_STRATEGY"], |setting| {
         assert!(decides.contains(setting), "the webhook has no setting {setting}");
         assert!(!executes.contains(setting), "the controller has the setting {setting}");
-    }
+    });
 }
 
 /// The libraries that a package is built from, its own among them.

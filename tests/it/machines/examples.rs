@@ -11,6 +11,7 @@ use tests::wait::eventually;
 
 use super::{Ground, said};
 use crate::fleet::fresh;
+use crate::table::every_row;
 
 /// Applies as a dry run: the object as it would be stored, and what was warned of.
 async fn tried(ground: &Ground<'_>, manifest: &Value) -> Result<Value, String> {
@@ -150,8 +151,8 @@ async fn docs_examples(ground: &Ground<'_>) {
         .await;
     }
     let others = ["networks.yaml", "adoption-vm.yaml"];
-    for entry in std::fs::read_dir(&folder).expect("docs/examples") {
+    every_row(std::fs::read_dir(&folder).expect("docs/examples"), |entry| {
         let name = entry.expect("an entry").file_name().to_string_lossy().into_owned();
         assert!(cases.iter().any(|(file, _)| *file == name) || others.contains(&&*name), "{name} is not tried");
-    }
+    });
 }

@@ -135,6 +135,7 @@ fn shown_by(page: &mut String, Carrier { path, test, rows, .. }: &Carrier) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::table::every_row;
 
     #[test]
     fn ids_are_told_from_what_only_looks_like_one() {
@@ -183,12 +184,12 @@ mod tests {
             let number = id[prefix.len()..].to_owned();
             (FAMILIES.iter().position(|family| family.prefix == prefix), number.len(), number)
         };
-        for pair in table.windows(2) {
+        every_row(table.windows(2), |pair| {
             assert!(place(pair[0].id) < place(pair[1].id), "{} stands before {}", pair[0].id, pair[1].id);
-        }
-        for Behaviour { id, sentence, .. } in table {
+        });
+        every_row(table, |Behaviour { id, sentence, .. }| {
             let words = sentence.split_whitespace().count();
             assert!((8..=35).contains(&words) && sentence.ends_with('.'), "{id}: {words} words: {sentence}");
-        }
+        });
     }
 }

@@ -34,13 +34,14 @@ fn whole_numbers(value: &mut Value) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::table::every_row;
 
     #[test]
     fn reading_the_yaml_gives_the_crd_again() {
-        for wanted in model::crds::crds() {
+        every_row(model::crds::crds(), |wanted| {
             let text = crd(&wanted);
             let read: CustomResourceDefinition = serde_saphyr::from_str(&text).expect("YAML");
             assert_eq!(read, wanted);
-        }
+        });
     }
 }

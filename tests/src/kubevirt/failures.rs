@@ -92,6 +92,7 @@ fn matches(glob: &str, text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::table::every_row;
     use serde_json::json;
 
     fn object(value: serde_json::Value) -> Object {
@@ -110,17 +111,15 @@ mod tests {
             ("a/*-db*", "a/x-db-1", true),
             ("a/*",     "b/web",    false),
         ];
-        for (glob, text, want) in cases {
-            assert_eq!(matches(glob, text), want, "{glob} {text}");
-        }
+        every_row(cases, |(glob, text, want)| assert_eq!(matches(glob, text), want, "{glob} {text}"));
     }
 
     #[test]
     fn a_rule_names_a_known_failure_and_a_namespace() {
         assert!("unschedulable=a/web*".parse::<Rule>().is_ok());
-        for bad in ["unschedulable", "unschedulable=web", "burning=a/web"] {
+        every_row(["unschedulable", "unschedulable=web", "burning=a/web"], |bad| {
             assert_eq!(bad.parse::<Rule>(), Err(BadRule(bad.into())));
-        }
+        });
     }
 
     #[test]

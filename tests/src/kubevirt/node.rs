@@ -87,6 +87,7 @@ fn interfaces(vmi: &Object) -> Vec<Value> {
 mod tests {
     use super::super::writes::Verb;
     use super::*;
+    use crate::table::every_row;
 
     fn vmi(phase: &str, deleted: bool) -> Object {
         let mut value = json!({
@@ -125,7 +126,7 @@ mod tests {
             ("Succeeded",  true,  vec![],                 None),
             ("Failed",     false, vec![CrashLoop],        None),
         ];
-        for (phase, deleted, failures, want) in cases {
+        every_row(cases, |(phase, deleted, failures, want)| {
             let got = next(&vmi(phase, deleted), &failures, Timestamp::UNIX_EPOCH).map(|m| {
                 let Verb::Merge(patch) = m.write.verb else { panic!("not a merge") };
                 (m.step, patch["status"]["phase"].as_str().unwrap().to_owned())
@@ -135,7 +136,7 @@ mod tests {
                 want.map(|(step, phase)| (step, phase.to_owned())),
                 "{phase} deleted={deleted} {failures:?}"
             );
-        }
+        });
     }
 
     #[test]

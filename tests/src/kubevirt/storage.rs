@@ -118,6 +118,7 @@ fn status(kind: Kind, object: &Object, status: &Value) -> Write {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::table::every_row;
 
     fn object(value: Value) -> Object {
         serde_json::from_value(value).unwrap()
@@ -159,9 +160,9 @@ mod tests {
             ("volume grown",         pvc("pvc-c1", "Bound", "2Gi", "1Gi"),  Some(&class), Some(pv("2Gi", "Bound", "c1")), vec![], Some("claim-grown")),
             ("being deleted",        gone(pending()),                       Some(&class), None,                         vec![], None),
         ];
-        for (name, pvc, class, volume, failures, want) in cases {
+        every_row(cases, |(name, pvc, class, volume, failures, want)| {
             assert_eq!(claim(&pvc, class, volume.as_ref(), &failures).map(|m| m.step), want, "{name}");
-        }
+        });
     }
 
     #[test]
@@ -181,8 +182,6 @@ mod tests {
             ("deleted",               free,                           None,         None),
             ("not of our making",     foreign,                        None,         None),
         ];
-        for (name, pv, claim, want) in cases {
-            assert_eq!(volume(&pv, claim).map(|m| m.step), want, "{name}");
-        }
+        every_row(cases, |(name, pv, claim, want)| assert_eq!(volume(&pv, claim).map(|m| m.step), want, "{name}"));
     }
 }

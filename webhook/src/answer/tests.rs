@@ -7,6 +7,7 @@ use model::names::ClusterName;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::table::every_row;
 
 fn world() -> World {
     let east = (ClusterName("east".to_owned()), Arc::new(Config::default()));
@@ -58,7 +59,7 @@ fn a7_the_patch_is_base64_and_makes_what_the_validating_route_demands() {
 #[test]
 fn g4_kvo34_a_refusal_is_422_invalid_with_a_cause_for_each_field() {
     let object = json!({"metadata": {"name": "web"}, "spec": {"template": "huge", "runStrategy": "Now"}});
-    for route in [Route::Mutate, Route::Validate] {
+    every_row([Route::Mutate, Route::Validate], |route| {
         let (answer, body) = ask(route, &object);
         assert_eq!((answer.status, answer.outcome), (200, "refused"));
         let status = &body["response"]["status"];
@@ -67,7 +68,7 @@ fn g4_kvo34_a_refusal_is_422_invalid_with_a_cause_for_each_field() {
             status["details"]["causes"].as_array().expect("causes").iter().map(|cause| &cause["field"]).collect();
         assert_eq!(fields, ["spec.runStrategy", "spec.template"]);
         assert_eq!(status["details"]["causes"][1]["reason"], "TemplateNotFound");
-    }
+    });
 }
 
 /// An admitted Machine as the validating route sees it.
@@ -101,7 +102,7 @@ fn a24_x77_what_a_new_machine_holds_is_noted_by_the_last_route_unless_nothing_is
         ("A24: a dry run",            Route::Validate, review("CREATE", "web", None, true),                    false),
         ("A24: not the last to ask",  Route::Mutate,   review("CREATE", "web", None, false),                   false),
     ];
-    for (case, route, body, noted) in cases {
+    every_row(cases, |(case, route, body, noted)| {
         let answer = super::answer(route, body.as_bytes(), &world());
         assert_eq!(
             (answer.status, answer.outcome),
@@ -110,22 +111,22 @@ fn a24_x77_what_a_new_machine_holds_is_noted_by_the_last_route_unless_nothing_is
             String::from_utf8_lossy(&answer.body)
         );
         assert_eq!(answer.holds.is_some(), noted, "{case}");
-        let Some((key, held)) = answer.holds else { continue };
+        let Some((key, held)) = answer.holds else { return };
         assert_eq!(key.namespace, "shop", "{case}");
         assert_eq!(held.cluster, Some(ClusterName("east".to_owned())), "{case}");
         let names: Vec<_> = held.names.iter().map(|name| name.name.clone()).collect();
         assert_eq!(names, [format!("vm-{}", key.name), format!("{}-root", key.name)], "{case}");
-    }
+    });
 }
 
 #[test]
 fn t12_the_claim_of_an_iso_image_is_noted_with_the_others() {
-    for (uri, wanted) in [("https://images.example.org/a.iso", true), ("", false)] {
+    every_row([("https://images.example.org/a.iso", true), ("", false)], |(uri, wanted)| {
         let mut object = stored("web");
         object["spec"]["os"] = json!({"isoUri": uri});
         let (_, held) = ask(Route::Validate, &object).0.holds.expect("a new Machine");
         assert_eq!(held.names.iter().any(|name| name.name == "web-iso"), wanted, "{uri:?}");
-    }
+    });
 }
 
 #[test]
@@ -145,9 +146,9 @@ fn e8_e9_an_assignment_is_told_once_and_never_on_a_dry_run() {
         ("E9: kept",           Route::Mutate,   review(&named, "UPDATE", false),  None),
         ("E9: only validated", Route::Validate, review(&named, "CREATE", false),  None),
     ];
-    for (case, route, body, wanted) in cases {
+    every_row(cases, |(case, route, body, wanted)| {
         let answer = super::answer(route, body.as_bytes(), &world());
         assert_eq!(answer.outcome, "admitted", "{case}: {}", String::from_utf8_lossy(&answer.body));
         assert_eq!(answer.assigned.map(|it| it.rule), wanted, "{case}");
-    }
+    });
 }

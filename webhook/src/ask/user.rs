@@ -47,18 +47,18 @@ impl User {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::table::every_row;
 
     #[test]
     fn t9_the_author_is_read_strictly_and_nobody_may_read_nothing() {
-        for nobody in [
+        let cases = [
             None,
             Some("null"),
             Some("{}"),
             Some(r#"{"username":""}"#),
             Some(r#"{"username":"","groups":["system:masters"]}"#),
-        ] {
-            assert_eq!(User::read(nobody), Ok(None), "{nobody:?}");
-        }
+        ];
+        every_row(cases, |nobody| assert_eq!(User::read(nobody), Ok(None), "{nobody:?}"));
         let wrong = [
             r#""root""#,
             "[]",
@@ -69,10 +69,10 @@ mod tests {
             r#"{"username":"ann","limited":true}"#,
             r#"{"username":"ann","username":"root"}"#,
         ];
-        for wrong in wrong {
+        every_row(wrong, |wrong| {
             let why = User::read(Some(wrong)).expect_err(wrong);
             assert!(why.starts_with("request.userInfo cannot be read: "), "{wrong}: {why}");
-        }
+        });
         let full =
             r#"{"username":"ann","uid":"u-1","groups":["dev","system:authenticated"],"extra":{"scopes":["a","b"]}}"#;
         let spec = User::read(Some(full)).expect("readable").expect("somebody").spec();

@@ -2,6 +2,7 @@ use runtime::clusters::State;
 use serde_json::json;
 
 use super::*;
+use crate::table::every_row;
 
 fn read(object: Value) -> Config {
     let config: KubevirtConfig = serde_json::from_value(object).expect("a KubevirtConfig");
@@ -57,11 +58,11 @@ fn x53_whether_machines_may_be_placed_there() {
         ("X53: listed",        json!({"hubType": "cluster", "capabilities": ["virtualmachines"]}), true),
         ("X53: listed others", json!({"hubType": "vmaas", "capabilities": ["clusters"]}),       false),
     ];
-    for (case, more, wanted) in cases {
+    every_row(cases, |(case, more, wanted)| {
         let mut spec = json!({"name": "east", "kubeconfigSecretRef": "s"});
         spec.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
         assert_eq!(read(json!({"metadata": {"name": "east"}, "spec": spec})).virtual_machines, wanted, "{case}");
-    }
+    });
 }
 
 const RESOLVED_TEXT: &str = r#"{"source":"spec","cores":1,"threads":1,"sockets":1,"memory":"1Gi","disks":[{"name":"root","size":"1Gi","accessMode":"ReadWriteOnce"}]}"#;
@@ -103,11 +104,11 @@ fn x38_the_namespace_counts_from_when_the_identity_of_the_cluster_is_recorded() 
         ("the Machine's own",      json!({"name": "east", "clusterId": "c-1"}),                     Some("shop")),
         ("an empty namespace",     json!({"name": "east", "clusterId": "c-1", "namespace": ""}),    Some("shop")),
     ];
-    for (case, reference, wanted) in cases {
+    every_row(cases, |(case, reference, wanted)| {
         let object = json!({"metadata": {"name": "web", "namespace": "shop"}, "spec": {}, "status": {"kubevirtConfigRef": reference}});
         let (_, seen) = machine(&serde_json::from_value(object).expect("an object"));
         assert_eq!(seen.expect("ours").namespace.as_deref(), wanted, "{case}");
-    }
+    });
 }
 
 #[tokio::test]
@@ -128,9 +129,7 @@ async fn x43_x48_a_link_that_is_not_connected_is_silent_and_says_why() {
         ("X48: refused, the old one is away",  entry(Some(State::Unreachable("401".into())), Some("no key")), Some("its kubeconfig cannot be used: no key")),
         ("X48: refused, the old one works on", entry(Some(up()), Some("no key")),                          None),
     ];
-    for (case, entry, wanted) in cases {
-        assert_eq!(silence(Some(&entry)).as_deref(), wanted, "{case}");
-    }
+    every_row(cases, |(case, entry, wanted)| assert_eq!(silence(Some(&entry)).as_deref(), wanted, "{case}"));
     assert_eq!(
         silence::<crate::link::Index>(None).as_deref(),
         Some("it is not connected yet"),

@@ -110,6 +110,7 @@ mod tests {
     use model::names::ClusterName;
 
     use super::*;
+    use crate::table::every_row;
 
     fn on(cluster: &str) -> Held {
         Held { cluster: Some(ClusterName(cluster.to_owned())), ..Held::default() }
@@ -165,7 +166,7 @@ mod tests {
             ("a list without it",         &[(Decided("east"), "east"), (Listed(""), "east"), (Expired, "")]),
             ("a list with it",            &[(Decided("east"), "east"), (Listed("east"), "east"), (Expired, "east")]),
         ];
-        for (case, steps) in cases {
+        every_row(cases, |(case, steps)| {
             let (mut notes, mut machines, now) = (Notes::default(), Machines::default(), Instant::now());
             for (at, (step, wanted)) in steps.iter().enumerate() {
                 let shown = |cluster: &str| (!cluster.is_empty()).then(|| on(cluster));
@@ -190,7 +191,7 @@ mod tests {
                     assert_eq!(unseen(cluster) as usize, noted(cluster), "{case}: step {at}: {cluster}");
                 }
             }
-        }
+        });
         let (mut notes, mut machines, now) = (Notes::default(), Machines::default(), Instant::now());
         notes.decided(&mut machines, &key(), on("east"), now);
         assert!(!notes.is_due(now + NOTED_FOR / 2) && notes.is_due(now + NOTED_FOR));

@@ -54,6 +54,7 @@ fn below(bits: u64, count: u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::table::every_row;
 
     #[test]
     fn a24_the_less_loaded_of_the_two_is_taken() {
@@ -68,7 +69,7 @@ mod tests {
 
     #[test]
     fn a24_clusters_fill_up_in_proportion_to_their_weights() {
-        for weights in [vec![1, 1, 1, 1], vec![1, 2, 3, 4], vec![100, 1, 1, 1, 1]] {
+        every_row([vec![1, 1, 1, 1], vec![1, 2, 3, 4], vec![100, 1, 1, 1, 1]], |weights| {
             let total: u32 = weights.iter().sum();
             let mut loads = vec![0_u32; weights.len()];
             for machine in 0..total * 50 {
@@ -79,6 +80,6 @@ mod tests {
                 let (load, fair) = (f64::from(*load), f64::from(weight * 50));
                 assert!((load - fair).abs() <= fair * 0.1 + 5.0, "{weights:?}: {loads:?}");
             }
-        }
+        });
     }
 }

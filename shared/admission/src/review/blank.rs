@@ -65,6 +65,7 @@ impl<'de> Visitor<'de> for &Step<'_> {
 mod tests {
     use super::Step::{Index, Key};
     use super::*;
+    use crate::table::every_row;
 
     #[test]
     fn one_value_is_taken_out_and_the_rest_stays_as_it_stands() {
@@ -77,8 +78,6 @@ mod tests {
             (vec![Key("a"), Index(3)], None),
             (vec![Key("c"), Key("x")], None),
         ];
-        for (steps, want) in cases {
-            assert_eq!(blank(text, &steps).as_deref(), want);
-        }
+        every_row(cases, |(steps, want)| assert_eq!(blank(text, &steps).as_deref(), want));
     }
 }

@@ -142,6 +142,7 @@ mod tests {
 
     use super::super::Text;
     use super::*;
+    use crate::table::every_row;
 
     fn body(object: &str) -> String {
         format!(
@@ -172,13 +173,13 @@ mod tests {
             (r#"{"spec":[]}"#,                                 "spec",                   "sequence, expected an object"),
             (r#"{"metadata":{"annotations":{"vitistack.io/kubevirt-config":1}}}"#, "metadata.annotations.vitistack.io/kubevirt-config", "integer `1`, expected a string"),
         ];
-        for (object, path, says) in cases {
+        every_row(cases, |(object, path, says)| {
             let wrong = decode(body(object).as_bytes()).expect_err(object);
             assert_eq!(wrong.uid.as_deref(), Some("u1"), "{object}");
             let [violation] = wrong.violations.as_slice() else { panic!("{object}: {wrong:?}") };
             assert_eq!(violation.path, path, "{object}");
             assert!(violation.message.ends_with(says), "{object}: {}", violation.message);
-        }
+        });
     }
 
     #[test]
@@ -188,16 +189,16 @@ mod tests {
             (r#"{"metadata":{"name":"web"},"spec":[]}"#, "web"),
             (r#"{"metadata":{"name":7}}"#, ""),
         ];
-        for (object, name) in cases {
+        every_row(cases, |(object, name)| {
             assert_eq!(decode(body(object).as_bytes()).expect_err(object).name, name, "{object}");
-        }
+        });
     }
 
     #[test]
     fn what_is_no_review_has_no_uid() {
-        for body in ["", "{", "[]", "{\"request\":{}}", "null", "\u{0}", "{\"request\":{\"uid\":3}}"] {
+        every_row(["", "{", "[]", "{\"request\":{}}", "null", "\u{0}", "{\"request\":{\"uid\":3}}"], |body| {
             assert_eq!(decode(body.as_bytes()).expect_err(body).uid, None, "{body}");
-        }
+        });
     }
 
     #[test]

@@ -106,7 +106,6 @@ pub struct PvcSource<'a> {
     #[serde(borrow)]
     pub name: Option<Text<'a>>,
     /// Its namespace, which must be the VM's (T14).
-    #[serde(borrow)]
     pub namespace: Option<Text<'a>>,
 }
 
@@ -165,7 +164,6 @@ pub struct KeyRef<'a> {
     #[serde(borrow)]
     pub name: Option<Text<'a>>,
     /// Key in it.
-    #[serde(borrow)]
     pub key: Option<Text<'a>>,
 }
 

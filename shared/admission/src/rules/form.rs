@@ -176,6 +176,7 @@ mod tests {
     use std::net::{Ipv4Addr, Ipv6Addr};
 
     use super::*;
+    use crate::table::every_row;
 
     fn local4(four: Ipv4Addr) -> bool {
         four.is_loopback() || four.is_unspecified() || four.is_link_local()
@@ -193,21 +194,22 @@ mod tests {
             "::", "::1", "0::", "0::1", "0:0:0:0:0:0:0:1", "0000:0000:0000:0000:0000:0000:0000:0001", "0:0::1", "00::01", "::0.0.0.1", "0::0.0.0.0",
             "::ffff:127.0.0.1", "::FFFF:7f00:1", "0:0:0:0:0:ffff:169.254.169.254", "0::ffff:0:0", "fe80::1", "FE80:0::1", "feBf::1", "fe9a::",
         ];
-        for six in sixes {
+        every_row(sixes, |six| {
             assert!(six.parse().is_ok_and(local6), "{six} is local");
             for url in [format!("http://[{six}]/a"), format!("https://[{six}]:8080/a")] {
                 assert!(is_http_url(&url) && is_local(&url), "{url}");
             }
-        }
-        for six in ["2001:db8::1", "2001:db8::", "fec0::1", "fd00::1", "fe8::1", "100::1", "2001:db8:0:0:0:0:0:1"] {
+        });
+        let cases = ["2001:db8::1", "2001:db8::", "fec0::1", "fd00::1", "fe8::1", "100::1", "2001:db8:0:0:0:0:0:1"];
+        every_row(cases, |six| {
             assert!(six.parse().is_ok_and(|six| !local6(six)), "{six} is not local");
             assert!(!is_local(&format!("http://[{six}]/a")), "{six}");
-        }
-        for (four, local) in
-            [("127.0.0.1", true), ("127.9.9.9", true), ("169.254.1.1", true), ("0.0.0.0", true), ("10.0.0.1", false)]
-        {
+        });
+        let cases =
+            [("127.0.0.1", true), ("127.9.9.9", true), ("169.254.1.1", true), ("0.0.0.0", true), ("10.0.0.1", false)];
+        every_row(cases, |(four, local)| {
             assert_eq!(four.parse().is_ok_and(local4), local, "{four}");
             assert_eq!(is_local(&format!("http://{four}:80/a")), local, "{four}");
-        }
+        });
     }
 }

@@ -1,6 +1,7 @@
 use model::names::VM;
 
 use super::*;
+use crate::table::every_row;
 use crate::world::{Config, World};
 
 #[test]
@@ -31,13 +32,13 @@ fn a24_x16_x38_what_a_machine_holds_is_read_from_what_it_says() {
         ("a recorded namespace", tenants,                               vec!["west/tenants VirtualMachine vm-web"]),
         ("not assigned",       on("", disks(), Some("vm-web")),         vec![]),
     ];
-    for (case, stored, wanted) in cases {
+    every_row(cases, |(case, stored, wanted)| {
         let held = world.held(&key, &stored);
         let names = held.names.iter().map(|it| format!("{}/{} {} {}", it.cluster, it.namespace, it.kind, it.name));
         assert_eq!(names.collect::<Vec<_>>(), wanted, "{case}");
         assert_eq!(held.cluster.is_some(), !wanted.is_empty(), "{case}");
         assert_eq!(held.macs, ["52:54:00:ab:00:01"], "{case}");
-    }
+    });
 }
 
 #[test]
@@ -82,9 +83,9 @@ fn the_disks_are_those_of_the_size_that_admission_wrote() {
 #[test]
 fn a24_what_is_unseen_counts_once_for_each_replica() {
     let load = Load { machines: 7, unseen: 2 };
-    for (replicas, wanted) in [(0, 7), (1, 7), (2, 9), (3, 11)] {
+    every_row([(0, 7), (1, 7), (2, 9), (3, 11)], |(replicas, wanted)| {
         assert_eq!(load.expected(replicas), wanted, "{replicas} replicas");
-    }
+    });
     assert_eq!(Load { machines: u32::MAX, unseen: 2 }.expected(u32::MAX), u32::MAX);
 }
 

@@ -64,16 +64,14 @@ fn fr2_a_disk_is_judged_by_what_was_made() {
         ("an older operator's status",  json!([{"name": "data", "pvcName": "web-data"}]), &shrink, Err(("spec.disks[0].size", "has 500Gi"))),
         ("the status says nothing yet", json!([]),           &shrink,    Err(("spec.disks[0].size", "has 500Gi"))),
     ];
-    let mut wrong = Vec::new();
-    for (case, disks, edit, want) in cases {
+    every_row(cases, |(case, disks, edit, want)| {
         let old = settled(&with_data, &world, disks);
         match (update(&edited(&old, edit), &old, &world), want) {
             (Ok(_), Ok(())) => {}
             (Err(found), Err((path, says))) if found.len() == 1 && found[0].0 == path && found[0].1.contains(says) => {}
-            (found, want) => wrong.push(format!("{case}: {found:?}, not {want:?}")),
+            (found, want) => panic!("{case}: {found:?}, not {want:?}"),
         }
-    }
-    assert_eq!(wrong, Vec::<String>::new());
+    });
 }
 
 #[test]
@@ -156,12 +154,13 @@ fn fr5_an_annotation_that_nobody_reads_is_named_and_one_that_disks_depend_on_is_
     let found: Vec<_> = cases.iter().map(|(key, value, _)| warned(key, value)).collect();
     assert_eq!(found, cases.map(|(.., says)| vec![says.to_owned()]));
     assert_eq!(warned("example.com/deletion-policy", "Retain"), Vec::<String>::new(), "another domain is not ours");
-    for (key, value) in [
+    let cases = [
         ("vitistack.io/deletion-polcy", "Retain"),
         ("platform.kubevirt.io/deletion-policy", "Retain"),
         (names::DELETION_POLICY, ""),
         (names::DELETION_POLICY, "retain"),
-    ] {
+    ];
+    every_row(cases, |(key, value)| {
         let wrong = refuse(&annotated(plain(), key, value), &world);
         assert_eq!((wrong.len(), wrong[0].reason), (1, Reason::FieldNotSupported), "{key}");
         assert_eq!(wrong[0].path, format!("metadata.annotations[{key}]"));
@@ -170,7 +169,7 @@ fn fr5_an_annotation_that_nobody_reads_is_named_and_one_that_disks_depend_on_is_
             "{}",
             wrong[0].message
         );
-    }
+    });
     let near = annotated(stored("CREATE", &plain(), None, &world), "vitistack.io/deletion-polcy", "Retain");
     let halted = edited(&near, |it| it["spec"]["runStrategy"] = json!("Halted"));
     let warnings = update(&halted, &near, &world).expect("it was stored before anybody looked").warnings;

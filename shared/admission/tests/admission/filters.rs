@@ -238,11 +238,11 @@ fn x54_nobody_but_admission_says_where_a_vm_is_looked_for() {
     assert_eq!(after["metadata"]["annotations"][names::PLACEMENT], r#"{"rule":"named","cluster":"east"}"#);
     let mut recorded = after.clone();
     recorded["status"] = json!({"kubevirtConfigRef": {"name": "east", "clusterId": "c-1"}});
-    for before in [&after, &recorded] {
+    every_row([&after, &recorded], |before| {
         let edited = annotated(before.clone(), names::PLACEMENT, claims);
         let Verdict::Refuse(wrong) = judge("UPDATE", &edited, Some(before), &one) else { panic!("forged") };
-        assert_eq!((wrong[0].reason, wrong[0].path.as_str()), (Reason::FieldForbidden, PLACEMENT));
-    }
+        assert_eq!(first(&wrong), (Reason::FieldForbidden, PLACEMENT));
+    });
 }
 
 #[test]
@@ -289,14 +289,14 @@ fn x4_a_vm_where_the_machine_may_not_be_is_neither_adopted_nor_advised() {
     let west = Arc::make_mut(world.configs.get_mut(&ClusterName("west".to_owned())).expect("west"));
     let key = model::names::VmKey { namespace: "default".to_owned(), name: "vm-web".to_owned() };
     west.inventory.vms.insert_mut(key, Default::default());
-    for eager in [false, true] {
+    every_row([false, true], |eager| {
         Arc::make_mut(&mut world.policy).adopt_before_default = eager;
         let wrong = messages(&in_region("us-east"), &world);
         assert!(
             wrong[0].contains("where spec.clusterSelector or the KubevirtConfig does not let this Machine be"),
             "{wrong:?}"
         );
-    }
+    });
     assert_eq!(chosen(&plain(), &world), ("west".to_owned(), "adopted"));
 }
 

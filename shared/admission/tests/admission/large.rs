@@ -35,7 +35,7 @@ fn t16_of_a_list_without_end_little_is_kept_and_the_refusal_names_it() {
         ("escaped labels", r#"{"spec":{"template":"small","clusterSelector":{"matchLabels":{"x":"y",{}}}}}"#, r#""\u0061":"b""#, 256,
             "spec.clusterSelector.matchLabels", |it| it.spec.cluster_selector.as_ref().map_or(0, |it| it.match_labels.len())),
     ];
-    for (case, object, entry, most, path, kept) in cases {
+    every_row(cases, |(case, object, entry, most, path, kept)| {
         let (object, count) = full(object, entry);
         let count = count + usize::from(object.contains(r#""x":"y""#));
         let body = whole(&object);
@@ -46,7 +46,7 @@ fn t16_of_a_list_without_end_little_is_kept_and_the_refusal_names_it() {
         let found: Vec<_> = wrong.iter().map(|it| (it.reason, it.path.as_str(), it.message.as_str())).collect();
         let says = format!("Too many: {count}: must have at most {most} items");
         assert_eq!(found, [(Reason::FieldInvalid, path, says.as_str())], "{case}");
-    }
+    });
 }
 
 #[test]
@@ -61,7 +61,7 @@ fn t16_of_patches_and_of_unknown_fields_without_end_little_is_kept() {
     let annotations = review.request.object.as_ref().and_then(|it| it.metadata.annotations.as_ref());
     assert_eq!(annotations.map(|all| all.patches.len()), Some(patch::ANNOTATIONS + 1));
     let Verdict::Refuse(wrong) = decide(&review.request, &world) else { panic!("admitted") };
-    assert_eq!((wrong[0].reason, wrong[0].path.as_str()), (Reason::PatchInvalid, "metadata.annotations"));
+    assert_eq!(first(&wrong), (Reason::PatchInvalid, "metadata.annotations"));
     assert!(wrong[0].message.contains("more than 1542 annotations about patches"), "{wrong:?}");
 
     let (object, _) = full(r#"{"metadata":{"name":"web"},"spec":{"template":"small",{}}}"#, r#""x":1"#);

@@ -12,6 +12,8 @@ use model::names::{self, ClusterName};
 use model::reason::{Reason, Violation};
 use serde_json::{Value, json};
 
+use crate::table::every_row;
+
 mod fields;
 mod filters;
 mod large;
@@ -21,6 +23,8 @@ mod properties;
 mod rules;
 mod search;
 mod sizing;
+#[path = "../../../../tests/table.rs"]
+mod table;
 
 fn world(clusters: &[&str]) -> World {
     let mut config = Config::default();
@@ -97,6 +101,11 @@ fn refuse(object: &Value, world: &World) -> Vec<Violation> {
     }
 }
 
+/// Reason and path of the first violation.
+fn first(wrong: &[Violation]) -> (Reason, &str) {
+    (wrong[0].reason, &wrong[0].path)
+}
+
 /// The object as it is stored after admission.
 fn stored(operation: &str, object: &Value, old: Option<&Value>, world: &World) -> Value {
     let body = review(operation, object, old);
@@ -148,14 +157,14 @@ fn refusals_name_the_field_the_reason_and_what_would_be_right() {
         ("C4: a bad name",        json!({"template": "small", "disks": [{"name": "Data_1", "size": "5Gi"}]}), "spec.disks[0].name", Reason::FieldInvalid, "lower-case letters"),
         ("runStrategy",           json!({"template": "small", "runStrategy": "Allways"}), "spec.runStrategy", Reason::FieldNotSupported, "did you mean \"Always\"?"),
     ];
-    for (name, spec, path, reason, says) in cases {
+    every_row(cases, |(name, spec, path, reason, says)| {
         let wrong = refuse(&machine(spec), &world);
         let found = wrong
             .iter()
             .find(|it| it.path == path && it.reason == reason)
             .unwrap_or_else(|| panic!("{name}: {wrong:?}"));
         assert!(found.message.contains(says), "{name}: {}", found.message);
-    }
+    });
 }
 
 #[test]
@@ -163,14 +172,15 @@ fn x56_a_name_that_makes_no_vm_is_refused() {
     let world = world(&["east"]);
     let named = |name: &str| json!({"metadata": {"name": name, "namespace": "default"}, "spec": {"template": "small"}});
     assert_eq!(admit(&named(&"a".repeat(60)), &world).changes.len(), 4);
-    for (name, says) in [
+    let cases = [
         ("a".repeat(61), "has 61 characters and may have 60"),
         ("web.1".to_owned(), "lower-case letters, digits and '-'"),
-    ] {
+    ];
+    every_row(cases, |(name, says)| {
         let wrong = refuse(&named(&name), &world);
         assert_eq!(wrong[0].path, "metadata.name");
         assert!(wrong[0].message.contains(says), "{}", wrong[0].message);
-    }
+    });
 }
 
 #[test]
@@ -204,13 +214,13 @@ fn deciding_twice_changes_nothing_more() {
         json!({"machineClass": "large", "cpu": {"cores": 8}, "memory": 17_179_869_184_i64, "disks": [{"name": "root", "sizeGB": 80, "boot": true}]}),
         json!({"template": "medium", "disks": [{"name": "data", "size": "1.5Gi"}], "kubevirtConfigRef": {"name": "east"}}),
     ];
-    for world in &worlds {
-        for spec in &specs {
+    every_row(&worlds, |world| {
+        every_row(&specs, |spec| {
             let once = stored("CREATE", &machine(spec.clone()), None, world);
             assert_eq!(admit(&once, world).changes, [], "the validating call");
             assert_eq!(stored("UPDATE", &once, Some(&once), world), once, "an update");
-        }
-    }
+        });
+    });
 }
 
 #[test]
@@ -241,12 +251,12 @@ fn x55_what_would_take_long_to_judge_is_refused_first() {
     let many: Vec<Value> = (0..50_000).map(|_| json!({})).collect();
     let wrong = refuse(&machine(json!({"template": "small", "disks": many})), &world);
     assert_eq!((wrong.len(), wrong[0].message.as_str()), (1, "Too many: 50000: must have at most 256 items"));
-    for spec in
-        [json!({"template": "x".repeat(254)}), json!({"template": "small", "disks": [{"size": "9".repeat(300)}]})]
-    {
+    let cases =
+        [json!({"template": "x".repeat(254)}), json!({"template": "small", "disks": [{"size": "9".repeat(300)}]})];
+    every_row(cases, |spec| {
         let wrong = refuse(&machine(spec), &world);
         assert!(wrong[0].message.starts_with("Too long: ") && wrong[0].message.len() < 60, "{}", wrong[0].message);
-    }
+    });
 }
 
 #[test]

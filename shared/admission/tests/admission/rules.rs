@@ -20,7 +20,7 @@ type Row = (&'static str, Value, &'static str, Reason, &'static str);
 
 /// Each spec is refused at the path, for the reason, with the words.
 fn refused(rows: Vec<Row>, world: &World) {
-    for (name, spec, path, reason, says) in rows {
+    every_row(rows, |(name, spec, path, reason, says)| {
         let wrong = refuse(&machine(spec), world);
         let found = wrong.iter().find(|it| it.path == path && it.reason == reason);
         let found = found.unwrap_or_else(|| panic!("{name}: {wrong:?}"));
@@ -30,7 +30,7 @@ fn refused(rows: Vec<Row>, world: &World) {
             |it: &&Violation| matches!(it.reason, Reason::NoKubevirtConfigs | Reason::SelectorMatchesNone);
         let causes = wrong.len() - wrong.iter().filter(consequence).count();
         assert_eq!(causes, 1, "{name}: and nothing else: {wrong:?}");
-    }
+    });
 }
 
 fn key(name: &str) -> MachineKey {

@@ -98,12 +98,12 @@ fn a4_x6_x7_x48_x54_the_search_adopts_exactly_one_and_never_guesses() {
         ("X54: labelled",                            adoption(has(fleet(), "west", "vm-web", offered("default/web")), Adoption::Labelled), Ok(("west", "adopted"))),
         ("X54: offered to another",                  has(single(), "east", "vm-web", offered("default/db")),       Err((Reason::VirtualMachineTaken, "metadata.name"))),
     ];
-    for (name, world, want) in cases {
+    every_row(cases, |(name, world, want)| {
         let want = want
             .map(|(cluster, rule)| (cluster.to_owned(), rule))
             .map_err(|(reason, path): (Reason, &str)| (reason, path.to_owned()));
         assert_eq!(outcome(&plain(), &world), want, "{name}");
-    }
+    });
 }
 
 #[test]
@@ -274,9 +274,9 @@ fn x43_a_cluster_that_answers_between_the_two_calls_does_not_refuse_the_machine(
     let after = stored("CREATE", &plain(), None, &silent);
     let why = after["metadata"]["annotations"][names::PLACEMENT].as_str().expect("an explanation");
     assert!(why.contains(r#""searched":false"#), "{why}");
-    for answers in [one(), has(one(), "east", "vm-web", vm(None))] {
+    every_row([one(), has(one(), "east", "vm-web", vm(None))], |answers| {
         assert_eq!(stored("CREATE", &after, None, &answers), after, "the controller looks under both names");
-    }
+    });
     let searched = stored("CREATE", &plain(), None, &one());
     assert_ne!(stored("CREATE", &searched, None, &silent), searched, "nobody may claim a search that nobody made");
 }

@@ -2,12 +2,16 @@
 
 use super::*;
 
+fn with_class(mut world: World, name: &str, class: Class) -> World {
+    Arc::make_mut(&mut world.classes).insert(name.into(), class);
+    world
+}
+
 #[test]
 fn x60_a_size_is_kept_until_the_spec_or_a_refresh_asks_for_another() {
-    let mut world = world(&["east"]);
-    Arc::make_mut(&mut world.classes).insert("gold".into(), class(4, "8Gi"));
+    let world = with_class(world(&["east"]), "gold", class(4, "8Gi"));
     let before = stored("CREATE", &machine(json!({"template": "gold"})), None, &world);
-    Arc::make_mut(&mut world.classes).insert("gold".into(), Class { generation: 8, ..class(16, "64Gi") });
+    let world = with_class(world, "gold", Class { generation: 8, ..class(16, "64Gi") });
     let resolved = |object: &Value| -> Sizing {
         serde_json::from_str(object["metadata"]["annotations"][names::RESOLVED].as_str().expect("resolved"))
             .expect("a sizing")
@@ -86,15 +90,14 @@ fn x60_x76_a_machine_whose_class_is_gone_keeps_its_numbers_and_can_be_edited() {
         ("X76: by its label", "gold", labelled(machine(json!({})))),
         ("X76: the default", "std", machine(json!({}))),
     ];
-    for (case, name, object) in cases {
-        let mut then = world(&["east"]);
-        Arc::make_mut(&mut then.classes).insert(name.into(), std.clone());
+    every_row(cases, |(case, name, object)| {
+        let then = with_class(world(&["east"]), name, std.clone());
         let before = stored("CREATE", &object, None, &then);
         let mut now = world(&["east"]);
         if name == "std" {
-            Arc::make_mut(&mut now.classes).insert("tiny".into(), Class { default: true, ..class(1, "1Gi") });
+            now = with_class(now, "tiny", Class { default: true, ..class(1, "1Gi") });
         }
-        for (change, sockets) in [(cpus as fn(&mut Value), 2), (refresh, 1)] {
+        every_row([(cpus as fn(&mut Value), 2), (refresh, 1)], |(change, sockets)| {
             let (got, warnings) = edit(&before, &now, change);
             let numbers = (got.cores, got.threads, got.sockets, got.memory.as_str(), got.template.as_deref());
             assert_eq!(numbers, (16, 2, sockets, "64Gi", Some(name)), "{case}");
@@ -106,77 +109,64 @@ fn x60_x76_a_machine_whose_class_is_gone_keeps_its_numbers_and_can_be_edited() {
             let said = format!("MachineClass {name:?} is gone");
             assert_eq!(warnings.iter().filter(|it| it.contains(&said)).count(), 1, "{case}: {warnings:?}");
             assert!(!warnings.iter().any(|it| it.contains("gives anyway")), "{case}: {warnings:?}");
-        }
-    }
+        });
+    });
 }
 
 #[test]
 fn x60_what_names_another_size_does_not_get_the_numbers_of_the_class_that_is_gone() {
-    let mut then = world(&["east"]);
-    Arc::make_mut(&mut then.classes).insert("gold".into(), class(16, "64Gi"));
+    let then = with_class(world(&["east"]), "gold", class(16, "64Gi"));
     let now = world(&["east"]);
     let before = stored("CREATE", &machine(json!({"template": "gold"})), None, &then);
     assert_eq!(edit(&before, &now, |it| it["spec"]["template"] = json!("small")).0.cores, 1);
     let wrong = refuse(&machine(json!({"template": "gold"})), &now);
-    assert_eq!((wrong[0].reason, wrong[0].path.as_str()), (Reason::TemplateNotFound, "spec.template"), "a new Machine");
+    assert_eq!(first(&wrong), (Reason::TemplateNotFound, "spec.template"), "a new Machine");
     let before = stored("CREATE", &machine(json!({"template": "small"})), None, &then);
     let mut after = before.clone();
     after["spec"]["template"] = json!("gold");
     let Verdict::Refuse(wrong) = judge("UPDATE", &after, Some(&before), &now) else { panic!("admitted") };
-    assert_eq!((wrong[0].reason, wrong[0].path.as_str()), (Reason::TemplateNotFound, "spec.template"));
+    assert_eq!(first(&wrong), (Reason::TemplateNotFound, "spec.template"));
 }
 
 #[test]
 fn x76_a_machine_of_the_default_class_stays_editable_when_two_or_none_are_the_default() {
     let std = Class { default: true, ..class(16, "64Gi") };
-    let mut then = world(&["east"]);
-    Arc::make_mut(&mut then.classes).insert("std".into(), std.clone());
+    let then = with_class(world(&["east"]), "std", std.clone());
     let before = stored("CREATE", &machine(json!({})), None, &then);
-    let mut two = then.clone();
-    Arc::make_mut(&mut two.classes).insert("other".into(), Class { default: true, ..class(1, "1Gi") });
-    let mut none = then.clone();
-    Arc::make_mut(&mut none.classes).insert("std".into(), Class { default: false, ..std });
-    for now in [two, none] {
+    let two = with_class(then.clone(), "other", Class { default: true, ..class(1, "1Gi") });
+    let none = with_class(then, "std", Class { default: false, ..std });
+    every_row([two, none], |now| {
         let (got, _) = edit(&before, &now, cpus);
         assert_eq!((got.template.as_deref(), got.cores, got.sockets), (Some("std"), 16, 2));
         let wrong = refuse(&machine(json!({})), &now);
-        assert_eq!(
-            (wrong[0].reason, wrong[0].path.as_str()),
-            (Reason::FieldRequired, "spec.template"),
-            "a new Machine"
-        );
-    }
+        assert_eq!(first(&wrong), (Reason::FieldRequired, "spec.template"), "a new Machine");
+    });
 }
 
 #[test]
 fn x76_bounds_that_were_narrowed_since_warn_of_a_memory_that_is_not_changed() {
-    let mut then = world(&["east"]);
     let bounds = |most: u64| Class { memory_bounds: (None, Some(most << 30)), ..class(4, "8Gi") };
-    Arc::make_mut(&mut then.classes).insert("gold".into(), bounds(64));
-    Arc::make_mut(&mut then.classes).insert("iron".into(), bounds(16));
+    let then = with_class(with_class(world(&["east"]), "gold", bounds(64)), "iron", bounds(16));
     let memory = |size: &str| json!({"memory": {"size": size}});
     let before = stored("CREATE", &machine(json!({"template": "gold", "resources": memory("32Gi")})), None, &then);
-    let mut now = then.clone();
-    Arc::make_mut(&mut now.classes).insert("gold".into(), bounds(16));
+    let now = with_class(then, "gold", bounds(16));
     let (got, warnings) = edit(&before, &now, |it| it["spec"]["cpu"] = json!({"cores": 2}));
     assert_eq!((got.cores, got.memory.as_str()), (2, "32Gi"));
     assert!(
         warnings.iter().any(|it| it.starts_with("spec.resources.memory.size: ") && it.contains("at most 16Gi")),
         "{warnings:?}"
     );
-    for (template, size) in [("gold", "33Gi"), ("iron", "32Gi")] {
+    every_row([("gold", "33Gi"), ("iron", "32Gi")], |(template, size)| {
         let mut after = before.clone();
         after["spec"] = json!({"template": template, "resources": memory(size)});
         let Verdict::Refuse(wrong) = judge("UPDATE", &after, Some(&before), &now) else { panic!("{template} {size}") };
-        let found = (wrong[0].reason, wrong[0].path.as_str());
-        assert_eq!(found, (Reason::FieldInvalid, "spec.resources.memory.size"), "{template} {size}");
-    }
+        assert_eq!(first(&wrong), (Reason::FieldInvalid, "spec.resources.memory.size"), "{template} {size}");
+    });
 }
 
 #[test]
 fn c2_c3_c11_c12_c13_c14_c15_a16_x21_x24_sizes() {
-    let mut world = world(&["east"]);
-    Arc::make_mut(&mut world.classes).insert("gold".into(), class(6, "24Gi"));
+    let world = with_class(world(&["east"]), "gold", class(6, "24Gi"));
     let root = |size| vec![("root", size, Some("default"))];
     #[rustfmt::skip]
     let cases = [
@@ -199,7 +189,7 @@ fn c2_c3_c11_c12_c13_c14_c15_a16_x21_x24_sizes() {
         ("X63: no template",      json!({"resources": {"cpu": {"cores": 3}, "memory": {"size": "3Gi"}}, "disks": [{"size": "9Gi"}]}),
             (3, 1, 1, "3Gi"), vec![("root", "9Gi", None)]),
     ];
-    for (name, spec, (cores, threads, sockets, memory), want) in cases {
+    every_row(cases, |(name, spec, (cores, threads, sockets, memory), want)| {
         let got = sizing(&machine(spec), &world);
         assert_eq!(
             (got.cores, got.threads, got.sockets, got.memory.as_str()),
@@ -208,33 +198,28 @@ fn c2_c3_c11_c12_c13_c14_c15_a16_x21_x24_sizes() {
         );
         assert_eq!(disks(&got), want, "{name}");
         assert!(got.disks.iter().all(|disk| disk.access_mode == "ReadWriteOnce"), "{name}: X64");
-    }
+    });
 }
 
 #[test]
 fn x21_a_class_hides_the_built_in_of_its_name_and_the_source_is_recorded() {
     use model::message::SizeSource as From;
-    let mut world = world(&["east"]);
+    let world = world(&["east"]);
     let small = machine(json!({"template": "small"}));
     assert_eq!(sizing(&small, &world).source, From::BuiltIn);
-    Arc::make_mut(&mut world.classes).insert("small".into(), class(3, "6Gi"));
+    let world = with_class(world, "small", class(3, "6Gi"));
     let got = sizing(&small, &world);
     assert_eq!((got.source, got.generation, got.cores), (From::MachineClass, Some(7), 3));
-    Arc::make_mut(&mut world.classes).insert("small".into(), Class { enabled: false, ..class(3, "6Gi") });
+    let world = with_class(world, "small", Class { enabled: false, ..class(3, "6Gi") });
     let wrong = refuse(&small, &world);
-    assert_eq!(
-        (wrong[0].reason, wrong[0].path.as_str()),
-        (Reason::FieldForbidden, "spec.template"),
-        "a disabled class hides it, too"
-    );
+    assert_eq!(first(&wrong), (Reason::FieldForbidden, "spec.template"), "a disabled class hides it, too");
 }
 
 #[test]
 fn x63_the_default_class_is_used_when_nothing_is_named() {
-    let mut world = world(&["east"]);
-    Arc::make_mut(&mut world.classes).insert("std".into(), Class { default: true, ..class(2, "2Gi") });
+    let world = with_class(world(&["east"]), "std", Class { default: true, ..class(2, "2Gi") });
     assert_eq!(sizing(&machine(json!({})), &world).template.as_deref(), Some("std"));
-    Arc::make_mut(&mut world.classes).insert("other".into(), Class { default: true, ..class(2, "2Gi") });
+    let world = with_class(world, "other", Class { default: true, ..class(2, "2Gi") });
     let wrong = refuse(&machine(json!({})), &world);
     assert!(wrong[0].message.contains("\"other\"") && wrong[0].message.contains("\"std\""), "{wrong:?}");
 }
@@ -257,8 +242,7 @@ fn x1_an_alias_is_read_with_a_warning() {
 
 #[test]
 fn a_disk_that_may_hold_data_is_neither_taken_away_nor_made_smaller() {
-    let mut world = world(&["east"]);
-    Arc::make_mut(&mut world.classes).insert("gold".into(), class(4, "8Gi"));
+    let world = with_class(world(&["east"]), "gold", class(4, "8Gi"));
     let mut before = stored("CREATE", &machine(json!({"template": "gold"})), None, &world);
     before["status"] = json!({"kubevirtConfigRef": {"name": "east", "clusterId": "c1"}});
     let edited = |disks: Value| {
@@ -269,7 +253,7 @@ fn a_disk_that_may_hold_data_is_neither_taken_away_nor_made_smaller() {
     let Verdict::Refuse(wrong) = edited(json!([{"name": "data", "size": "100Gi"}])) else {
         panic!("detached the root disk")
     };
-    assert_eq!((wrong[0].reason, wrong[0].path.as_str()), (Reason::FieldForbidden, "spec.disks"));
+    assert_eq!(first(&wrong), (Reason::FieldForbidden, "spec.disks"));
     assert!(wrong[0].message.contains("keep it with {name: root, size: 20Gi}"), "{}", wrong[0].message);
     let Verdict::Refuse(wrong) = edited(json!([{"name": "root", "size": "10Gi"}])) else { panic!("shrank a disk") };
     assert!(wrong[0].message.contains("has 20Gi and cannot shrink to 10Gi"), "{}", wrong[0].message);
@@ -282,8 +266,7 @@ fn a_disk_that_may_hold_data_is_neither_taken_away_nor_made_smaller() {
 
 #[test]
 fn a_class_that_makes_no_machine_is_named() {
-    let mut world = world(&["east"]);
-    Arc::make_mut(&mut world.classes).insert("none".into(), class(0, "1"));
+    let world = with_class(world(&["east"]), "none", class(0, "1"));
     let wrong = refuse(&machine(json!({"template": "none"})), &world);
     assert!(
         wrong.iter().all(|it| it.path == "spec.template" && it.message.contains("the MachineClass gives it")),

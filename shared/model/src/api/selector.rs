@@ -83,6 +83,7 @@ impl std::fmt::Display for Selector {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::table::every_row;
 
     #[test]
     fn a25_a_selector_selects_as_kubernetes_does() {
@@ -98,9 +99,9 @@ mod tests {
             ("region", "NotIn", &["eu"], true), ("region", "NotIn", &["us-east"], false), ("zone", "NotIn", &["a"], true),
             ("region", "Exists", &[], true), ("zone", "Exists", &[], false), ("zone", "DoesNotExist", &[], true), ("region", "Like", &["us-east"], false),
         ];
-        for (key, operator, values, want) in cases {
+        every_row(cases, |(key, operator, values, want)| {
             assert_eq!(selects(key, operator, values), want, "{key} {operator} {values:?}");
-        }
+        });
         assert!(Selector::default().matches(&labels), "an empty selector selects everything");
         let both = Selector { match_labels: labels.clone(), ..Selector::default() };
         assert!(both.matches(&labels) && !both.matches(&BTreeMap::new()));

@@ -36,6 +36,7 @@ mod tests {
 
     use super::*;
     use crate::api::KubevirtConfig;
+    use crate::table::every_row;
 
     #[test]
     fn x53_e2_capabilities_come_from_the_list_then_the_hub_type_then_the_default() {
@@ -53,7 +54,7 @@ mod tests {
             ("an unknown capability",           vec!["databases"],                   None,            (false, false)),
             ("an unknown hub type",             vec![],                              Some("edge"),    (true,  false)),
         ];
-        for (name, list, hub_type, (virtualmachines, clusters)) in cases {
+        every_row(cases, |(name, list, hub_type, (virtualmachines, clusters))| {
             let spec = KubevirtConfigSpec {
                 capabilities: list.into_iter().map(str::to_owned).collect(),
                 hub_type: hub_type.map(str::to_owned),
@@ -61,7 +62,7 @@ mod tests {
             };
             let want = Capabilities { virtualmachines, clusters };
             assert_eq!(capabilities(&spec), want, "{name}");
-        }
+        });
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::*;
+use crate::table::every_row;
 
 const GIB: u64 = 1 << 30;
 
@@ -21,9 +22,7 @@ fn x68_cpus_are_read_in_thousandths() {
         ("2", Some(2000)), ("1500m", Some(1500)), ("1.5", Some(1500)), ("63.999", Some(63_999)), ("0", Some(0)), ("1k", Some(1_000_000)),
         ("1e3", Some(1_000_000)), ("0.1", Some(100)), ("0.5m", Some(1)), ("", None), ("many", None), ("-1", None),
     ];
-    for (text, want) in cases {
-        assert_eq!(quantity::thousandths(text).ok(), want, "{text}");
-    }
+    every_row(cases, |(text, want)| assert_eq!(quantity::thousandths(text).ok(), want, "{text}"));
 }
 
 #[test]
@@ -47,13 +46,13 @@ fn x68_a_node_offers_what_it_can_allocate_while_it_takes_instances() {
         ("X68: new",                             node("", false, json!([])),           None),
         ("X68: nothing said of its room",        json!({"labels": {}, "spec": {}, "status": {"conditions": ready("True")}}), Some(room(0, 0))),
     ];
-    for (name, node, want) in cases {
+    every_row(cases, |(name, node, want)| {
         let read = |part: &str| node[part].clone();
         let labels: BTreeMap<String, String> = serde_json::from_value(read("labels")).expect("labels");
         let spec = serde_json::from_value(read("spec")).expect("a spec");
         let status = serde_json::from_value(read("status")).expect("a status");
         assert_eq!(offered(&labels, &spec, &status), want, "{name}");
-    }
+    });
 }
 
 #[test]
@@ -70,9 +69,9 @@ fn x68_a_pod_requests_what_the_scheduler_counts() {
         ("X68: the pod as a whole",  json!({"containers": [asks("1", "1Gi")], "resources": {"requests": {"cpu": "4"}}}), room(4000, GIB)),
         ("X68: overhead",            json!({"containers": [asks("1", "1Gi")], "overhead": {"cpu": "250m", "memory": "1Gi"}}), room(1250, 2 * GIB)),
     ];
-    for (name, pod, want) in cases {
+    every_row(cases, |(name, pod, want)| {
         assert_eq!(requested(&serde_json::from_value(pod).expect("a pod")), want, "{name}");
-    }
+    });
 }
 
 #[test]
@@ -123,9 +122,7 @@ fn x68_only_what_matters_is_published_again() {
         ("X68: no node left",                   of(&[], 0, 0),                                              true),
     ];
     assert!(differs(None, &published));
-    for (name, seen, want) in cases {
-        assert_eq!(differs(Some(&published), &seen), want, "{name}");
-    }
+    every_row(cases, |(name, seen, want)| assert_eq!(differs(Some(&published), &seen), want, "{name}"));
     let later = Capacity { observed_at: Some(Time(k8s_openapi::jiff::Timestamp::MAX)), ..published.clone() };
     assert!(!differs(Some(&published), &later), "time alone is no news");
 }

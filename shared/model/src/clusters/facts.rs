@@ -105,6 +105,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::table::every_row;
 
     fn kubevirt(spec: Value, status: Value) -> KubeVirt {
         let status: Option<KubeVirtStatus> = serde_json::from_value(status).expect("a status");
@@ -125,14 +126,14 @@ mod tests {
             ("X45: the deprecated field wins",     both,                                    vec!["pc-i440fx*"]),
             ("X45: of another architecture",       json!({"architectureConfiguration": {"arm64": {"emulatedMachines": ["virt*"]}}}), vec!["q35*", "pc-q35*"]),
         ];
-        for (name, configuration, want) in cases {
+        every_row(cases, |(name, configuration, want)| {
             let read = kubevirt(json!({"configuration": configuration}), json!({"observedKubeVirtVersion": "v1.8.2"}));
             assert_eq!(
                 (read.emulated_machines, read.version.as_deref()),
                 (want.iter().map(ToString::to_string).collect(), Some("v1.8.2")),
                 "{name}"
             );
-        }
+        });
         assert_eq!(kubevirt(json!({}), Value::Null).version, None, "not observed yet");
         assert_eq!(kubevirt(json!({}), json!({"observedKubeVirtVersion": ""})).version, None, "not observed yet");
     }
@@ -161,8 +162,6 @@ mod tests {
             ("first contact",                  nothing, learnt(groups(&[CDI, MULTUS]), Some(Some(newer))),       want("v1.8.2", Some(true), Some(true), "q35*")),
             ("KubeVirt went",                  before,  learnt(groups(&["cdi.kubevirt.io.example"]), Some(None)), want("", Some(false), Some(false), "")),
         ];
-        for (name, before, learnt, want) in cases {
-            assert_eq!(facts(before, &learnt), want, "{name}");
-        }
+        every_row(cases, |(name, before, learnt, want)| assert_eq!(facts(before, &learnt), want, "{name}"));
     }
 }

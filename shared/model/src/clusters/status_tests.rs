@@ -6,6 +6,7 @@ use super::*;
 use crate::api::config::ClusterFacts;
 use crate::clusters::capacity::{Room, capacity};
 use crate::clusters::facts::KubeVirt;
+use crate::table::every_row;
 
 fn early() -> Time {
     Time(Timestamp::UNIX_EPOCH)
@@ -34,7 +35,7 @@ fn b27_a_config_says_why_it_cannot_be_used_and_keeps_the_identity_of_first_conta
             "an earlier kubeconfig is still in use; the present one does not connect: no route", Some("one")),
         ("not tried yet",       &fresh, View::Connecting,                   "Pending", "ConnectionFailed",  "not connected yet", None),
     ];
-    for (name, previous, view, phase, reason, says, id) in cases {
+    every_row(cases, |(name, previous, view, phase, reason, says, id)| {
         let next = status(&config, previous, &view, &Offered::default(), early());
         assert_eq!(next.phase.as_deref(), Some(phase), "{name}");
         assert_eq!(next.conditions[0].reason, reason, "{name}");
@@ -45,7 +46,7 @@ fn b27_a_config_says_why_it_cannot_be_used_and_keeps_the_identity_of_first_conta
             next,
             "{name}: nothing changed, so nothing is written"
         );
-    }
+    });
 }
 
 fn room(cpu: u64, now: Time) -> Capacity {
@@ -78,7 +79,7 @@ fn x45_x68_a_config_shows_what_its_own_cluster_offers() {
         ("X45 X68: away: what was known stays",       &View::Unreachable("x".to_owned()),  &all,              Some("v1.7.0"), Some("8"),  true),
         ("X45 X68: another cluster is not described", &connected("two", Newest::InUse),    &all,              Some("v1.7.0"), Some("8"),  true),
     ];
-    for (name, view, offered, version, cpu, same_facts) in cases {
+    every_row(cases, |(name, view, offered, version, cpu, same_facts)| {
         let next = status(&config, &published, view, offered, early());
         let largest =
             next.capacity.as_ref().and_then(|capacity| Some(capacity.largest_node.as_ref()?.cpu.as_ref()?.0.as_str()));
@@ -89,5 +90,5 @@ fn x45_x68_a_config_shows_what_its_own_cluster_offers() {
             next,
             "{name}: nothing changed, so nothing is written"
         );
-    }
+    });
 }

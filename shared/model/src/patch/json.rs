@@ -91,13 +91,14 @@ impl<'de> Visitor<'de> for Strict {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::table::every_row;
 
     #[test]
     fn t8_a_key_that_stands_twice_is_refused_at_any_depth() {
-        for text in [r#"{"a":1,"a":1}"#, r#"[{"b":{"a":1,"\u0061":2}}]"#] {
+        every_row([r#"{"a":1,"a":1}"#, r#"[{"b":{"a":1,"\u0061":2}}]"#], |text| {
             let why = read(text, 8).expect_err(text).to_string();
             assert!(why.contains("the key \"a\" twice"), "{why}");
-        }
+        });
     }
 
     #[test]
@@ -105,8 +106,8 @@ mod tests {
         let plain = r#"[null,true,-1,18446744073709551615,1.5,"x",{"k":[]}]"#;
         assert_eq!(read(plain, 3).unwrap(), serde_json::from_str::<Value>(plain).unwrap());
         assert!(read(plain, 2).expect_err("too deep").to_string().contains("nested too deeply"));
-        for text in ["[] []", "[", "", "[1e999]", "[01]", "{1:2}", &"[".repeat(100_000)] {
+        every_row(["[] []", "[", "", "[1e999]", "[01]", "{1:2}", &"[".repeat(100_000)], |text| {
             assert!(read(text, 8).is_err(), "{text:.20}");
-        }
+        });
     }
 }

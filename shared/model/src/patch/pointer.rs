@@ -61,6 +61,7 @@ impl fmt::Display for Pointer {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::table::every_row;
 
     #[test]
     fn t8_segments_are_decoded_and_wrong_escapes_refused() {
@@ -78,14 +79,14 @@ mod tests {
             ("/~0~2",         None),
             ("/1/2/3/4/5/6/7/8/9/0/1/2/3/4/5/6/7", None),
         ];
-        for (text, want) in cases {
+        every_row(cases, |(text, want)| {
             let got = Pointer::parse(text).ok().map(|pointer| pointer.0);
             assert_eq!(
                 got.as_deref(),
                 want.map(|all| all.iter().map(|it| (*it).to_owned()).collect::<Vec<_>>()).as_deref(),
                 "{text:?}"
             );
-        }
+        });
         assert_eq!(Pointer::parse("/a~1b/~0").unwrap().to_string(), "/a~1b/~0");
     }
 }

@@ -85,6 +85,7 @@ pub(super) fn is_reserved(key: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::table::every_row;
 
     #[test]
     fn texts_are_judged_as_kubernetes_does() {
@@ -100,19 +101,19 @@ mod tests {
             (IPV4,        &["10.0.0.1"],                          &["::1", "10.0.0.256", "10.0.0.1/8"]),
             (ZONE,        &["UTC", "Europe/Oslo", "Etc/GMT+1"],   &["", "a b", "x\n"]),
         ];
-        for (text, good, bad) in cases {
+        every_row(cases, |(text, good, bad)| {
             for it in good {
                 assert!((text.0)(it), "{it:?} is {}", text.1);
             }
             for it in bad {
                 assert!(!(text.0)(it), "{it:?} is not {}", text.1);
             }
-        }
+        });
     }
 
     #[test]
     fn x47_reserved_domains_are_found_with_their_subdomains_and_nothing_else() {
-        for key in [
+        let cases = [
             "kubernetes.io/x",
             "app.kubernetes.io/name",
             "k8s.io/x",
@@ -120,18 +121,16 @@ mod tests {
             "vitistack.io/machine",
             "a.vitistack.io/b",
             "VITISTACK.IO/x",
-        ] {
-            assert!(is_reserved(key), "{key}");
-        }
-        for key in [
+        ];
+        every_row(cases, |key| assert!(is_reserved(key), "{key}"));
+        let cases = [
             "app",
             "example.com/app",
             "notkubernetes.io/x",
             "kubernetes.io.example.com/x",
             "kubernetes.io",
             "vitistack.iox/y",
-        ] {
-            assert!(!is_reserved(key), "{key}");
-        }
+        ];
+        every_row(cases, |key| assert!(!is_reserved(key), "{key}"));
     }
 }

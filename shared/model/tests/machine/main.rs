@@ -187,9 +187,9 @@ fn x57_an_orphaned_vm_has_nothing_of_ours_left_that_could_delete_it() {
         change["metadata"].get("ownerReferences").is_some_and(Value::is_null),
         "the garbage collector would delete it"
     );
-    for labels in [&change["metadata"]["labels"], &change["spec"]["template"]["metadata"]["labels"]] {
+    every_row([&change["metadata"]["labels"], &change["spec"]["template"]["metadata"]["labels"]], |labels| {
         assert!(labels.get("vitistack.io/machine-uid").is_some_and(Value::is_null), "{change}");
-    }
+    });
     assert_eq!(change["metadata"]["labels"]["vitistack.io/retained"], "true");
     assert_eq!(change["metadata"]["annotations"]["vitistack.io/retained-from"], "shop/web");
 }
@@ -221,11 +221,11 @@ fn x2_the_name_of_a_vm_is_prefixed_once_and_then_kept() {
 fn an_assignment_that_was_spoilt_is_said_and_nothing_is_written() {
     let moved = intent(|machine| machine["metadata"]["annotations"]["vitistack.io/kubevirt-config"] = json!("west"));
     let broken = intent(|machine| machine["metadata"]["annotations"]["vitistack.io/resolved"] = json!("{}"));
-    for (intent, says) in [(moved, "the VM is on \"east\""), (broken, "set vitistack.io/refresh-class to a new value")]
-    {
+    let cases = [(moved, "the VM is on \"east\""), (broken, "set vitistack.io/refresh-class to a new value")];
+    every_row(cases, |(intent, says)| {
         assert_eq!(plan(&intent, &running()), Plan::default());
         let shown = status(&MachineStatus::default(), &intent, &running(), None, now(1));
         assert_eq!(shown.phase.as_deref(), Some("Failed"));
         assert!(shown.message.as_deref().unwrap_or_default().contains(says), "{:?}", shown.message);
-    }
+    });
 }

@@ -4,6 +4,7 @@ use model::api::KubevirtConfig;
 use model::clusters::{Newest, View};
 
 use super::*;
+use crate::table::every_row;
 
 #[test]
 fn unknown_is_not_absent_and_first_contact_is_compared_with_the_record_of_the_config() {
@@ -31,7 +32,7 @@ fn unknown_is_not_absent_and_first_contact_is_compared_with_the_record_of_the_co
         ("R7: another one than is recorded",        up(),                                    config(Some("c-0")), None,        away("it is cluster c-1, but c-0 is recorded: the kubeconfig leads elsewhere")),
         ("R7: the Machine has a record of its own", up(),                                    config(Some("c-0")), Some("c-2"), here()),
     ];
-    for (name, view, config, recorded, want) in cases {
+    every_row(cases, |(name, view, config, recorded, want)| {
         assert_eq!(Remote::of(view, config.as_ref(), recorded), want, "{name}");
-    }
+    });
 }

@@ -129,13 +129,13 @@ fn t8_the_answer_is_short_whatever_is_asked() {
         check([("vitistack.io/ignore-fields", long.as_str())], &desired),
     ];
     let each = patches.iter().map(|patch| check([(PATCH, patch.as_str())], &desired));
-    for answer in answers.into_iter().chain(each) {
+    every_row(answers.into_iter().chain(each), |answer| {
         assert!(answer.len() <= 32, "{} violations", answer.len());
         for violation in answer {
             let length = violation.path.len() + violation.message.len();
             assert!(length < 1000, "{length}: {violation:?}");
         }
-    }
+    });
     let (field, reason, says) = only(check(annotations.iter().map(|(k, v)| (k.as_str(), v.as_str())), &desired));
     assert_eq!((field.as_str(), reason), ("metadata.annotations", PatchInvalid));
     assert_eq!(says, "has more than 1542 annotations about patches");

@@ -127,12 +127,12 @@ fn fr15_an_object_of_which_we_write_nothing_else_may_be_ignored_as_a_whole() {
         json!({"cores": 8, "sockets": 1, "threads": 1, "model": "host-model"});
     live["spec"]["template"]["spec"]["domain"]["memory"] = json!({"guest": "64Gi"});
     live["spec"]["template"]["spec"]["domain"]["devices"]["disks"][0]["disk"] = json!({"bus": "scsi"});
-    for field in ["domain/cpu", "domain/memory", "domain/devices/disks/0/disk"] {
+    every_row(["domain/cpu", "domain/memory", "domain/devices/disks/0/disk"], |field| {
         let pointer = format!("/spec/template/spec/{field}");
         assert_eq!(wrong(&[(IGNORE, &pointer)], false), [], "{pointer}");
         let masked = masked(&pointer, &live);
         assert_eq!(masked.pointer(&pointer), live.pointer(&pointer), "{pointer}");
-    }
+    });
     let cpu = "/spec/template/spec/domain/cpu";
     live["spec"]["template"]["spec"]["domain"]["cpu"]["realtime"] = json!({});
     assert!(
@@ -152,10 +152,10 @@ fn x47_a_disk_ignores_labels_and_annotations_of_others_only() {
     live["metadata"]["labels"]["other"] = json!("x");
     patches.disks["root"].mask(&mut desired, &live);
     assert_eq!(desired["metadata"]["labels"], json!({"vitistack.io/machine-uid": "m-1", "example.com/tier": "gold"}));
-    for pointer in
-        ["/metadata/labels/vitistack.io~1machine-uid", "/metadata/labels", "/spec/resources", "/metadata/finalizers"]
-    {
+    let cases =
+        ["/metadata/labels/vitistack.io~1machine-uid", "/metadata/labels", "/spec/resources", "/metadata/finalizers"];
+    every_row(cases, |pointer| {
         let (field, reason, _) = only(wrong(&[(KEY, pointer)], true));
         assert_eq!((field, reason), (format!("metadata.annotations[{KEY}]"), PatchForbidden), "{pointer}");
-    }
+    });
 }

@@ -3,6 +3,7 @@ use clap::ArgAction;
 use super::*;
 use crate::args::{Settings, go_duration};
 use crate::bind::Bind;
+use crate::table::every_row;
 use crate::telemetry::LogFormat;
 
 /// What a binary does: the shared settings and its own. `cargo test` sets CARGO_PKG_NAME, which stands for "set in the
@@ -41,15 +42,14 @@ fn a14_flag_beats_environment_beats_file_beats_default() {
     assert_eq!(args.reconcile_interval.as_secs(), 5400);
     assert_eq!(args.shared.kubevirt_configs_namespace, "default", "B8");
     let line = effective.to_string();
-    for part in [
+    let cases = [
         "NAMESPACE=\"flag\" (flag)",
         "CARGO_PKG_NAME=\"runtime\" (env)",
         "TEST_RECONCILE_INTERVAL=\"1h30m\" (file)",
         "VM_NAME_PREFIX=\"vm-\" (default)",
         "KUBECONFIG=unset (default)",
-    ] {
-        assert!(line.contains(part), "{part} in {line}");
-    }
+    ];
+    every_row(cases, |part| assert!(line.contains(part), "{part} in {line}"));
     let (args, _) = run("--package flag", file).unwrap();
     assert_eq!(args.package, "flag", "flag over environment");
     let (args, _) = run("--required x --log-format json", "LOG_FORMAT: xml").unwrap();
@@ -105,10 +105,10 @@ fn mistakes_are_named() {
         ("--log-level verbose", "", "error, warn, info, debug, trace"),
         ("", "NAMESPACE: a", "--required"),
     ];
-    for (args, file, want) in cases {
+    every_row(cases, |(args, file, want)| {
         let said = run(args, file).map(|_| ()).unwrap_err();
         assert!(said.contains(want), "{args} {file}\n wants {want}\n said {said}");
-    }
+    });
 }
 
 #[test]

@@ -126,6 +126,7 @@ impl Content {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::table::every_row;
 
     #[test]
     fn t21_objects_and_values_are_counted_wherever_the_chunks_end() {
@@ -136,7 +137,7 @@ mod tests {
             ("text that looks like it", r#"{"items":[{"a":"[{,},{\"},{\\"},{"b":"\\\","}]}"#,      2, 5),
             ("not JSON",                "}}]]\\ <html>",                                           0, 0),
         ];
-        for (name, text, objects, values) in cases {
+        every_row(cases, |(name, text, objects, values)| {
             for cut in 0..text.len() {
                 let (first, second) = text.as_bytes().split_at(cut);
                 let mut content = Content::default();
@@ -144,6 +145,6 @@ mod tests {
                 content.read(second);
                 assert_eq!((content.objects, content.values), (objects, values), "{name}, cut at {cut}");
             }
-        }
+        });
     }
 }

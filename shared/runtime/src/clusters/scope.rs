@@ -77,6 +77,7 @@ mod tests {
     use model::api::KubevirtConfigSpec;
 
     use super::*;
+    use crate::table::every_row;
 
     #[test]
     fn x9_b9_the_secret_is_beside_a_namespaced_config_and_anywhere_for_a_cluster_scoped_one() {
@@ -91,7 +92,7 @@ mod tests {
             ("X9: cluster-scoped, nothing said",     &Scope::Cluster, None,                     Err("spec.secretNamespace is missing: name the namespace")),
             ("X9: cluster-scoped, empty",            &Scope::Cluster, Some(""),                 Err("spec.secretNamespace is missing: name the namespace")),
         ];
-        for (name, scope, written, want) in cases {
+        every_row(cases, |(name, scope, written, want)| {
             let spec = KubevirtConfigSpec { secret_namespace: written.map(str::to_owned), ..Default::default() };
             let config = KubevirtConfig::new("east", spec);
             match (scope.secret_namespace(&config), want) {
@@ -99,7 +100,7 @@ mod tests {
                 (Err(got), Err(want)) => assert!(got.starts_with(want), "{name}: {got}"),
                 (got, want) => panic!("{name}: {got:?}, not {want:?}"),
             }
-        }
+        });
     }
 
     #[test]

@@ -211,6 +211,7 @@ fn progress<K>(event: Result<watcher::Event<K>, watcher::Error>) -> Option<bool>
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::table::every_row;
 
     #[test]
     fn b9_a_secret_without_the_key_is_refused_by_name() {
@@ -226,11 +227,11 @@ mod tests {
             ("B9: the webhook reads ours",    vec!["kubeconfig"],                    ReadOnlyFirst, ", key \"kubeconfig\": ".to_owned()),
             ("B9: the controller reads ours", vec!["kubeconfig", "kubeconfig-readonly"], ReadWrite,  ", key \"kubeconfig\": ".to_owned()),
         ];
-        for (name, keys, order, says) in cases {
+        every_row(cases, |(name, keys, order, says)| {
             let data = keys.into_iter().map(|key| (key.to_owned(), ByteString(b"secret text".to_vec()))).collect();
             let refused = read(&data, order).expect_err(name);
             assert!(refused.starts_with(&says), "{name}: {refused}");
             assert!(!refused.contains("secret text"), "{name}: {refused}");
-        }
+        });
     }
 }

@@ -3,6 +3,7 @@
 mod restarts;
 
 use super::*;
+use crate::table::every_row;
 use serde_json::Value;
 
 const NOW: Timestamp = Timestamp::UNIX_EPOCH;
@@ -80,22 +81,22 @@ fn the_run_strategy_starts_and_stops() {
         ("Once",           Some("Succeeded"), vec!["let-go"]),
         ("Manual",         Some("Failed"),    vec!["let-go"]),
     ];
-    for (strategy, phase, want) in cases {
+    every_row(cases, |(strategy, phase, want)| {
         let vmi = phase.map(vmi);
         let first = moves(Some(&vm(strategy)), vmi.as_ref(), Some(&claim("Bound")), &[]);
         let settled = reported(vm(strategy), &first);
         let got = moves(Some(&settled), vmi.as_ref(), Some(&claim("Bound")), &[]);
         assert_eq!(steps(&got), want, "{strategy} {phase:?}");
-    }
+    });
 }
 
 #[test]
 fn running_true_and_false_are_always_and_halted() {
-    for (running, want) in [(true, vec!["create-instance"]), (false, vec![])] {
+    every_row([(true, vec!["create-instance"]), (false, vec![])], |(running, want)| {
         let mut vm = vm("");
         vm.data["spec"] = json!({"running": running, "template": {"spec": {}}});
         assert_eq!(steps(&moves(Some(&vm), None, None, &[])), want);
-    }
+    });
 }
 
 #[test]
@@ -116,10 +117,10 @@ fn deletion_ends_the_instance_first_and_releases_the_vm_last() {
         ("released",                   deleted(unprotected),     None,                           vec![]),
         ("instance is to stay",        deleted(orphaning),       Some(vmi("Running")),           vec!["release"]),
     ];
-    for (name, vm, vmi, want) in cases {
+    every_row(cases, |(name, vm, vmi, want)| {
         let settled = reported(vm.clone(), &moves(Some(&vm), vmi.as_ref(), Some(&bound), &[]));
         assert_eq!(steps(&moves(Some(&settled), vmi.as_ref(), Some(&bound), &[])), want, "{name}");
-    }
+    });
 }
 
 #[test]
@@ -156,7 +157,7 @@ fn printable_status() {
         (vm("Manual"),          Some(vmi("Failed")),          bound(),   "Stopped"),
         (deleted(vm("Always")), Some(vmi("Running")),         bound(),   "Terminating"),
     ];
-    for (vm, vmi, claim, want) in cases {
+    every_row(cases, |(vm, vmi, claim, want)| {
         let strategy = strategy(&vm).to_owned();
         let got = reported(vm.clone(), &moves(Some(&vm), vmi.as_ref(), claim.as_ref(), &[]));
         assert_eq!(
@@ -165,7 +166,7 @@ fn printable_status() {
             "{strategy} {:?}",
             vmi.map(|v| v.data["status"].clone())
         );
-    }
+    });
 }
 
 #[test]
@@ -182,14 +183,14 @@ fn an_instance_goes_through_its_phases_up_to_scheduled() {
         ("Scheduled",  Some(claim("Bound")),   vec![],              None),
         ("Running",    Some(claim("Bound")),   vec![],              None),
     ];
-    for (phase, claim, failures, want) in cases {
+    every_row(cases, |(phase, claim, failures, want)| {
         let got = moves(None, Some(&vmi(phase)), claim.as_ref(), &failures);
         let got = got.first().map(|m| {
             let Verb::Merge(patch) = &m.write.verb else { panic!("not a merge") };
             (m.step, patch["status"]["phase"].as_str().unwrap_or_default())
         });
         assert_eq!(got, want, "{phase:?} {failures:?}");
-    }
+    });
 }
 
 #[test]
@@ -212,7 +213,7 @@ fn observed_generation_moves_only_when_the_template_stays() {
     resized.metadata.generation = Some(4);
     resized.data["spec"]["template"]["spec"]["domain"]["cpu"] = json!({"cores": 4});
     let running = vmi("Running");
-    for (vm, want) in [(&resumed, vec!["follow"]), (&resized, vec![])] {
+    every_row([(&resumed, vec!["follow"]), (&resized, vec![])], |(vm, want)| {
         let got = moves(Some(vm), Some(&running), Some(&claim("Bound")), &[]);
         assert_eq!(steps(&got), want);
         let shown = reported(vm.clone(), &got);
@@ -220,5 +221,5 @@ fn observed_generation_moves_only_when_the_template_stays() {
             (&shown.data["status"]["observedGeneration"], &shown.data["status"]["desiredGeneration"]),
             (&json!(3), &json!(4))
         );
-    }
+    });
 }

@@ -81,7 +81,7 @@ fn x74_every_field_has_an_effect_or_is_named_in_a_warning() {
         path == field || path.strip_prefix(field).is_some_and(|rest| rest.starts_with(['.', '[', '<']))
     };
     // That a selector decides is the business of the tests about placement.
-    for (path, mut spec) in found.into_iter().filter(|(path, _)| !path.starts_with("spec.clusterSelector.")) {
+    every_row(found.into_iter().filter(|(path, _)| !path.starts_with("spec.clusterSelector.")), |(path, mut spec)| {
         spec["template"] = spec.get("template").cloned().unwrap_or(json!("small"));
         if let Some(disk) = spec["disks"].get_mut(0).filter(|disk| disk.get("size").is_none()) {
             disk["name"] = disk.get("name").cloned().unwrap_or(json!("root"));
@@ -100,7 +100,7 @@ fn x74_every_field_has_an_effect_or_is_named_in_a_warning() {
             warnings.iter().find(|line| line.starts_with("without effect") || line.starts_with("accepted, but"));
         assert!(!effective || without.is_none(), "{path} has an effect: {without:?}");
         assert!(warnings.iter().all(|line| line.len() <= 256), "{path}: the API server cuts {warnings:?}");
-    }
+    });
 }
 
 #[test]

@@ -53,7 +53,7 @@ fn x16_x38_kvo8_t12_names_that_another_machine_has_on_the_cluster() {
     let mut data = annotated(machine(json!({"template": "small"})), names::KUBEVIRT_CONFIG, "east");
     data["metadata"]["name"] = json!("data");
     let Verdict::Refuse(wrong) = judge("CREATE", &data, None, &named) else { panic!("one VM for two Machines") };
-    assert_eq!((wrong[0].path.as_str(), wrong[0].reason), ("metadata.name", Reason::NameTaken));
+    assert_eq!(first(&wrong), (Reason::NameTaken, "metadata.name"));
     assert!(wrong[0].message.contains("VirtualMachine default/vm-web-data"), "{}", wrong[0].message);
     let mut itself = annotated(machine(json!({"template": "small"})), names::KUBEVIRT_CONFIG, "east");
     itself["metadata"]["name"] = json!("web-data");
@@ -66,7 +66,7 @@ fn c6_mac_addresses_that_another_machine_has() {
         annotated(machine(with("networks", json!([{"name": "a", "macAddress": mac}]))), names::KUBEVIRT_CONFIG, "west")
     };
     let wrong = refuse(&mac("52:54:00:AA:00:01"), &fleet());
-    assert_eq!((wrong[0].path.as_str(), wrong[0].reason), ("spec.networks[0].macAddress", Reason::FieldDuplicate));
+    assert_eq!(first(&wrong), (Reason::FieldDuplicate, "spec.networks[0].macAddress"));
     assert!(wrong[0].message.contains("Machine default/web-data has this address"), "{}", wrong[0].message);
     admit(&mac("52:54:00:aa:00:02"), &fleet());
 }
@@ -76,7 +76,7 @@ fn x59_a_shared_network_of_the_machines_name_is_not_overwritten() {
     let mut world = networked();
     let named = |name: &str| json!({"metadata": {"name": name, "namespace": "default"}, "spec": {"template": "small"}});
     let wrong = refuse(&named("prod-network"), &world);
-    assert_eq!((wrong[0].path.as_str(), wrong[0].reason), ("metadata.name", Reason::NameTaken));
+    assert_eq!(first(&wrong), (Reason::NameTaken, "metadata.name"));
     assert!(wrong[0].message.contains("a NetworkConfiguration of that name exists"), "{}", wrong[0].message);
     admit(&named("old-vm"), &world); // its own record, or one that the controller will find to be another's
     let before = stored("CREATE", &named("late"), None, &world);
@@ -106,12 +106,12 @@ fn x38_the_recorded_namespace_counts_whatever_the_config_says_since() {
         }
     };
     let forbidden = [("spec.disks[1].source.pvc.namespace".to_owned(), Reason::FieldForbidden)];
-    for (recorded, own, other) in [(json!(null), "default", "tenants"), (json!("apart"), "apart", "default")] {
+    every_row([(json!(null), "default", "tenants"), (json!("apart"), "apart", "default")], |(recorded, own, other)| {
         before["status"] = json!({"kubevirtConfigRef": {"name": "east", "clusterId": "c-1", "namespace": recorded}});
         assert_eq!(warned(edited(&before, &now, halted)), "", "its disks are in {own}");
         assert_eq!(reasons(edited(&before, &now, source(own))), [], "{own}");
         assert_eq!(reasons(edited(&before, &now, source(other))), forbidden, "{own}");
-    }
+    });
 }
 
 #[test]
@@ -149,9 +149,7 @@ fn x76_what_was_accepted_once_is_a_warning_and_what_is_new_is_refused() {
         "spec.disks[0].storageClass: StorageClass \"fast-ssd\" not found", "spec.disks[0].name: Invalid value: \"data\"",
         "spec.machineType: Unsupported value: \"q35\"", "spec.resources.cpu.cores: needs 4 CPUs, but the largest node",
     ];
-    for line in held {
-        assert!(warnings.contains(line), "{line}: {warnings}");
-    }
+    every_row(held, |line| assert!(warnings.contains(line), "{line}: {warnings}"));
     assert!(!warnings.contains("waits until there is room"), "it has its room already: {warnings}");
     #[rustfmt::skip]
     let edits: [(&str, Edit, Reason); 6] = [
@@ -163,9 +161,9 @@ fn x76_what_was_accepted_once_is_a_warning_and_what_is_new_is_refused() {
         ("spec.disks[0].storageClass",   |it| it["metadata"]["annotations"][names::KUBEVIRT_CONFIG] = json!("west"), Reason::StorageClassNotFound),
     ];
     let now = knowing(now, "west", |config| config.inventory.storage_classes = Default::default());
-    for (path, edit, reason) in edits {
+    every_row(edits, |(path, edit, reason)| {
         assert_eq!(reasons(edited(&before, &now, edit)), [(path.to_owned(), reason)], "{path}");
-    }
+    });
 }
 
 #[test]
@@ -188,7 +186,7 @@ fn x62_x79_a_machine_changes_its_operator_only_by_orphaning() {
     let mut theirs = ours.clone();
     theirs["spec"]["provider"] = json!("aws");
     let Verdict::Refuse(wrong) = judge("UPDATE", &theirs, Some(&ours), &world(&["east"])) else { panic!("abandoned") };
-    assert_eq!((wrong[0].path.as_str(), wrong[0].reason), ("spec.provider", Reason::ProviderImmutable));
+    assert_eq!(first(&wrong), (Reason::ProviderImmutable, "spec.provider"));
     assert!(wrong[0].message.contains("vitistack.io/deletion-policy: Orphan"), "{}", wrong[0].message);
     // The other way round it is a new Machine: nothing of it counts as held.
     let mut before = machine(with("networks", json!([{"name": "a", "networkName": "gone"}])));
@@ -207,7 +205,7 @@ fn c1_x1_documented_labels_are_read_or_kept() {
     assert_eq!(sizing(&labelled, &world(&["east"])).cores, 2);
     labelled["spec"]["template"] = json!("small");
     let wrong = refuse(&labelled, &world(&["east"]));
-    assert_eq!((wrong[0].path.as_str(), wrong[0].reason), ("spec.template", Reason::TemplateConflict));
+    assert_eq!(first(&wrong), (Reason::TemplateConflict, "spec.template"));
     assert!(wrong[0].message.contains("metadata.labels[vitistack.io/machine-template] is \"medium\""), "{wrong:?}");
 }
 

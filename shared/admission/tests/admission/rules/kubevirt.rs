@@ -65,16 +65,16 @@ fn denied() -> Vec<(&'static str, Value, &'static str)> {
 
 #[test]
 fn g4_x45_x72_what_kubevirt_would_refuse_or_not_run_is_refused_here_with_its_field() {
-    for (says, spec, path) in denied() {
+    every_row(denied(), |(says, spec, path)| {
         let wrong = refuse(&machine(spec), &networked());
         let paths: Vec<&str> = wrong.iter().map(|it| it.path.as_str()).collect();
         assert_eq!(paths, [path], "{says}: {wrong:?}");
-    }
+    });
     // Hostname and label of the VM: names of 64 and more, or with dots.
-    for name in ["web.prod".to_owned(), "w".repeat(64), "Web".to_owned()] {
+    every_row(["web.prod".to_owned(), "w".repeat(64), "Web".to_owned()], |name| {
         let named = json!({"metadata": {"name": name, "namespace": "default"}, "spec": {"template": "small"}});
         assert_eq!(refuse(&named, &networked())[0].path, "metadata.name", "{name}");
-    }
+    });
 }
 
 #[test]

@@ -19,12 +19,12 @@ fn x46_x47_t7_a_patch_is_judged_when_the_machine_is_applied() {
         {"op": "add", "path": "/spec/template/spec/volumes/-", "value": {"name": "host", "hostDisk": {"path": "/etc"}}},
     ]);
     let wrong = refuse(&patched(stolen), &world(&["east"]));
-    assert_eq!((wrong[0].path.as_str(), wrong[0].reason), (FIELD, Reason::PatchForbidden));
+    assert_eq!(first(&wrong), (Reason::PatchForbidden, FIELD));
     assert!(wrong[0].message.starts_with("operation 1 (add /spec/template/spec/volumes/-)"), "{}", wrong[0].message);
 
     let scheduling = json!([{"op": "add", "path": "/spec/template/spec/nodeSelector", "value": {"zone": "a"}}]);
     let wrong = refuse(&patched(scheduling.clone()), &world(&["east"]));
-    assert_eq!((wrong[0].path.as_str(), wrong[0].reason), (FIELD, Reason::PatchForbidden));
+    assert_eq!(first(&wrong), (Reason::PatchForbidden, FIELD));
     let open = knowing(world(&["east"]), "east", |config| config.allow_scheduling_patches = true);
     admit(&patched(scheduling.clone()), &open);
 
@@ -51,9 +51,9 @@ fn x76_a_patch_that_was_taken_once_does_not_make_a_machine_uneditable() {
     let elsewhere = knowing(world(&["east", "west"]), "east", |config| config.allow_scheduling_patches = true);
     let moved = annotated(before.clone(), names::KUBEVIRT_CONFIG, "west");
     let Verdict::Refuse(wrong) = judge("UPDATE", &moved, Some(&before), &elsewhere) else { panic!("west allows none") };
-    assert_eq!((wrong[0].path.as_str(), wrong[0].reason), (FIELD, Reason::PatchForbidden), "judged where it goes");
+    assert_eq!(first(&wrong), (Reason::PatchForbidden, FIELD), "judged where it goes");
     let more = json!([{"op": "add", "path": "/spec/template/spec/nodeSelector", "value": {"zone": "b"}}]);
     let edited = annotated(before.clone(), "platform.kubevirt.io/patch", &more.to_string());
     let Verdict::Refuse(wrong) = judge("UPDATE", &edited, Some(&before), &closed) else { panic!("admitted") };
-    assert_eq!((wrong[0].path.as_str(), wrong[0].reason), (FIELD, Reason::PatchForbidden));
+    assert_eq!(first(&wrong), (Reason::PatchForbidden, FIELD));
 }

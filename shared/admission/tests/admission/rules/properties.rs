@@ -208,11 +208,11 @@ fn the_real_reviews_are_admitted() {
         let key = MachineKey { namespace: namespace.to_owned(), name: "prod-net".to_owned() };
         world.networks.namespaces.insert_mut(key, ());
     }
-    for body in REVIEWS {
+    every_row(REVIEWS, |body| {
         let review = decode(body.as_bytes()).expect("a review");
         let verdict = decide(&review.request, &world);
         assert!(matches!(verdict, Verdict::Admit(_)), "{verdict:?}");
-    }
+    });
 }
 
 /// Kubernetes' own cases (apimachinery, `pkg/api/resource/quantity_test.go`), as whole numbers rounded up.
@@ -226,13 +226,10 @@ fn z5_quantities_are_those_of_kubernetes() {
         ("1e3", 1000), ("5E3", 5000), ("2E3", 2000), ("3e3", 3000), ("4e3", 4000), ("1E6", 1_000_000), ("4e9", 4_000_000_000), ("5e-3", 1),
         ("1.0", 1), ("10.035", 11), ("1.5", 2), ("100.035k", 100_035), ("100.001m", 1), ("0.1k", 100), ("0.3Mi", 314_573), ("0.5Mi", 524_288), ("0.0001", 1), (".001", 1), ("1.", 1), ("1.Gi", 1 << 30), ("+1", 1), ("00.5Gi", 536_870_912), ("0.000000000001", 1),
     ];
-    for (text, bytes) in read {
-        assert_eq!(quantity::parse(text), Ok(bytes), "{text}");
-    }
-    for text in [
+    every_row(read, |(text, bytes)| assert_eq!(quantity::parse(text), Ok(bytes), "{text}"));
+    let cases = [
         "1.1.M", "1+1.0M", "0.1mi", "0.1am", "aoeu", ".5i", "1i", "-3.01i", "-3.01e-", " 1", "1 ", "", ".", "-", "+",
         "e3", "1e", "1ee3", "1e3Ki", "Ki", "1KI", "1ki", "++1", "1Zi", "0x10", "١Gi",
-    ] {
-        assert!(quantity::parse(text).is_err(), "{text}");
-    }
+    ];
+    every_row(cases, |text| assert!(quantity::parse(text).is_err(), "{text}"));
 }

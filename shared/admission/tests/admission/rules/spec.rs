@@ -48,12 +48,12 @@ fn a25_a_selector_says_what_it_compares() {
         (expression(json!({"key": "a", "operator": "Exists", "values": ["b"]})), "values", Reason::FieldInvalid, "take none"),
         (expression(json!({"key": "", "operator": "Exists"})), "key", Reason::FieldInvalid, "at least 1 character"),
     ];
-    for (spec, field, reason, says) in rows {
+    every_row(rows, |(spec, field, reason, says)| {
         let path = format!("spec.clusterSelector.matchExpressions[0].{field}");
         let wrong = refuse(&machine(spec), &world(&["east"]));
         let found = wrong.iter().find(|it| it.path == path && it.reason == reason);
         assert!(found.is_some_and(|it| it.message.contains(says)), "{path}: {wrong:?}");
-    }
+    });
 }
 
 #[test]
@@ -76,7 +76,7 @@ fn c4_c5_kvo9_disks() {
     ];
     refused(rows, &world(&["east"]));
     let missing = refuse(&machine(with("disks", json!([{"name": "data", "sizeGB": 0}]))), &world(&["east"]));
-    assert_eq!((missing[0].path.as_str(), missing[0].reason), ("spec.disks[0].size", Reason::FieldRequired), "KVO9");
+    assert_eq!(first(&missing), (Reason::FieldRequired, "spec.disks[0].size"), "KVO9");
     let two = machine(with("disks", json!([{"size": "1Gi"}, {"size": "2Gi"}])));
     let got = sizing(&two, &world(&["east"]));
     let names: Vec<&str> = got.disks.iter().map(|disk| disk.name.as_str()).collect();
@@ -110,11 +110,9 @@ fn t6_t14_sources_of_disks() {
     ];
     refused(rows, &world(&["east"]));
     let namespaced = source(json!({"pvc": {"name": "golden", "namespace": "default"}}));
-    for good in
-        [http(CLOUD), source(json!({"registry": {"url": "docker://quay.io/containerdisks/ubuntu:24.04"}})), namespaced]
-    {
-        admit(&machine(good), &world(&["east"]));
-    }
+    let cases =
+        [http(CLOUD), source(json!({"registry": {"url": "docker://quay.io/containerdisks/ubuntu:24.04"}})), namespaced];
+    every_row(cases, |good| drop(admit(&machine(good), &world(&["east"]))));
     let mapped = knowing(world(&["east"]), "east", |config| config.namespace = Some("vms".to_owned()));
     admit(&machine(source(json!({"pvc": {"name": "golden", "namespace": "vms"}}))), &mapped);
     refuse(&machine(source(json!({"pvc": {"name": "golden", "namespace": "default"}}))), &mapped);
@@ -153,7 +151,7 @@ fn t11_x67_reserved_namespaces_hold_no_machines() {
         review["request"]["namespace"] = json!(namespace);
         decide(&decode(review.to_string().as_bytes()).expect("a review").request, world)
     };
-    for namespace in [
+    let cases = [
         "kube-system",
         "kube-public",
         "kube-node-lease",
@@ -162,18 +160,15 @@ fn t11_x67_reserved_namespaces_hold_no_machines() {
         "kubevirt",
         "cdi",
         "kubevirt-operator-system",
-    ] {
+    ];
+    every_row(cases, |namespace| {
         let Verdict::Refuse(wrong) = decide_in(namespace, &world) else { panic!("{namespace}") };
-        assert_eq!(
-            (wrong[0].path.as_str(), wrong[0].reason),
-            ("metadata.namespace", Reason::NamespaceReserved),
-            "{namespace}"
-        );
+        assert_eq!(first(&wrong), (Reason::NamespaceReserved, "metadata.namespace"), "{namespace}");
         assert!(wrong[0].message.contains(&format!("{namespace:?}")), "{}", wrong[0].message);
-    }
-    for namespace in ["default", "kubevirt-prod", "cdi-2", "shop"] {
+    });
+    every_row(["default", "kubevirt-prod", "cdi-2", "shop"], |namespace| {
         assert!(matches!(decide_in(namespace, &world), Verdict::Admit(_)), "{namespace}");
-    }
+    });
     let mapped = knowing(world, "east", |config| config.namespace = Some("kube-system".to_owned()));
     let Verdict::Refuse(wrong) = decide_in("shop", &mapped) else { panic!("a mapping into kube-system") };
     assert!(
@@ -198,9 +193,9 @@ fn x55_lists_and_texts_that_are_too_large_are_refused_first() {
         (with("networks", json!([{"name": "a", "networkName": "n".repeat(300)}])), "spec.networks[0]", "Too long: 300 bytes"),
         (with("clusterSelector", json!({"matchExpressions": many(65, json!({"key": "a", "operator": "Exists"}))})), "spec.clusterSelector.matchExpressions", "must have at most 64 items"),
     ];
-    for (spec, path, says) in rows {
+    every_row(rows, |(spec, path, says)| {
         let wrong = refuse(&machine(spec), &world);
         assert_eq!((wrong.len(), wrong[0].path.as_str()), (1, path));
         assert!(wrong[0].message.contains(says), "{}", wrong[0].message);
-    }
+    });
 }

@@ -24,14 +24,13 @@ fn c25_c47_x36_networks_that_interfaces_join() {
         ("X36: a configuration is no namespace", with("network", json!({"networkNamespaceName": "prod-network"})), "spec.network.networkNamespaceName", NotFound, "known are prod-net"),
     ];
     refused(rows, &networked());
-    for good in [
+    let cases = [
         attached("prod-network"),
         attached("prod-net"),
         attached(""),
         with("network", json!({"networkNamespaceName": "prod-net"})),
-    ] {
-        admit(&machine(good), &networked());
-    }
+    ];
+    every_row(cases, |good| drop(admit(&machine(good), &networked())));
     let none = refuse(&machine(attached("prod")), &world(&["east"]));
     assert!(none[0].message.contains("in namespace default: there is none;"), "{}", none[0].message);
     let beside = json!({"template": "small", "networks": [{"name": "a"}], "network": {"networkNamespaceName": "gone"}});
@@ -140,10 +139,10 @@ fn c25_every_documented_error_has_its_recovery_in_reason_and_message() {
         (Reason::InsufficientResources,        "InsufficientResources",        "Scale the cluster"),
         (Reason::KubeVirtApiError,             "KubeVirtApiError",             "Check the KubeVirt installation and the permissions"),
     ];
-    for (reason, code, hint) in rows {
+    every_row(rows, |(reason, code, hint)| {
         assert_eq!(reason.code(), code);
         assert!(reason.next_step().contains(hint), "{code}: {}", reason.next_step());
-    }
+    });
     let full = knowing(networked(), "east", |config| {
         config.capacity = Some(Capacity { largest: Room { cpu: Some(1), memory: None }, free: Room::default() });
     });
@@ -151,9 +150,7 @@ fn c25_every_documented_error_has_its_recovery_in_reason_and_message() {
     let wrong = refuse(&machine(spec), &full);
     let said: Vec<&str> = wrong.iter().map(|it| it.reason.code()).collect();
     assert_eq!(said, ["StorageClassNotFound", "NetworkConfigurationNotFound", "TemplateNotFound"], "all at once");
-    for (at, hint) in
-        [(0, "update storageClass or create"), (1, "create the NetworkConfiguration"), (2, "use valid template name")]
-    {
-        assert!(wrong[at].message.contains(hint), "{}", wrong[at].message);
-    }
+    let cases =
+        [(0, "update storageClass or create"), (1, "create the NetworkConfiguration"), (2, "use valid template name")];
+    every_row(cases, |(at, hint)| assert!(wrong[at].message.contains(hint), "{}", wrong[at].message));
 }

@@ -1,6 +1,7 @@
 use serde_json::json;
 
 use super::*;
+use crate::table::every_row;
 
 const CERT: &str = "-----BEGIN CERTIFICATE-----\naGVsbG8=\n-----END CERTIFICATE-----\n";
 const KEY: &str = "-----BEGIN EC PARAMETERS-----\nBggqhkjOPQMBBw==\n-----END EC PARAMETERS-----\n-----BEGIN EC PRIVATE KEY-----\nY2FuYXJ5\n-----END EC PRIVATE KEY-----\n";
@@ -42,14 +43,14 @@ fn said(document: &Value) -> String {
 
 /// Each field set on the user or cluster of the current context is refused by a sentence with these words.
 fn refuses(cases: &[(&str, Value, &str)]) {
-    for (pointer, value, want) in cases {
+    every_row(cases, |(pointer, value, want)| {
         let said = said(&with(pointer, value.clone()));
         assert!(
             said.starts_with("kubeconfig field ") && said.contains(want),
             "{pointer}\n wants {want}\n said  {said}"
         );
         assert!(!said.contains("canary"), "{said}");
-    }
+    });
 }
 
 const USER: &str = "/users/0/user";
@@ -211,12 +212,10 @@ fn documents_that_are_not_plain_yaml_are_refused_without_being_quoted() {
         bomb, deep, nodes, merged, "canary".to_owned(), "a: canary\na: canary\n".to_owned(),
         "a: 1\n---\nb: canary\n".to_owned(), "a: [canary".to_owned(), "token: \"canary".to_owned(), "- canary\n".to_owned(),
     ];
-    for document in cases {
-        match parse(document.as_bytes()) {
-            Err(refused @ Refused::NotYaml(_)) => assert!(!refused.to_string().contains("canary"), "{refused}"),
-            other => panic!("{other:?} for {}", &document[..document.len().min(40)]),
-        }
-    }
+    every_row(cases, |document| match parse(document.as_bytes()) {
+        Err(refused @ Refused::NotYaml(_)) => assert!(!refused.to_string().contains("canary"), "{refused}"),
+        other => panic!("{other:?} for {}", &document[..document.len().min(40)]),
+    });
     assert!(matches!(parse(b""), Err(Refused::Field { .. })), "an empty document has no current-context");
     assert_eq!(parse(b"\xff\xfe\x00"), Err(Refused::NotYaml(None)));
     let large = vec![b' '; MAX_BYTES + 1];
@@ -228,8 +227,8 @@ fn t19_debug_shows_no_credential() {
     let token = parse(good().to_string().as_bytes()).unwrap();
     let certificate = json!({"client-certificate-data": base64(CERT), "client-key-data": base64(KEY)});
     let certificate = parse(with(USER, certificate).to_string().as_bytes()).unwrap();
-    for remote in [token, certificate] {
+    every_row([token, certificate], |remote| {
         let shown = format!("{remote:?} {remote:#?}");
         assert!(shown.contains("[redacted]") && !shown.contains("canary") && !shown.contains("Y2FuYXJ5"), "{shown}");
-    }
+    });
 }
