@@ -2,6 +2,7 @@
 //! what is left after `kubectl delete`.
 
 mod adoption;
+mod attacked;
 mod bad_input;
 mod examples;
 mod lifecycle;

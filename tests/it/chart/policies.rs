@@ -28,12 +28,38 @@ fn x60_the_policy_is_bound_denies_and_lets_no_update_off() {
 }
 
 #[test]
+fn atk4_the_policy_of_the_status_is_bound_denies_and_names_the_controllers_account() {
+    let release = Rendered::with(&["statusWriters[0]=system:serviceaccount:velero:velero"]);
+    let spec = &release.get("ValidatingAdmissionPolicy", "kubevirt-operator-status")["spec"];
+    assert_eq!(spec["failurePolicy"], "Fail");
+    let rule = only(&spec["matchConstraints"]["resourceRules"]);
+    assert_eq!((&rule["resources"], &rule["operations"]), (&json!(["machines/status"]), &json!(["UPDATE"])));
+    let controller = release.get("Deployment", super::CONTROLLER);
+    let account = text(&controller["spec"]["template"]["spec"]["serviceAccountName"]).to_owned();
+    let writers = list(&spec["variables"]).iter().find(|it| it["name"] == "operator").expect("who may");
+    assert_eq!(
+        writers["expression"],
+        format!(
+            r#"request.userInfo.username in ["system:serviceaccount:{NAMESPACE}:{account}","system:serviceaccount:velero:velero"]"#
+        )
+    );
+    assert_eq!(
+        release.get("ValidatingAdmissionPolicyBinding", "kubevirt-operator-status")["spec"],
+        json!({"policyName": "kubevirt-operator-status", "validationActions": ["Deny"]})
+    );
+}
+
+#[test]
 fn who_may_call_the_webhook_can_be_limited() {
     assert_eq!(Rendered::with(&[]).of_kind("NetworkPolicy").count(), 0);
     let open = Rendered::with(&["networkPolicy.enabled=true"]);
     let set =
         ["networkPolicy.enabled=true,networkPolicy.apiServers[0]=10.0.0.0/24,networkPolicy.apiServers[1]=fd00::/64"];
     let limited = Rendered::with(&set);
+    let auto = Rendered::with(&["networkPolicy.apiServers[0]=10.0.0.0/24"]);
+    assert_eq!(auto.of_kind("NetworkPolicy").count(), 1, "on by itself where it is known who calls");
+    let off = Rendered::with(&["networkPolicy.enabled=false,networkPolicy.apiServers[0]=10.0.0.0/24"]);
+    assert_eq!(off.of_kind("NetworkPolicy").count(), 0);
     let from = json!([{"ipBlock": {"cidr": "10.0.0.0/24"}}, {"ipBlock": {"cidr": "fd00::/64"}}]);
     every_row([(&open, None), (&limited, Some(&from))], |(release, from)| {
         let policy = release.get("NetworkPolicy", WEBHOOK);

@@ -55,12 +55,21 @@ pub(super) fn recorded<'m>(machine: &'m Machine, assigned: Option<&'m str>) -> O
 }
 
 /// Why nothing can be written where the Machine's objects are said to be.
-pub(super) fn astray(identity: &Identity, recorded: Option<Recorded<'_>>) -> Option<String> {
+pub(super) fn astray(identity: &Identity, recorded: Option<Recorded<'_>>, shown: &Shown) -> Option<String> {
     let (own, namespace) = (&identity.key.namespace, &identity.vm.namespace);
     let said = recorded.map(|recorded| recorded.namespace.unwrap_or(own)).filter(|said| said != namespace);
     if let Some(said) = said {
         return Some(format!(
             "the status says that the VM is in namespace {said:?} of the cluster, where nothing of this Machine is, and its KubevirtConfig sends it to {namespace:?}: set spec.namespace of the KubevirtConfig back, or delete the Machine and create it again"
+        ));
+    }
+    // A second VM of one Machine is worse than none (I1).
+    let is_home = |namespace: &str| shown.iter().any(|(_, key)| key.namespace == namespace);
+    if let Some((_, other)) = shown.first().filter(|_| !is_home(namespace)) {
+        return Some(format!(
+            "{other} on the cluster carries the UID of this Machine, which would be made in namespace {namespace:?}: set spec.namespace of its KubevirtConfig to {:?}, or take the label {} off what is not this Machine's",
+            other.namespace,
+            names::MACHINE_UID
         ));
     }
     (namespace != own && names::is_reserved(namespace, "")).then(|| {

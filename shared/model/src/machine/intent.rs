@@ -114,7 +114,7 @@ impl Intent {
                 "admission has not decided about this Machine yet".to_owned(),
             );
         };
-        if let Some(why) = astray(&identity, recorded) {
+        if let Some(why) = astray(&identity, recorded, shown) {
             return Intent::Undecided(identity, Reason::InvalidAssignment, why);
         }
         let cluster = ClusterName(cluster.to_owned());

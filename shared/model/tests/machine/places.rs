@@ -53,6 +53,8 @@ fn x38_atk4_a_recorded_namespace_counts_where_the_cluster_bears_it_out() {
         (recorded(json!("victim")),    None,             there,   "the VM is in namespace \"victim\" of the cluster, where nothing of this Machine is, and its KubevirtConfig sends it to \"shop\""),
         (recorded(json!("kube-system")), None,           nothing, "in namespace \"kube-system\" of the cluster, where nothing"),
         (recorded(json!(null)),        Some("tenants"),  nothing, "in namespace \"shop\" of the cluster, where nothing of this Machine is, and its KubevirtConfig sends it to \"tenants\""),
+        // I1: what it has is elsewhere.
+        (json!({}),                    None,             there,   "carries the UID of this Machine, which would be made in namespace \"shop\": set spec.namespace of its KubevirtConfig to \"tenants\""),
         // X67: whoever asks for it.
         (json!({}),                    Some("kube-system"), nothing, "the reserved namespace \"kube-system\""),
     ];
@@ -220,7 +222,7 @@ proptest! {
     /// The namespaces that count are the Machine's own or the one that its KubevirtConfig maps it to, and those that hold
     /// something with its UID already.
     #[test]
-    fn atk4_whoever_writes_status_and_annotations_leads_no_write_elsewhere(
+    fn atk4_i1_i2_i5_whoever_writes_status_and_annotations_leads_no_write_elsewhere(
         (machine, mapped) in hostile(),
         before in select(vec!["shop", "tenants", "older"]),
         made in any::<bool>(),
@@ -239,11 +241,14 @@ proptest! {
             let Write::There(write) = write else { continue };
             prop_assert!(allowed, "{write:?} in {}", identity.vm.namespace);
             prop_assert!(identity.cluster_id.as_deref().is_none_or(|id| id == "c-east"), "{write:?} on another cluster");
+            let goes = machine.metadata.deletion_timestamp.is_some();
             match &write {
+                There::Create(Kind::Vm, ..) if made => prop_assert!(near, "I1: a second VM of one Machine"),
+                There::Delete(..) => prop_assert!(goes && near, "I2: {write:?} of a Machine that stays"),
                 There::Create(Kind::Vm, name, _) | There::Adopt(name, _) => prop_assert!(["vm-web", "web"].contains(&name.as_str()), "{name}"),
                 There::Create(Kind::Namespace, name, _) => prop_assert_eq!(name, mapped.unwrap_or("shop")),
                 There::Create(Kind::Claim, name, _) => prop_assert!(name.starts_with("web-"), "{name}"),
-                There::Merge(..) | There::Delete(..) => prop_assert!(near, "{write:?}: nothing of it is there"),
+                There::Merge(..) => prop_assert!(near, "I5: {write:?}: nothing of it is there"),
             }
         }
     }
