@@ -11,10 +11,11 @@ use kube::runtime::reflector::Store;
 use model::api::{KubevirtConfig, Machine};
 use model::machine::owner::Adoption;
 use model::names::ClusterName;
-use runtime::clusters::{ClusterMap, Scope, said};
+use runtime::clusters::{ClusterMap, Scope, explain, said};
 use tokio::time::error::Elapsed;
 
 use crate::awaited::Awaited;
+use crate::event_budget::EventBudget;
 use crate::instances::Instances;
 use crate::metrics::Metrics;
 use crate::retries::Retries;
@@ -48,6 +49,8 @@ pub struct Context {
     pub interval: Duration,
     /// Events on Machines.
     pub events: Recorder,
+    /// How many of them each may still have.
+    pub event_budget: EventBudget,
     /// What is counted.
     pub metrics: Metrics,
     /// Failures in a row.
@@ -83,9 +86,12 @@ pub enum Unanswered {
     /// There was no answer in time.
     #[error("no answer")]
     Late(#[from] Elapsed),
-    /// It was refused, or the connection failed.
-    #[error("{}", said(.0))]
+    /// It was refused, or the connection failed. In our words: the cluster's may hold anything (ATK12).
+    #[error("{}", explain(.0, "read the objects of Machines"))]
     Failed(#[from] kube::Error),
+    /// The answer is about another object than the one that was asked for.
+    #[error("the answer is about another object")]
+    Other,
 }
 
 impl Fault {
@@ -114,7 +120,10 @@ mod tests {
         let cluster = ClusterName("east".to_owned());
         let cases = [
             (Fault::Supervisor(refused()), "supervisor: pods isforbidden"),
-            (Fault::Cluster { cluster, source: refused().into() }, "cluster east: pods isforbidden"),
+            (
+                Fault::Cluster { cluster, source: refused().into() },
+                "cluster east: the credentials lack a right there: read the objects of Machines",
+            ),
         ];
         every_row(cases, |(fault, says)| {
             assert_eq!(fault.to_string(), says);

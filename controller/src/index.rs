@@ -16,6 +16,8 @@ pub struct ObjectIndex(RwLock<Records>);
 #[derive(Debug, Default)]
 struct Records {
     objects: BTreeMap<WatchedKind, BTreeMap<ObjectKey, (MachineUid, Record)>>,
+    /// Of all objects.
+    bytes: usize,
     by_machine: BTreeMap<String, BTreeSet<(WatchedKind, ObjectKey)>>,
     storage_classes: BTreeSet<String>,
     namespaces: BTreeSet<String>,
@@ -32,6 +34,11 @@ pub struct OwnObjects {
     pub claims: BTreeMap<String, Claim>,
 }
 
+/// How many bytes are kept of an object.
+pub fn weigh(key: &ObjectKey, owner: &str, record: &Record) -> usize {
+    size_of::<(ObjectKey, MachineUid, Record)>() + key.bytes() + owner.len() + record.bytes()
+}
+
 impl ObjectIndex {
     fn write(&self) -> RwLockWriteGuard<'_, Records> {
         self.0.write().unwrap_or_else(PoisonError::into_inner)
@@ -46,10 +53,13 @@ impl ObjectIndex {
         let watched = record.kind();
         let mut all = self.write();
         all.by_machine.entry(owner.clone()).or_default().insert((watched, key.clone()));
-        if let Some((before, _)) = all.objects.entry(watched).or_default().insert(key.clone(), (owner.clone(), record))
-            && before != owner
-        {
-            all.unlink(&before, watched, &key);
+        all.bytes += weigh(&key, &owner, &record);
+        let before = all.objects.entry(watched).or_default().insert(key.clone(), (owner.clone(), record));
+        if let Some((before, record)) = before {
+            all.bytes -= weigh(&key, &before, &record);
+            if before != owner {
+                all.unlink(&before, watched, &key);
+            }
         }
     }
 
@@ -63,7 +73,8 @@ impl ObjectIndex {
     /// Forgets an object that is gone, and says whose it was.
     pub fn remove(&self, watched: WatchedKind, key: &ObjectKey) -> Option<MachineUid> {
         let mut all = self.write();
-        let (owner, _) = all.objects.get_mut(&watched)?.remove(key)?;
+        let (owner, record) = all.objects.get_mut(&watched)?.remove(key)?;
+        all.bytes -= weigh(key, &owner, &record);
         all.unlink(&owner, watched, key);
         Some(owner)
     }
@@ -83,9 +94,9 @@ impl ObjectIndex {
         objects.collect()
     }
 
-    /// How many objects of a kind are known.
-    pub fn count(&self, watched: WatchedKind) -> usize {
-        self.read().of_kind(watched).len()
+    /// How many bytes are kept of all objects.
+    pub fn bytes(&self) -> usize {
+        self.read().bytes
     }
 
     /// The StorageClasses are these.
@@ -151,7 +162,7 @@ impl ObjectIndex {
 }
 
 impl Records {
-    fn of_kind(&self, watched: WatchedKind) -> impl ExactSizeIterator<Item = &ObjectKey> {
+    fn of_kind(&self, watched: WatchedKind) -> impl Iterator<Item = &ObjectKey> {
         static NONE: BTreeMap<ObjectKey, (MachineUid, Record)> = BTreeMap::new();
         self.objects.get(&watched).unwrap_or(&NONE).keys()
     }
@@ -212,5 +223,15 @@ mod tests {
         }
         assert_eq!(index.keep_only(WatchedKind::Claim, &[key("shop", "web-data")].into()), [owner]);
         assert_eq!(index.of(&machine).claims.into_keys().collect::<Vec<_>>(), ["web-data"]);
+        let one = weigh(&key("shop", "web-data"), "m-1", &Record::Claim(Claim::default()));
+        assert_eq!(index.bytes(), one, "ATK1: and does not count any more");
+        index.put(
+            key("shop", "web-data"),
+            "m-22".to_owned(),
+            Record::Claim(Claim { phase: "Bound".to_owned(), ..Claim::default() }),
+        );
+        assert_eq!(index.bytes(), one + "Bound".len() + 1);
+        index.remove(WatchedKind::Claim, &key("shop", "web-data"));
+        assert_eq!(index.bytes(), 0);
     }
 }

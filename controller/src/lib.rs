@@ -4,6 +4,7 @@ pub mod args;
 pub mod awaited;
 pub mod configs;
 pub mod context;
+pub mod event_budget;
 pub mod index;
 pub mod instances;
 pub mod machine;
@@ -88,6 +89,7 @@ async fn work(
         retries: retries::Retries::default(),
         instances: instances::Instances::default(),
         proven_gone: Mutex::default(),
+        event_budget: event_budget::EventBudget::default(),
         client: client.clone(),
         supervisor: supervisor.clone(),
         clusters: clusters.clone(),

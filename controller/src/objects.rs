@@ -1,7 +1,8 @@
 //! The objects on a cluster: their kinds and keys, whose they are, what is kept of each, and in whose name they are written.
 //! No I/O.
 //!
-//! The records are a few hundred bytes each; whole objects and managedFields are never kept.
+//! The records are a few hundred bytes each; whole objects and managedFields are never kept. A cluster may lie: its words are
+//! cleaned and cut, its lists are short, and what is no address or quantity is left out (ATK7, ATK8).
 
 use k8s_openapi::api::core::v1::PersistentVolumeClaim;
 use kube::api::{ApiResource, DynamicObject, PatchParams};
@@ -11,8 +12,16 @@ use model::machine::vm::DESIRED;
 use model::machine::{Claim, Nic, Vm, Vmi};
 use model::names::{ADOPTED, MACHINE_UID, OPERATOR};
 use model::quantity;
-use model::reason::line;
+use model::text::line;
 use serde_json::Value;
+
+/// Bytes that are kept of a name or a word, of a UID, of a sentence, and of what a Machine asked for.
+const WORD: usize = 256;
+const UID: usize = 64;
+const SENTENCE: usize = 512;
+const ASKED: usize = 1024;
+/// Interfaces that are kept of an instance, and addresses of all of them together.
+const ENTRIES: usize = 64;
 
 /// Namespace and name on a remote cluster.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -21,6 +30,13 @@ pub struct ObjectKey {
     pub namespace: String,
     /// Its name.
     pub name: String,
+}
+
+impl ObjectKey {
+    /// Bytes of its text.
+    pub fn bytes(&self) -> usize {
+        self.namespace.len() + self.name.len()
+    }
 }
 
 /// UID of the Machine that a remote object says it belongs to. Where that is on the supervisor, its namespace does not say:
@@ -69,6 +85,27 @@ impl Record {
             Record::Claim(_) => WatchedKind::Claim,
         }
     }
+
+    /// Bytes of its text.
+    pub fn bytes(&self) -> usize {
+        let text = |text: &Option<String>| text.as_ref().map_or(0, String::len);
+        match self {
+            Record::Vm(vm) => {
+                let options = [&vm.hash, &vm.adopted, &vm.failure, &vm.restart_required].map(text);
+                let words = [&vm.name, &vm.uid, &vm.resource_version, &vm.printable].map(String::len);
+                options.iter().chain(&words).sum()
+            }
+            Record::Vmi(vmi) => {
+                let nic = |nic: &Nic| {
+                    let ips = nic.ips.iter().map(|ip| ip.len() + size_of::<String>());
+                    size_of::<Nic>() + text(&nic.name) + text(&nic.mac) + ips.sum::<usize>()
+                };
+                let nics: usize = vmi.interfaces.iter().map(nic).sum();
+                vmi.name.len() + vmi.phase.len() + text(&vmi.node) + text(&vmi.unschedulable) + nics
+            }
+            Record::Claim(claim) => claim.uid.len() + claim.phase.len() + text(&claim.requested),
+        }
+    }
 }
 
 /// The remote kinds without a Rust type.
@@ -92,7 +129,7 @@ pub fn key_of(object: &impl ResourceExt) -> ObjectKey {
 }
 
 fn text_at(value: &Value, pointer: &str) -> Option<String> {
-    value.pointer(pointer).and_then(Value::as_str).map(str::to_owned)
+    value.pointer(pointer).and_then(Value::as_str).map(|text| line(text, WORD))
 }
 
 fn find_condition<'v>(object: &'v Value, kind: &str, status: &str) -> Option<&'v Value> {
@@ -102,47 +139,65 @@ fn find_condition<'v>(object: &'v Value, kind: &str, status: &str) -> Option<&'v
 
 fn message_of(condition: &Value) -> String {
     let said = condition["message"].as_str().filter(|said| !said.is_empty()).or(condition["reason"].as_str());
-    line(said.unwrap_or_default(), 512)
+    line(said.unwrap_or_default(), SENTENCE)
+}
+
+fn uid_of(object: &impl ResourceExt) -> String {
+    line(object.meta().uid.as_deref().unwrap_or_default(), UID)
 }
 
 /// Reads a VirtualMachine.
 pub fn read_vm(object: &DynamicObject) -> Vm {
     let data = &object.data;
     Vm {
-        name: object.name_any(),
-        uid: object.uid().unwrap_or_default(),
-        resource_version: object.resource_version().unwrap_or_default(),
+        name: line(&object.name_any(), WORD),
+        uid: uid_of(object),
+        resource_version: line(object.metadata.resource_version.as_deref().unwrap_or_default(), WORD),
         deleting: object.metadata.deletion_timestamp.is_some(),
-        hash: object.annotations().get(DESIRED).cloned(),
-        adopted: object.annotations().get(ADOPTED).cloned(),
+        hash: object.annotations().get(DESIRED).map(|hash| line(hash, WORD)),
+        adopted: object.annotations().get(ADOPTED).map(|asked| line(asked, ASKED)),
         printable: text_at(data, "/status/printableStatus").unwrap_or_default(),
         failure: find_condition(data, "Failure", "True").map(message_of),
         restart_required: find_condition(data, "RestartRequired", "True").map(message_of),
     }
 }
 
-/// Reads a VirtualMachineInstance. What is no IP address is left out: a remote cluster's word is checked.
+/// Reads a VirtualMachineInstance.
 pub fn read_vmi(object: &DynamicObject) -> Vmi {
     let data = &object.data;
     let interfaces = data.pointer("/status/interfaces").and_then(Value::as_array);
+    let mut room = ENTRIES;
     let nic = |nic: &Value| {
         let several = nic["ipAddresses"].as_array().into_iter().flatten().filter_map(Value::as_str);
+        let all = nic["ipAddress"].as_str().into_iter().chain(several);
         let mut ips: Vec<String> = Vec::new();
-        for ip in nic["ipAddress"].as_str().into_iter().chain(several) {
-            if ip.parse::<std::net::IpAddr>().is_ok() && !ips.iter().any(|known| known == ip) {
+        for ip in all.filter(|ip| ip.parse::<std::net::IpAddr>().is_ok()) {
+            if room == 0 {
+                break;
+            }
+            if !ips.iter().any(|known| known == ip) {
                 ips.push(ip.to_owned());
+                room -= 1;
             }
         }
-        Nic { name: text_at(nic, "/name"), mac: text_at(nic, "/mac"), ips }
+        Nic {
+            name: text_at(nic, "/name").map(|name| line(&name, UID)),
+            mac: text_at(nic, "/mac").filter(|mac| is_mac(mac)),
+            ips,
+        }
     };
     Vmi {
-        name: object.name_any(),
+        name: line(&object.name_any(), WORD),
         phase: text_at(data, "/status/phase").unwrap_or_default(),
         ready: find_condition(data, "Ready", "True").is_some(),
         node: text_at(data, "/status/nodeName").filter(|node| !node.is_empty()),
-        interfaces: interfaces.into_iter().flatten().take(256).map(nic).collect(),
+        interfaces: interfaces.into_iter().flatten().take(ENTRIES).map(nic).collect(),
         unschedulable: find_condition(data, "PodScheduled", "False").map(message_of),
     }
+}
+
+fn is_mac(text: &str) -> bool {
+    (1..=UID).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_hexdigit() || matches!(byte, b':' | b'-'))
 }
 
 /// Reads a claim.
@@ -150,10 +205,20 @@ pub fn read_claim(object: &PersistentVolumeClaim) -> Claim {
     let capacity = object.status.as_ref().and_then(|status| status.capacity.as_ref());
     let requested = object.spec.as_ref().and_then(|spec| spec.resources.as_ref()?.requests.as_ref());
     Claim {
-        uid: object.uid().unwrap_or_default(),
-        phase: object.status.as_ref().and_then(|status| status.phase.clone()).unwrap_or_default(),
+        uid: uid_of(object),
+        phase: object
+            .status
+            .as_ref()
+            .and_then(|status| status.phase.as_deref())
+            .map_or_else(String::new, |it| line(it, WORD)),
         size: capacity.and_then(|capacity| quantity::parse(&capacity.get("storage")?.0).ok()),
-        requested: requested.and_then(|requests| Some(requests.get("storage")?.0.chars().take(64).collect())),
+        requested: requested
+            .and_then(|requests| Some(requests.get("storage")?.0.clone()))
+            .filter(|it| quantity::size(it).is_ok()),
         deleting: object.meta().deletion_timestamp.is_some(),
     }
 }
+
+#[cfg(test)]
+#[path = "objects_tests.rs"]
+mod tests;

@@ -15,10 +15,10 @@ use kube::runtime::{WatchStreamExt, watcher};
 use kube::{Api, Client};
 use model::api::config::Capacity;
 use model::clusters::capacity::differs;
-use model::clusters::facts::KubeVirt;
+use model::clusters::facts::{CDI, KubeVirt, MULTUS};
 use model::clusters::status::Offered;
 use model::names::ClusterName;
-use runtime::clusters::{DEADLINE, code, said};
+use runtime::clusters::{DEADLINE, code, explain};
 use runtime::listing::watching;
 use serde_json::Value;
 
@@ -35,7 +35,7 @@ pub struct Offer(Mutex<Offered>);
 /// Something that was learnt of a cluster.
 #[derive(Debug)]
 pub enum Finding {
-    /// The API groups that it serves.
+    /// The API groups that it serves, of those that matter.
     Groups(Vec<String>),
     /// Its KubeVirt, if there is one.
     KubeVirt(Option<KubeVirt>),
@@ -77,7 +77,8 @@ async fn follow_groups(client: &Client, name: &ClusterName, learn: &impl Fn(Find
     loop {
         let pause = match tokio::time::timeout(DEADLINE, client.list_api_groups()).await {
             Ok(Ok(list)) => {
-                learn(Finding::Groups(list.groups.into_iter().map(|group| group.name).collect()));
+                let names = list.groups.into_iter().map(|group| group.name);
+                learn(Finding::Groups(names.filter(|name| matches!(name.as_str(), CDI | MULTUS)).collect()));
                 LATER
             }
             // The connection says by itself that a cluster is away.
@@ -90,8 +91,9 @@ async fn follow_groups(client: &Client, name: &ClusterName, learn: &impl Fn(Find
 async fn follow_kubevirt(client: &Client, name: &ClusterName, learn: &impl Fn(Finding) -> bool) {
     loop {
         let objects: Api<DynamicObject> = Api::all_with(client.clone(), &resource_of("KubeVirt"));
+        let asked = format!("list and watch {}", objects.resource_url());
         let mut events = watcher(objects, watching()).default_backoff().boxed();
-        let mut records = Records::<ObjectKey, KubeVirt>::default();
+        let mut records = Records::<ObjectKey, KubeVirt>::weighing(weigh);
         while let Some(event) = events.next().await {
             match event {
                 Ok(event) => match records.take(&event, |object| (key_of(object), Some(read_kubevirt(object)))) {
@@ -103,7 +105,7 @@ async fn follow_kubevirt(client: &Client, name: &ClusterName, learn: &impl Fn(Fi
                     }
                 },
                 Err(why) if is_refused(&why) => {
-                    tracing::warn!(kubevirtConfig = %name, reason = said(&why), "the KubeVirt of the cluster is not known");
+                    tracing::warn!(kubevirtConfig = %name, reason = explain(&why, &asked), "the KubeVirt of the cluster is not known");
                     if code(&why) == Some(404) {
                         learn(Finding::KubeVirt(None));
                     }
@@ -114,6 +116,12 @@ async fn follow_kubevirt(client: &Client, name: &ClusterName, learn: &impl Fn(Fi
         }
         wait(LATER, name).await;
     }
+}
+
+fn weigh((key, kubevirt): &(ObjectKey, Option<KubeVirt>)) -> usize {
+    let words =
+        kubevirt.iter().flat_map(|it| it.version.iter().chain(&it.emulated_machines)).map(|word| word.len() + 24);
+    size_of_val(key) + size_of_val(kubevirt) + key.bytes() + words.sum::<usize>()
 }
 
 fn read_kubevirt(object: &DynamicObject) -> KubeVirt {

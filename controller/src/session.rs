@@ -15,13 +15,13 @@ use kube::runtime::watcher::{self, watcher};
 use kube::{Api, Client, Resource, ResourceExt};
 use model::machine::Kind;
 use model::names::{ClusterName, MANAGED_BY, OPERATOR, SUPERVISOR};
-use runtime::clusters::{Cluster, Session, said};
-use runtime::listing::{Listing, Step, check_count, watching};
+use runtime::clusters::{Cluster, Session, explain};
+use runtime::listing::{Listing, Step, check_bytes, watching};
 use serde::de::DeserializeOwned;
 use tokio::sync::mpsc;
 
 use crate::awaited::Awaited;
-use crate::index::ObjectIndex;
+use crate::index::{ObjectIndex, weigh};
 use crate::objects::{
     MachineUid, ObjectKey, Record, WatchedKind, key_of, owner_of, read_claim, read_vm, read_vmi, resource_of,
 };
@@ -106,7 +106,7 @@ impl Watches {
         let dynamic = |kind: &str, watched, read: fn(&DynamicObject) -> Record| {
             let api: Api<DynamicObject> = Api::all_with(client.clone(), &resource_of(kind));
             let read = move |object: &DynamicObject| (key_of(object), owner_of(object), read(object));
-            steps(api, ours.clone(), read, move |step| WatchStep::Object(watched, step))
+            steps(api, ours.clone(), read, weigh_object, move |step| WatchStep::Object(watched, step))
         };
         let read_owned =
             |claim: &PersistentVolumeClaim| (key_of(claim), owner_of(claim), Record::Claim(read_claim(claim)));
@@ -114,28 +114,40 @@ impl Watches {
         vec![
             dynamic("VirtualMachine", WatchedKind::Vm, |object| Record::Vm(read_vm(object))),
             dynamic("VirtualMachineInstance", WatchedKind::Vmi, |object| Record::Vmi(read_vmi(object))),
-            steps(Api::all(client.clone()), ours.clone(), read_owned, |step| {
+            steps(Api::all(client.clone()), ours.clone(), read_owned, weigh_object, |step| {
                 WatchStep::Object(WatchedKind::Claim, step)
             }),
-            steps(classes, watching(), ResourceExt::name_any, WatchStep::StorageClass),
+            steps(
+                classes,
+                watching(),
+                ResourceExt::name_any,
+                |name| size_of_val(name) + name.len(),
+                WatchStep::StorageClass,
+            ),
         ]
     }
+}
+
+fn weigh_object((key, owner, record): &(ObjectKey, Option<MachineUid>, Record)) -> usize {
+    weigh(key, owner.as_deref().unwrap_or_default(), record)
 }
 
 /// A watch, of what is kept of its objects. It ends with its first error.
 fn steps<K, T>(
     api: Api<K>,
-    asked: watcher::Config,
+    selected: watcher::Config,
     read: impl Fn(&K) -> T + Send + 'static,
+    weigh: fn(&T) -> usize,
     wrap: impl Fn(Step<T>) -> WatchStep + Send + 'static,
 ) -> Stream
 where
     K: Resource + Clone + DeserializeOwned + Debug + Send + 'static,
     T: Send + 'static,
 {
-    let mut listing = Listing::default();
-    let taken = watcher(api, asked).map(move |event| {
-        let step = listing.take(&event.map_err(|why| said(&why))?, &read)?;
+    let mut listing = Listing::weighing(weigh);
+    let asked = format!("list and watch {}", api.resource_url());
+    let taken = watcher(api, selected).map(move |event| {
+        let step = listing.take(&event.map_err(|why| explain(&why, &asked))?, &read)?;
         Ok(step.map(&wrap))
     });
     taken.try_filter_map(async |step| Ok(step)).boxed()
@@ -182,12 +194,13 @@ fn take_in(
             index.keep_only(watched, &listed).into_iter().for_each(tell);
             for object in all {
                 take(watched, object);
+                check_bytes(index.bytes())?;
             }
             return Ok(true);
         }
         WatchStep::Object(watched, Step::Seen(object)) => {
             take(watched, object);
-            check_count(index.count(watched))?;
+            check_bytes(index.bytes())?;
         }
         WatchStep::Object(watched, Step::Deleted((key, ..))) => {
             index.remove(watched, &key).into_iter().for_each(tell);

@@ -35,12 +35,12 @@ async fn shown(
 }
 
 /// Waits for a part of the message.
-async fn says(configs: &Api<KubevirtConfig>, name: &str, part: &str) -> KubevirtConfigStatus {
+pub(crate) async fn says(configs: &Api<KubevirtConfig>, name: &str, part: &str) -> KubevirtConfigStatus {
     shown(configs, name, part, |status| status.message.as_deref().is_some_and(|message| message.contains(part))).await
 }
 
 /// Writes a Secret, taking the place of what it held.
-async fn keep(client: &Client, namespace: &str, name: &str, key: &str, document: &str) {
+pub(crate) async fn keep(client: &Client, namespace: &str, name: &str, key: &str, document: &str) {
     let secrets: Api<Secret> = Api::namespaced(client.clone(), namespace);
     let secret =
         json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}, "stringData": {key: document}});
@@ -52,7 +52,7 @@ fn config(name: &str, spec: &Value) -> Value {
     json!({"apiVersion": "vitistack.io/v1alpha1", "kind": "KubevirtConfig", "metadata": {"name": name}, "spec": spec})
 }
 
-async fn create(configs: &Api<KubevirtConfig>, name: &str, spec: &Value) {
+pub(crate) async fn create(configs: &Api<KubevirtConfig>, name: &str, spec: &Value) {
     let object = serde_json::from_value(config(name, spec)).expect("a KubevirtConfig");
     configs.create(&Default::default(), &object).await.unwrap_or_else(|error| panic!("{name}: {error}"));
 }

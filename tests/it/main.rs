@@ -4,6 +4,7 @@ mod backstop;
 mod chart;
 mod configs;
 mod fleet;
+mod hostile;
 mod hygiene;
 mod machines;
 mod parity;

@@ -1,4 +1,5 @@
 //! The webhook beside its decisions: what it sees of the fleet, what it asks, and what that costs.
 
+mod flood;
 mod links;
 mod secrets;

@@ -12,6 +12,7 @@
 //! | How does a test wait for what has no signal? | [`wait`] |
 //! | Who builds the product's binaries before a suite runs them? | [`workspace`] |
 //! | Which files does this repository have, and which are generated? | [`repository`], [`generated`] |
+//! | Who plays a cluster that lies or is broken? | [`hostile`] |
 //! | Who plays KubeVirt? | [`kubevirt`], with the definitions of [`remote_crds`] |
 
 pub mod audit;
@@ -20,6 +21,7 @@ pub mod error;
 pub mod etcd;
 pub mod fleet;
 pub mod generated;
+pub mod hostile;
 pub mod install;
 pub mod keeper;
 pub mod kubevirt;

@@ -8,8 +8,8 @@ use admission::review::{Request, decode, shortened};
 use admission::{Admission, Answers, Verdict, World, decide, hold};
 use model::names;
 
+use self::response::{ADMITTED, admit, refuse, unstable};
 pub use self::response::{Answer, Assigned, undecodable};
-use self::response::{admit, refuse, unstable};
 
 /// Which webhook was called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,12 +47,17 @@ pub fn decided(route: Route, request: &Request<'_>, verdict: Verdict, world: &Wo
         (Verdict::Admit(admission), Route::Validate) if !admission.changes.is_empty() => {
             refuse(&request.uid, &request.called(), &unstable(&admission.changes))
         }
-        (Verdict::Admit(admission), Route::Validate) => {
-            let holds = hold(request, &admission, world);
-            Answer { holds, ..admit(request, &Admission { warnings: Vec::new(), ..admission }) }
-        }
-        (Verdict::Admit(admission), Route::Mutate) => {
-            Answer { assigned: assigned(request, &admission), ..admit(request, &admission) }
+        (Verdict::Admit(mut admission), _) => {
+            if route == Route::Validate {
+                // Said by the first route already.
+                admission.warnings.clear();
+            }
+            let answer = admit(request, &admission);
+            match route {
+                _ if answer.outcome != ADMITTED => answer,
+                Route::Validate => Answer { holds: hold(request, &admission, world), ..answer },
+                Route::Mutate => Answer { assigned: assigned(request, &admission), ..answer },
+            }
         }
     }
 }
@@ -79,5 +84,7 @@ fn assignment(request: &Request<'_>, cluster: &str, rule: Rule) -> Assigned {
     }
 }
 
+#[cfg(test)]
+mod bounds_tests;
 #[cfg(test)]
 mod tests;

@@ -19,7 +19,7 @@ use kube::core::PartialObjectMeta;
 use kube::{Api, Client};
 use model::machine::owner::{self, Ownership};
 use model::names::{ClusterName, VmKey};
-use runtime::clusters::{Cluster, said};
+use runtime::clusters::{Cluster, explain, said};
 use serde_json::value::RawValue;
 use tokio::sync::Semaphore;
 
@@ -138,7 +138,7 @@ async fn vm(cluster: &Arc<Cluster<Index>>, key: &VmKey) -> Result<Option<Ownersh
         {
             Ok(None)
         }
-        Err(why) => Err(said(&why)),
+        Err(why) => Err(explain(&why, "get VirtualMachines")),
     }
 }
 

@@ -1,59 +1,145 @@
 //! Bodies of requests, within bounds of size, time and memory (T16, T17). I/O: the connection that a body comes from.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderMap, StatusCode, header};
 use futures::StreamExt;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// Object and old object at the API server's limit, and some (T16).
 pub const LIMIT: usize = 7 << 20;
-/// All bodies that are held at one moment.
+/// All bodies and answers that are held at one moment.
 pub const BUDGET: usize = 64 << 20;
 /// From the head of a request to the last byte of its body.
 pub const PATIENCE: Duration = Duration::from_secs(3);
+/// One address holds at most one part in so many of what the others left: then its share is a quarter of everything while it
+/// is alone, and the shares of any number of addresses never add up to all (ATK11).
+const SHARE: usize = 4;
 
-/// A body and the memory that it takes, which is free again when this is dropped.
+/// The address that a request came from.
+#[derive(Clone, Copy, Debug)]
+pub struct Peer(pub IpAddr);
+
+/// Memory for bodies and answers.
+#[derive(Clone, Debug)]
+pub struct Memory(Arc<Mutex<Account>>);
+
+#[derive(Debug)]
+struct Account {
+    free: usize,
+    held: BTreeMap<IpAddr, usize>,
+}
+
+/// What one request holds of it; free again when dropped.
+#[derive(Debug)]
+pub(crate) struct Charge {
+    memory: Memory,
+    address: IpAddr,
+    bytes: usize,
+}
+
+impl Memory {
+    /// So many bytes of it.
+    pub fn new(bytes: usize) -> Self {
+        Self(Arc::new(Mutex::new(Account { free: bytes, held: BTreeMap::new() })))
+    }
+
+    /// Nothing yet, for a request of that address.
+    pub(crate) fn charge(&self, address: IpAddr) -> Charge {
+        Charge { memory: self.clone(), address, bytes: 0 }
+    }
+
+    #[cfg(test)]
+    pub(crate) fn free(&self) -> usize {
+        self.lock().free
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Account> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Charge {
+    /// Holds so many bytes from now on. Errors: 429, when the address would have more than its share.
+    pub(crate) fn set(&mut self, bytes: usize) -> Result<(), StatusCode> {
+        let mut account = self.memory.lock();
+        let others = account.held.get(&self.address).map_or(0, |held| held - self.bytes);
+        if bytes > self.bytes && others + bytes > (account.free + others + self.bytes) / SHARE {
+            return Err(StatusCode::TOO_MANY_REQUESTS);
+        }
+        account.free = account.free + self.bytes - bytes;
+        match others + bytes {
+            0 => account.held.remove(&self.address),
+            held => account.held.insert(self.address, held),
+        };
+        self.bytes = bytes;
+        Ok(())
+    }
+}
+
+impl Drop for Charge {
+    fn drop(&mut self) {
+        self.set(0).expect("invariant: less is always to be had");
+    }
+}
+
+/// A body and the memory that it takes.
 #[derive(Debug)]
 pub struct Held {
     /// The bytes.
     pub bytes: Bytes,
-    _memory: Option<OwnedSemaphorePermit>,
+    memory: Charge,
 }
 
-/// Memory for [`BUDGET`] bytes of bodies.
-pub fn budget() -> Arc<Semaphore> {
-    Arc::new(Semaphore::new(BUDGET))
+impl Held {
+    /// The answer in place of the body: what it takes is held until all of it is written to the connection, or the connection
+    /// ends, since an answer that nobody reads takes memory, too (ATK2).
+    ///
+    /// Errors: 429 no memory left.
+    pub fn answered(self, answer: Vec<u8>) -> Result<Bytes, StatusCode> {
+        let Self { bytes, mut memory } = self;
+        drop(bytes);
+        memory.set(answer.len())?;
+        Ok(Bytes::from_owner(Unwritten { answer, _memory: memory }))
+    }
+}
+
+struct Unwritten {
+    answer: Vec<u8>,
+    _memory: Charge,
+}
+
+impl AsRef<[u8]> for Unwritten {
+    fn as_ref(&self) -> &[u8] {
+        &self.answer
+    }
 }
 
 /// Reads a body. It is charged for what has come, not for what its head promises, so that a promise keeps nobody out.
 ///
 /// Errors: 413 more than [`LIMIT`], 429 no memory left, 408 too slow, 400 the connection broke.
-pub async fn read(head: &HeaderMap, body: Body, budget: &Arc<Semaphore>) -> Result<Held, StatusCode> {
+pub async fn read(head: &HeaderMap, body: Body, peer: Peer, memory: &Memory) -> Result<Held, StatusCode> {
     let length = head.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
     if length.is_some_and(|length| length > LIMIT as u64) {
         return Err(StatusCode::PAYLOAD_TOO_LARGE);
     }
-    tokio::time::timeout(PATIENCE, collect(body, budget)).await.unwrap_or(Err(StatusCode::REQUEST_TIMEOUT))
+    let collected = collect(body, memory.charge(peer.0));
+    tokio::time::timeout(PATIENCE, collected).await.unwrap_or(Err(StatusCode::REQUEST_TIMEOUT))
 }
 
-async fn collect(body: Body, budget: &Arc<Semaphore>) -> Result<Held, StatusCode> {
-    let mut memory: Option<OwnedSemaphorePermit> = None;
+async fn collect(body: Body, mut memory: Charge) -> Result<Held, StatusCode> {
     let (mut first, mut whole) = (Bytes::new(), Vec::new());
     let mut parts = body.into_data_stream();
     while let Some(part) = parts.next().await {
         let part = part.map_err(|_| StatusCode::BAD_REQUEST)?;
-        if first.len() + whole.len() + part.len() > LIMIT {
+        let length = first.len() + whole.len() + part.len();
+        if length > LIMIT {
             return Err(StatusCode::PAYLOAD_TOO_LARGE);
         }
-        let bytes = u32::try_from(part.len()).map_err(|_| StatusCode::PAYLOAD_TOO_LARGE)?;
-        let taken = budget.clone().try_acquire_many_owned(bytes).map_err(|_| StatusCode::TOO_MANY_REQUESTS)?;
-        match &mut memory {
-            Some(memory) => memory.merge(taken),
-            None => memory = Some(taken),
-        }
+        memory.set(length)?;
         // Nearly every body comes in one part, which is not copied.
         if whole.is_empty() && first.is_empty() {
             first = part;
@@ -62,53 +148,9 @@ async fn collect(body: Body, budget: &Arc<Semaphore>) -> Result<Held, StatusCode
             whole.extend_from_slice(&part);
         }
     }
-    Ok(Held { bytes: if whole.is_empty() { first } else { whole.into() }, _memory: memory })
+    Ok(Held { bytes: if whole.is_empty() { first } else { whole.into() }, memory })
 }
 
 #[cfg(test)]
-mod tests {
-    use std::io;
-
-    use futures::stream;
-
-    use super::*;
-
-    fn parts(parts: Vec<Bytes>) -> Body {
-        Body::from_stream(stream::iter(parts.into_iter().map(Ok::<_, io::Error>)))
-    }
-
-    #[tokio::test]
-    async fn t16_a_body_is_charged_while_it_is_held_and_refused_beyond_the_bounds() {
-        let budget = Arc::new(Semaphore::new(LIMIT + 10));
-        let head = HeaderMap::new();
-        let held = read(&head, parts(vec!["one".into(), "two".into(), Bytes::new()]), &budget).await.expect("read");
-        assert_eq!((&held.bytes[..], budget.available_permits()), (&b"onetwo"[..], LIMIT + 4));
-        let huge = || Bytes::from(vec![b' '; LIMIT]);
-        let cases = [
-            ("as much as is allowed", parts(vec![huge()]), None),
-            ("one byte more", parts(vec![huge(), " ".into()]), Some(StatusCode::PAYLOAD_TOO_LARGE)),
-            (
-                "a broken connection",
-                Body::from_stream(stream::iter([Err::<Bytes, _>(io::Error::other("gone"))])),
-                Some(StatusCode::BAD_REQUEST),
-            ),
-        ];
-        for (case, body, wanted) in cases {
-            assert_eq!(read(&head, body, &budget).await.err(), wanted, "{case}");
-            assert_eq!(budget.available_permits(), LIMIT + 4, "{case}: its memory is free again");
-        }
-        let full = budget.clone().try_acquire_many_owned(u32::try_from(LIMIT).expect("fits")).expect("free");
-        assert_eq!(read(&head, parts(vec!["12345".into()]), &budget).await.err(), Some(StatusCode::TOO_MANY_REQUESTS));
-        drop((full, held));
-        assert_eq!(budget.available_permits(), LIMIT + 10);
-        let promise = HeaderMap::from_iter([(header::CONTENT_LENGTH, "7340033".parse().expect("a value"))]);
-        assert_eq!(read(&promise, parts(vec![]), &budget).await.err(), Some(StatusCode::PAYLOAD_TOO_LARGE));
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn t17_a_slow_body_is_given_up() {
-        let silent = Body::from_stream(stream::pending::<Result<Bytes, io::Error>>());
-        let slow = read(&HeaderMap::new(), silent, &budget()).await;
-        assert_eq!(slow.err(), Some(StatusCode::REQUEST_TIMEOUT));
-    }
-}
+#[path = "body_tests.rs"]
+mod tests;

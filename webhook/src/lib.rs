@@ -65,8 +65,8 @@ pub async fn run(args: Args) -> Result<(), Fatal> {
     });
     let find = move |name: &ClusterName| clusters.load().get(name)?.cluster.clone();
     let asking = Arc::new(Asking::new(client, find));
-    let shared = routes::Shared { world, asking, metrics, memory: body::budget() };
-    let serve = server::serve(listener, identity.tls.clone(), routes::routes(shared), shutdown.clone());
+    let shared = routes::Shared { world, asking, metrics: metrics.clone(), memory: body::Memory::new(body::BUDGET) };
+    let serve = server::serve(listener, identity.tls.clone(), routes::routes(shared), shutdown.clone(), metrics);
     let mut bundle = identity.ready.clone();
     // A latch that is dropped closes again, so this one lives as long as the process.
     let open_when_trusted = async {

@@ -17,11 +17,11 @@ use kube::api::{ApiResource, DynamicObject};
 use kube::core::{GroupVersionKind, PartialObjectMeta};
 use kube::runtime::watcher::{Event, watcher};
 use kube::{Api, ResourceExt};
-use model::machine::owner::{self, Ownership};
+use model::machine::owner::{self, Owner, Ownership};
 use model::names::{ClusterName, VmKey};
 use rpds::HashTrieMapSync;
-use runtime::clusters::{Cluster, Session, said};
-use runtime::listing::{Listing, Step, check_count, watching};
+use runtime::clusters::{Cluster, Session, explain};
+use runtime::listing::{Listing, Step, check_bytes, watching};
 use tokio::sync::mpsc;
 
 /// What a link holds of its cluster. It is read by cloning a few reference counts.
@@ -80,21 +80,24 @@ async fn follow(
 ) -> Result<Infallible, String> {
     let vms: Api<PartialObjectMeta<DynamicObject>> = Api::all_with(cluster.client.clone(), &virtual_machines());
     let classes: Api<PartialObjectMeta<StorageClass>> = Api::all(cluster.client.clone());
+    let list_vms = format!("list and watch {}", vms.resource_url());
+    let list_classes = format!("list and watch {}", classes.resource_url());
     let mut events = stream::select(
-        watcher(vms, watching()).map_ok(Seen::Vm).boxed(),
-        watcher(classes, watching()).map_ok(Seen::StorageClass).boxed(),
+        watcher(vms, watching()).map_ok(Seen::Vm).map_err(|why| explain(&why, &list_vms)).boxed(),
+        watcher(classes, watching()).map_ok(Seen::StorageClass).map_err(|why| explain(&why, &list_classes)).boxed(),
     );
-    let (mut vms, mut classes) = (Listing::default(), Listing::default());
+    let (mut vms, mut classes) = (Listing::weighing(weigh_vm), Listing::weighing(weigh_class));
+    let (mut of_vms, mut of_classes) = (0, 0);
     let (mut unlisted, mut synced) = (2_usize, Some(synced));
     while let Some(event) = events.next().await {
-        let (listed, news) = match event.map_err(|why| said(&why))? {
+        let (listed, news) = match event? {
             Seen::Vm(event) => {
                 let Some(step) = vms.take(&event, owned)? else { continue };
-                cluster.index.change(|held| take(&mut held.vms, step))?
+                cluster.index.change(|held| take(&mut held.vms, step, &mut of_vms, weigh_vm))?
             }
             Seen::StorageClass(event) => {
                 let Some(step) = classes.take(&event, |class| (class.name_any(), ()))? else { continue };
-                cluster.index.change(|held| take(&mut held.storage_classes, step))?
+                cluster.index.change(|held| take(&mut held.storage_classes, step, &mut of_classes, weigh_class))?
             }
         };
         unlisted = unlisted.saturating_sub(usize::from(listed));
@@ -118,25 +121,51 @@ fn owned(vm: &PartialObjectMeta<DynamicObject>) -> (VmKey, Ownership) {
     (key, Ownership { adopt_by: owned.adopt_by.map(|machine| machine.chars().take(LONGEST + 1).collect()), ..owned })
 }
 
-/// Takes a step into what is held: whether it was a list, and whether anything changed.
-fn take<K: Eq + Hash, V: PartialEq>(
+fn weigh_vm(vm: &(VmKey, Ownership)) -> usize {
+    let (key, owned) = vm;
+    let owner = match &owned.owner {
+        Some(Owner::Machine { name, supervisor, uid }) => name.len() + supervisor.len() + uid.len(),
+        Some(Owner::Controller(name)) => name.len(),
+        None => 0,
+    };
+    size_of_val(vm) + key.namespace.len() + key.name.len() + owner + owned.adopt_by.as_ref().map_or(0, String::len)
+}
+
+fn weigh_class(class: &(String, ())) -> usize {
+    size_of_val(class) + class.0.len()
+}
+
+/// Takes a step into what is held, of so many bytes: whether it was a list, and whether anything changed.
+fn take<K: Eq + Hash + Clone, V: PartialEq + Clone>(
     held: &mut HashTrieMapSync<K, V>,
     step: Step<(K, V)>,
+    bytes: &mut usize,
+    weigh: fn(&(K, V)) -> usize,
 ) -> Result<(bool, bool), String> {
+    let forget = |held: &HashTrieMapSync<K, V>, key: &K, bytes: &mut usize| {
+        *bytes -= held.get_key_value(key).map_or(0, |(key, value)| weigh(&(key.clone(), value.clone())));
+    };
     Ok(match step {
         Step::Listed(all) => {
+            *bytes = all.iter().map(weigh).sum();
             *held = all.into_iter().collect();
             (true, true)
         }
         Step::Seen((key, value)) => {
             let news = held.get(&key) != Some(&value);
             if news {
-                held.insert_mut(key, value);
-                check_count(held.size())?;
+                forget(held, &key, bytes);
+                let object = (key, value);
+                *bytes += weigh(&object);
+                held.insert_mut(object.0, object.1);
+                check_bytes(*bytes)?;
             }
             (false, news)
         }
-        Step::Deleted((key, _)) => (false, held.remove_mut(&key)),
+        Step::Deleted((key, _)) => {
+            forget(held, &key, bytes);
+            (false, held.remove_mut(&key))
+        }
     })
 }
 

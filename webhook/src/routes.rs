@@ -1,21 +1,22 @@
 //! HTTP around `answer`: two routes, bounds for bodies, and an answer even to a panic. I/O: live questions, through `ask`.
 
+use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
 use std::time::Instant;
 
 use admission::review::{Request as Review, decode, shortened};
 use admission::{Answers, Verdict, decide};
 use axum::Router;
+use axum::body::Bytes;
 use axum::extract::{Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
-use tokio::sync::Semaphore;
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::answer::{Answer, Route, decided, undecodable};
 use crate::ask::{Asking, BUDGET};
-use crate::body;
+use crate::body::{self, Memory, Peer};
 use crate::metrics::Metrics;
 use crate::world::Current;
 
@@ -28,8 +29,8 @@ pub struct Shared {
     pub asking: Arc<Asking>,
     /// What is counted.
     pub metrics: Metrics,
-    /// Memory for bodies.
-    pub memory: Arc<Semaphore>,
+    /// Memory for bodies and answers.
+    pub memory: Memory,
 }
 
 /// The two routes.
@@ -47,17 +48,25 @@ pub(crate) fn caught(routes: Router) -> Router {
 
 async fn review(route: Route, State(shared): State<Arc<Shared>>, request: Request) -> Response {
     let (head, body) = request.into_parts();
-    let held = match body::read(&head.headers, body, &shared.memory).await {
+    // Whoever calls the routes without a listener is one address.
+    let peer = head.extensions.get().copied().unwrap_or(Peer(IpAddr::V6(Ipv6Addr::UNSPECIFIED)));
+    let held = match body::read(&head.headers, body, peer, &shared.memory).await {
         Ok(held) => held,
         Err(status) => return unread(route, status, &shared.metrics),
     };
     let started = Instant::now();
-    let body = shortened(&held.bytes);
-    let answer = match decode(&body) {
-        Err(wrong) => undecodable(wrong, &shared.world.load_full()),
-        Ok(review) => judge(route, &review.request, &shared).await,
+    // What was read ends before the body that it was read from.
+    let mut answer = {
+        let body = shortened(&held.bytes);
+        match decode(&body) {
+            Err(wrong) => undecodable(wrong, &shared.world.load_full()),
+            Ok(review) => judge(route, &review.request, &shared).await,
+        }
     };
-    respond(route, answer, started, &shared)
+    match held.answered(std::mem::take(&mut answer.body)) {
+        Ok(body) => respond(route, answer, body, started, &shared),
+        Err(status) => unread(route, status, &shared.metrics),
+    }
 }
 
 /// Decides, and where something has to be asked first, again on the World of the moment of its answer: what came in while it
@@ -82,8 +91,8 @@ async fn judge(route: Route, request: &Review<'_>, shared: &Shared) -> Answer {
     }
 }
 
-fn respond(route: Route, answer: Answer, started: Instant, shared: &Shared) -> Response {
-    let Answer { status, body, outcome, assigned, .. } = answer;
+fn respond(route: Route, answer: Answer, body: Bytes, started: Instant, shared: &Shared) -> Response {
+    let Answer { status, outcome, assigned, .. } = answer;
     let seconds = started.elapsed().as_secs_f64();
     if let Some(it) = assigned {
         let source = it.rule.name();

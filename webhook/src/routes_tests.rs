@@ -24,7 +24,7 @@ async fn shared() -> Arc<Shared> {
     world.change(|world| world.configs = [(ClusterName("east".to_owned()), Arc::new(config))].into());
     let asking = Arc::new(Asking::new(canned::silent().await, |_| None));
     let metrics = metrics::Metrics::register(&mut Registry::default());
-    Arc::new(Shared { world, asking, metrics, memory: body::budget() })
+    Arc::new(Shared { world, asking, metrics, memory: body::Memory::new(body::BUDGET) })
 }
 
 fn create(object: &Value) -> Vec<u8> {

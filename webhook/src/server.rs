@@ -2,8 +2,10 @@
 
 mod patience;
 mod places;
+mod watched;
 
 use std::io;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,16 +19,22 @@ use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use hyper_util::service::TowerToHyperService;
 use runtime::shutdown::Shutdown;
 use rustls::ServerConfig;
+use socket2::SockRef;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 
-use self::patience::{Patience, Watched};
+use self::patience::Patience;
 use self::places::{CONNECTIONS, Places};
+use self::watched::Watched;
+use crate::body::Peer;
+use crate::metrics::Metrics;
 
 /// How long open requests may still take once the process is asked to stop.
 const DRAIN: Duration = Duration::from_secs(10);
 /// The longest head, and how much of a body is read ahead; hyper's own limit is six times that for each connection.
 const READ_AHEAD: usize = 64 * 1024;
+/// How much of its answers the kernel keeps for a connection that does not read them; by itself it keeps megabytes (ATK2).
+const UNREAD: usize = 64 * 1024;
 
 /// Serves until the process is asked to stop, then lets open requests end.
 pub async fn serve(
@@ -34,8 +42,9 @@ pub async fn serve(
     tls: Arc<ServerConfig>,
     routes: Router,
     shutdown: Shutdown,
+    metrics: Metrics,
 ) -> io::Result<()> {
-    serve_some(listener, tls, routes, shutdown, Places::new(CONNECTIONS)).await
+    serve_some(listener, tls, routes, shutdown, Places::new(CONNECTIONS, metrics)).await
 }
 
 async fn serve_some(
@@ -45,6 +54,7 @@ async fn serve_some(
     shutdown: Shutdown,
     places: Places,
 ) -> io::Result<()> {
+    SockRef::from(&listener).set_send_buffer_size(UNREAD)?;
     let acceptor = TlsAcceptor::from(tls);
     let open = GracefulShutdown::new();
     loop {
@@ -72,10 +82,13 @@ async fn serve_some(
         let (acceptor, routes, watcher) = (acceptor.clone(), routes.clone(), open.watcher());
         tokio::spawn(async move {
             tokio::select! {
-                ended = converse(&acceptor, stream, routes, watcher, &place.patience) => if let Err(why) = ended {
+                ended = converse(&acceptor, stream, peer.ip(), routes, watcher, &place.patience) => if let Err(why) = ended {
                     tracing::debug!(error = %why, "a connection ended early");
                 },
-                () = place.patience.ends() => tracing::debug!("a connection was given up"),
+                why = place.patience.ends() => {
+                    place.given_up(why);
+                    tracing::debug!(why, "a connection was given up");
+                }
             }
         });
     }
@@ -90,6 +103,7 @@ async fn serve_some(
 async fn converse(
     acceptor: &TlsAcceptor,
     stream: TcpStream,
+    peer: IpAddr,
     routes: Router,
     watcher: Watcher,
     patience: &Patience,
@@ -99,7 +113,8 @@ async fn converse(
     patience.greeted();
     let inner = TowerToHyperService::new(routes);
     let waits = patience.clone();
-    let service = service_fn(move |request: Request<Incoming>| {
+    let service = service_fn(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(Peer(peer));
         let (answer, waits) = (inner.call(request), waits.clone());
         async move {
             waits.answering();
@@ -118,6 +133,10 @@ async fn converse(
 #[cfg(test)]
 #[path = "server/tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "server/flood_tests.rs"]
+mod flood_tests;
 
 #[cfg(test)]
 #[path = "server/patience_tests.rs"]

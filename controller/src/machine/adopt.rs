@@ -4,8 +4,8 @@
 
 use std::collections::BTreeSet;
 
-use kube::Api;
 use kube::api::DynamicObject;
+use kube::{Api, ResourceExt};
 use model::machine::{Admitted, Kind, Lookup, adoption};
 use runtime::clusters::Cluster;
 
@@ -68,7 +68,7 @@ fn controlled_by(object: &DynamicObject, uid: &str) -> bool {
     object.metadata.owner_references.iter().flatten().any(|owner| owner.controller == Some(true) && owner.uid == uid)
 }
 
-/// No answer is an error: unknown is never absent.
+/// No answer is an error: unknown is never absent. Nor is one about something else an answer.
 pub(super) async fn get(
     cluster: &Cluster<ClusterIndex>,
     kind: &str,
@@ -76,5 +76,11 @@ pub(super) async fn get(
     name: &str,
 ) -> Result<Option<DynamicObject>, Unanswered> {
     let api: Api<DynamicObject> = Api::namespaced_with(cluster.client.clone(), namespace, &resource_of(kind));
-    Ok(ask_in_time(cluster, api.get_opt(name)).await??)
+    let found = ask_in_time(cluster, api.get_opt(name)).await??;
+    match &found {
+        Some(other) if (other.name_any().as_str(), other.namespace().as_deref()) != (name, Some(namespace)) => {
+            Err(Unanswered::Other)
+        }
+        Some(_) | None => Ok(found),
+    }
 }

@@ -20,7 +20,7 @@ use super::{adopt, remains};
 use crate::awaited::AWAITED_FOR;
 use crate::context::{Context, Fault, Unanswered};
 use crate::index::OwnObjects;
-use crate::objects::{Record, read_claim, read_vm, read_vmi, resource_of};
+use crate::objects::{ObjectKey, Record, key_of, owner_of, read_claim, read_vm, read_vmi, resource_of};
 use crate::session::ClusterIndex;
 
 /// The connection of a pass, and how it was when the pass began.
@@ -97,10 +97,14 @@ async fn look_up(
     let listed = ask_in_time(cluster, list(&cluster.client, &identity.vm.namespace, &identity.uid)).await;
     let listed = listed.map_err(Unanswered::from).and_then(|listed| Ok(listed?));
     let (claims, vms, vmis) = listed.map_err(|source| Fault::Cluster { cluster: cluster.name.clone(), source })?;
-    for claim in claims.iter().filter(|claim| awaited.contains(&(Kind::Claim, claim.name_any()))) {
+    let ours = |owner: Option<String>, kind, key: ObjectKey| {
+        let asked_for = owner.is_some_and(|owner| owner == identity.uid) && key.namespace == identity.vm.namespace;
+        asked_for && awaited.contains(&(kind, key.name))
+    };
+    for claim in claims.iter().filter(|claim| ours(owner_of(*claim), Kind::Claim, key_of(*claim))) {
         cluster.index.objects.take_in(claim, Record::Claim(read_claim(claim)));
     }
-    for vm in vms.iter().filter(|vm| awaited.contains(&(Kind::Vm, vm.name_any()))) {
+    for vm in vms.iter().filter(|vm| ours(owner_of(*vm), Kind::Vm, key_of(*vm))) {
         cluster.index.objects.take_in(vm, Record::Vm(read_vm(vm)));
     }
     Ok(vmis.iter().find(|vmi| vmi.name_any() == identity.vm.name).map(read_vmi))

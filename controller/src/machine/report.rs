@@ -1,6 +1,6 @@
 //! Tells of a pass: status, one Event for each transition, metrics. I/O: the supervisor.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use k8s_openapi::api::core::v1::ObjectReference;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
@@ -8,12 +8,13 @@ use kube::api::Patch;
 use kube::runtime::events::{Event, EventType};
 use kube::{Api, Resource, ResourceExt};
 use model::api::{Machine, MachineStatus};
-use model::machine::status::{patience, transition};
+use model::machine::status::{patience, transition, without_mirror};
 use model::machine::{Failure, Intent};
 use model::merge::changes;
 use model::names::ClusterName;
 use model::reason::Severity;
-use runtime::clusters::said;
+use model::text::line;
+use runtime::clusters::{code, said};
 use serde_json::json;
 
 use crate::context::{Context, Fault};
@@ -53,10 +54,22 @@ pub(super) async fn report(
     let namespace = machine.namespace().unwrap_or_default();
     let api: Api<Machine> = Api::namespaced(ctx.client.clone(), &namespace);
     let patch = json!({"metadata": {"uid": machine.uid()}, "status": changes(previous, next)});
-    match api.patch_status(&machine.name_any(), &patch_params(), &Patch::Merge(patch)).await {
+    let write = async |patch| api.patch_status(&machine.name_any(), &patch_params(), &Patch::Merge(patch)).await;
+    match write(patch).await {
         Ok(_) => {}
         Err(kube::Error::Api(answer)) if answer.code == 404 => return Ok(None),
-        Err(why) => return Err(Fault::Supervisor(why)),
+        Err(why) => {
+            // Too large, or of a form that the supervisor does not take: at least that is shown (ATK7).
+            if matches!(code(&why), Some(400 | 413 | 422)) {
+                let short = without_mirror(previous, next, &said(&why));
+                if short != *previous {
+                    write(json!({"metadata": {"uid": machine.uid()}, "status": changes(previous, &short)}))
+                        .await
+                        .map_err(Fault::Supervisor)?;
+                }
+            }
+            return Err(Fault::Supervisor(why));
+        }
     }
     announce_transition(machine, previous, next, ctx).await;
     Ok(None)
@@ -87,11 +100,16 @@ async fn announce_transition(machine: &Machine, previous: &MachineStatus, next: 
     publish(machine, kind, reason.code(), message, ctx).await;
 }
 
+/// A Machine that comes and goes floods neither the API server nor its namespace: what is beyond its budget is only logged.
 async fn publish(machine: &Machine, kind: EventType, reason: &str, note: &str, ctx: &Context) {
+    if !ctx.event_budget.spend(machine.uid().as_deref().unwrap_or_default(), Instant::now()) {
+        tracing::debug!(controller = "Machine", machine = machine.name_any(), reason, "too many Events: not written");
+        return;
+    }
     let event = Event {
         type_: kind,
         reason: reason.to_owned(),
-        note: Some(note.chars().take(1000).collect()),
+        note: Some(line(note, 1000)),
         action: "Reconcile".to_owned(),
         secondary: None,
     };

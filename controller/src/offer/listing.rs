@@ -7,7 +7,7 @@ use kube::ResourceExt;
 use kube::runtime::watcher::{self, Event};
 use model::names::ClusterName;
 use runtime::clusters::code;
-use runtime::listing::{Listing, Step, check_count};
+use runtime::listing::{Listing, Step, check_bytes};
 use runtime::pause::spread;
 
 /// How long what was refused or is rarely changed waits before it is asked again.
@@ -30,12 +30,18 @@ pub(super) struct Records<K, V> {
     pub(super) all: BTreeMap<K, V>,
     /// There was a complete list.
     pub(super) listed: bool,
-    listing: Listing<(K, Option<V>)>,
+    listing: Listing<Record<K, V>>,
+    bytes: usize,
+    weigh: fn(&Record<K, V>) -> usize,
 }
 
-impl<K, V> Default for Records<K, V> {
-    fn default() -> Self {
-        Self { all: BTreeMap::new(), listed: false, listing: Listing::default() }
+/// What is kept of an object, if it counts.
+type Record<K, V> = (K, Option<V>);
+
+impl<K, V> Records<K, V> {
+    /// `weigh` says how many bytes a record has.
+    pub(super) fn weighing(weigh: fn(&Record<K, V>) -> usize) -> Self {
+        Self { all: BTreeMap::new(), listed: false, listing: Listing::weighing(weigh), bytes: 0, weigh }
     }
 }
 
@@ -50,16 +56,26 @@ impl<K: Ord, V> Records<K, V> {
         let Some(step) = self.listing.take(event, read)? else { return Ok(false) };
         match step {
             Step::Listed(all) => {
+                self.bytes = all.iter().filter(|record| record.1.is_some()).map(self.weigh).sum();
                 self.all = all.into_iter().filter_map(|(key, record)| Some((key, record?))).collect();
                 self.listed = true;
             }
-            Step::Seen((key, Some(record))) => {
-                self.all.insert(key, record);
-                check_count(self.all.len())?;
+            Step::Seen((key, record @ Some(_))) => {
+                self.forget(&key);
+                let record = (key, record);
+                self.bytes += (self.weigh)(&record);
+                self.all.extend(record.1.map(|kept| (record.0, kept)));
+                check_bytes(self.bytes)?;
             }
-            Step::Seen((key, None)) | Step::Deleted((key, _)) => drop(self.all.remove(&key)),
+            Step::Seen((key, None)) | Step::Deleted((key, _)) => self.forget(&key),
         }
         Ok(self.listed)
+    }
+
+    fn forget(&mut self, key: &K) {
+        if let Some((key, record)) = self.all.remove_entry(key) {
+            self.bytes -= (self.weigh)(&(key, Some(record)));
+        }
     }
 }
 
@@ -70,7 +86,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_does_not_count_is_not_kept() {
+    fn atk1_what_does_not_count_is_not_kept_and_of_the_rest_no_more_than_a_cluster_has() {
         let object = |name: &str| {
             let mut object = ConfigMap::default();
             object.metadata.name = Some(name.to_owned());
@@ -92,12 +108,17 @@ mod tests {
             (Event::Init,                     false, vec!["b"]),
             (Event::InitApply(object("c")),   false, vec!["b"]),
             (Event::InitDone,                 true,  vec!["c"]),
-            (Event::Delete(object("c")),      true,  vec![]),
+            (Event::Apply(object("d")),       true,  vec!["c", "d"]),
+            (Event::Apply(object("d")),       true,  vec!["c", "d"]),
+            (Event::Delete(object("c")),      true,  vec!["d"]),
+            (Event::Apply(object("heavy")),   true,  vec!["d", "heavy"]),
         ];
-        let mut records = Records::default();
+        let mut records = Records::weighing(|(name, _): &(String, _)| 8 << 20 << usize::from(name == "heavy"));
         for (at, (event, news, want)) in steps.into_iter().enumerate() {
             assert_eq!(records.take(&event, read), Ok(news), "step {at}");
             assert_eq!(records.all.keys().map(String::as_str).collect::<Vec<_>>(), want, "step {at}");
         }
+        let refused = Err("more than 24 MiB would be kept of the objects of a kind".to_owned());
+        assert_eq!(records.take(&Event::Apply(object("e")), read), refused, "ATK1: a watch may name new ones for ever");
     }
 }

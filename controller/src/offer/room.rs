@@ -15,7 +15,8 @@ use kube::{Api, Client, Resource, ResourceExt};
 use model::api::config::Capacity;
 use model::clusters::capacity::{NodeSpec, NodeStatus, PodSpec, Room, capacity, offered, requested};
 use model::names::ClusterName;
-use runtime::clusters::said;
+use model::text::line;
+use runtime::clusters::explain;
 use runtime::listing::watching;
 use serde::Deserialize;
 use tokio::time::Instant;
@@ -25,6 +26,8 @@ use crate::objects::{ObjectKey, key_of};
 
 /// Pods come and go in crowds: their sums are looked at no more often than this.
 const PAUSE: Duration = Duration::from_secs(30);
+/// Bytes of the name of a node.
+const NODE: usize = 253;
 /// Pods that hold what they requested.
 const HOLDING: &str = "spec.nodeName!=,status.phase!=Succeeded,status.phase!=Failed";
 
@@ -70,7 +73,9 @@ async fn until_refused(client: &Client, learn: &impl Fn(Option<Capacity>) -> boo
     let pods = watcher(Api::<Pod>::all(client.clone()), watching().fields(HOLDING)).default_backoff();
     let nodes = nodes.map(|event| event.map(RoomEvent::Node)).boxed();
     let mut events = select(nodes, pods.map(|event| event.map(RoomEvent::Pod)).boxed());
-    let (mut nodes, mut pods) = (Records::<String, Room>::default(), Records::<ObjectKey, (String, Room)>::default());
+    let mut nodes: Records<String, Room> = Records::weighing(|node| size_of_val(node) + node.0.len());
+    let mut pods: Records<ObjectKey, (String, Room)> =
+        Records::weighing(|pod| size_of_val(pod) + pod.0.bytes() + pod.1.as_ref().map_or(0, |(node, _)| node.len()));
     let mut next = None;
     let mut earliest = Instant::now();
     loop {
@@ -78,7 +83,7 @@ async fn until_refused(client: &Client, learn: &impl Fn(Option<Capacity>) -> boo
             event = events.next() => match event {
                 Some(Ok(RoomEvent::Node(event))) => nodes.take(&event, read_node),
                 Some(Ok(RoomEvent::Pod(event))) => pods.take(&event, read_pod),
-                Some(Err(why)) if is_refused(&why) => return said(&why),
+                Some(Err(why)) if is_refused(&why) => return explain(&why, "list and watch nodes and pods"),
                 Some(Err(_)) => Ok(false),
                 None => return "the watches ended".to_owned(),
             },
@@ -107,5 +112,5 @@ fn read_node(node: &Node) -> (String, Option<Room>) {
 fn read_pod(pod: &Pod) -> (ObjectKey, Option<(String, Room)>) {
     let room = requested(&pod.spec);
     let key = key_of(pod);
-    (key, (room != Room::default()).then_some((pod.spec.node_name.clone(), room)))
+    (key, (room != Room::default()).then(|| (line(&pod.spec.node_name, NODE), room)))
 }

@@ -1,5 +1,7 @@
 //! What judging one request brings to light. Pure.
 
+use std::borrow::Cow;
+
 use model::reason::Violation;
 
 use crate::needs::Needs;
@@ -68,9 +70,28 @@ fn pieces(mut word: &str) -> Vec<&str> {
     pieces
 }
 
+/// A stranger's text as part of ours: of one that is longer than this its two ends, since an error quotes a value first and
+/// says then what is wrong with it.
+pub fn ends(text: &str, most: usize) -> Cow<'_, str> {
+    if text.len() <= most {
+        return Cow::Borrowed(text);
+    }
+    let half = most / 2;
+    let first = (0..=half).rev().find(|at| text.is_char_boundary(*at)).unwrap_or_default();
+    let last = (text.len() - half..text.len()).find(|at| text.is_char_boundary(*at)).unwrap_or(text.len());
+    Cow::Owned(format!("{}…{}", &text[..first], &text[last..]))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn atk2_of_a_long_text_both_ends_are_kept_and_no_letter_is_cut() {
+        assert_eq!(ends("as it is", 8), "as it is");
+        assert_eq!(ends("begins, is very long, ends", 8), "begi…ends");
+        assert_eq!(ends("ééééé", 6), "é…é");
+    }
 
     #[test]
     fn fr12_no_warning_is_cut_within_a_word() {

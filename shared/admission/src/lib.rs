@@ -58,13 +58,24 @@ pub struct Admission {
 /// Decides about one review. A function of its arguments alone: same review and world, same verdict. A World that knows
 /// answers is never asked again.
 pub fn decide(request: &Request<'_>, world: &World) -> Verdict {
+    match &*request.operation {
+        "CREATE" | "UPDATE" => {}
+        // Our configuration never asks about these. If another one does, nothing stands in the way of a deletion.
+        operation if review::UNJUDGED.contains(&operation) => return Verdict::Admit(Admission::default()),
+        other => {
+            return Verdict::Refuse(vec![Reason::FieldNotSupported.at("request.operation").says(format!(
+                "Unsupported value: {:?}: this webhook judges CREATE and UPDATE, and admits DELETE and CONNECT",
+                rules::form::shown(other)
+            ))]);
+        }
+    }
     let Some(object) = &request.object else {
         return Verdict::Refuse(vec![
             Reason::FieldRequired.at("request.object").says("Required value: the review carries no object"),
         ]);
     };
     if request.kind.group.0 != names::GROUP || request.kind.kind.0 != "Machine" {
-        let found = format!("{}/{}", &*request.kind.group, &*request.kind.kind);
+        let found = format!("{}/{}", rules::form::shown(&request.kind.group), rules::form::shown(&request.kind.kind));
         return Verdict::Refuse(vec![Reason::FieldNotSupported.at("request.kind").says(format!(
             "Unsupported value: {found:?}: this webhook judges Machines of {} only; correct the rules of its configuration",
             names::GROUP
@@ -81,7 +92,7 @@ pub fn decide(request: &Request<'_>, world: &World) -> Verdict {
 }
 
 fn judge(request: &Request<'_>, object: &Object<'_>, old: Option<&Object<'_>>, world: &World) -> Verdict {
-    if let Some(oversized) = rules::oversized(object) {
+    if let Some(oversized) = rules::oversized(request, object) {
         return Verdict::Refuse(vec![oversized]);
     }
     let mut found = Findings::default();

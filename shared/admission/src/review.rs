@@ -7,6 +7,7 @@
 //! `borrow` stands on the first text of a struct only: it lets the others borrow from the body, too.
 
 use model::message;
+use model::text::line;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -25,7 +26,7 @@ mod spec;
 mod text;
 
 pub use annotations::{Annotations, PatchAnnotations};
-pub use decode::{Undecodable, decode};
+pub use decode::{UNJUDGED, Undecodable, decode};
 pub use hardware::{Bootloader, Domain, Features, Firmware, Machine, OperatingSystem};
 pub use list::List;
 pub use long::Long;
@@ -184,6 +185,9 @@ pub struct Kind<'a> {
     pub kind: Text<'a>,
 }
 
+/// Most of a Machine's name that is repeated: what a name may have.
+const NAME: usize = 253;
+
 /// `request` of an AdmissionReview.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -212,13 +216,13 @@ pub struct Request<'a> {
 }
 
 impl Request<'_> {
-    /// The Machine's name; under `generateName` only the prefix is known.
+    /// The Machine's name, as far as it can be one; under `generateName` only the prefix is known.
     pub fn called(&self) -> String {
         let metadata = self.object.as_ref().map(|object| &object.metadata);
         let name = metadata.and_then(|it| it.name.as_deref()).filter(|name| !name.is_empty()).unwrap_or(&self.name);
         match (name, metadata.and_then(|it| it.generate_name.as_deref())) {
-            ("", Some(prefix)) if !prefix.is_empty() => format!("{prefix}*"),
-            (name, _) => name.to_owned(),
+            ("", Some(prefix)) if !prefix.is_empty() => format!("{}*", line(prefix, NAME)),
+            (name, _) => line(name, NAME),
         }
     }
 }

@@ -23,3 +23,4 @@ pub mod reason;
 #[cfg(test)]
 #[path = "../../../tests/table.rs"]
 mod table;
+pub mod text;

@@ -179,7 +179,7 @@ reasons! {
     RestartPending, "RestartRequired", Machine(RestartRequired), Event, Normal, "Restart the VM when it suits you: `virtctl restart`.";
 
     KubeconfigInvalid, "KubeconfigInvalid", KubevirtConfig, Event, Warning, "Correct the Secret that spec.kubeconfigSecretRef names; the message says what is wrong with it.";
-    ConnectionFailed, "ConnectionFailed", KubevirtConfig, Backoff, Warning, "Check the address, the certificate and the token in the kubeconfig; the message is the cluster's or the network's.";
+    ConnectionFailed, "ConnectionFailed", KubevirtConfig, Backoff, Warning, "Check the address, the certificate and the token in the kubeconfig; the message says what went wrong.";
     ConfigConnected, "Connected", KubevirtConfig, Event, Normal, "Nothing to do.";
 }
 
@@ -218,12 +218,6 @@ impl At {
 /// The end of a sentence about an unknown name: the known one that it may be a slip of, if there is one.
 pub fn did_you_mean<'n>(written: &str, known: impl IntoIterator<Item = &'n str>) -> String {
     nearest(written, known).map(|near| format!(" (did you mean {near:?}?)")).unwrap_or_default()
-}
-
-/// Text that somebody else wrote, as part of a line of ours: at most so many characters of it, and none that ends a line or
-/// commands a terminal.
-pub fn line(text: &str, most: usize) -> String {
-    text.chars().filter(|c| !c.is_control()).take(most).collect()
 }
 
 /// The known name that is the fewest edits away from what was written: three at most, fewer if that is short. Only 64

@@ -3,6 +3,7 @@
 //!
 //! Nothing is shared between clusters but the map, which is swapped as a whole: a cluster that hangs stalls itself only.
 
+mod errors;
 mod link;
 mod scope;
 mod secrets;
@@ -18,7 +19,8 @@ use model::names::ClusterName;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-pub use link::{Cluster, DEADLINE, Session, State, code, identify, said};
+pub use errors::{code, explain, said};
+pub use link::{Cluster, DEADLINE, Session, State, identify};
 pub use scope::Scope;
 pub use source::{KeyOrder, Source, Wanted};
 

@@ -9,9 +9,12 @@ use kube::runtime::watcher::{Config, Event};
 
 /// When the API server shall end a watch, in seconds. kube's watcher waits 5 s longer for a word.
 const WATCH: u32 = 85;
-const PAGE: u32 = 500;
+const PAGE: u32 = 250;
 /// Objects of one kind. Kubernetes is made for 150,000 pods in a cluster.
 const OBJECTS: usize = 200_000;
+/// Bytes that are kept of the objects of one kind, of which a cluster may lie: a Machine's VM takes some 600, a pod 200. Beside
+/// the list, the index that it goes into holds its predecessor, so a process grows by more than this.
+const BYTES: usize = 24 << 20;
 /// Bytes of what names something in Kubernetes, such as the key of a label: the prefix, a slash, the name.
 const NAME: usize = 253 + 1 + 63;
 
@@ -36,15 +39,22 @@ pub enum Step<T> {
 pub struct Listing<T> {
     next: Vec<T>,
     most: usize,
+    bytes: usize,
+    weigh: fn(&T) -> usize,
 }
 
 impl<T> Default for Listing<T> {
     fn default() -> Self {
-        Self { next: Vec::new(), most: OBJECTS }
+        Self::weighing(|_| 0)
     }
 }
 
 impl<T> Listing<T> {
+    /// Of objects that somebody may invent: `weigh` says how many bytes are kept of one.
+    pub fn weighing(weigh: fn(&T) -> usize) -> Self {
+        Self { next: Vec::new(), most: OBJECTS, bytes: 0, weigh }
+    }
+
     /// Takes in an event, of whose object `read` makes what is kept. An error says what is more than is kept of a cluster; the
     /// watch has to be ended then, because its list is not whole any more.
     pub fn take<K: ResourceExt>(
@@ -54,13 +64,16 @@ impl<T> Listing<T> {
     ) -> Result<Option<Step<T>>, String> {
         Ok(match event {
             Event::Init => {
-                self.next.clear();
+                (self.next, self.bytes) = (Vec::new(), 0);
                 None
             }
             Event::InitApply(object) => {
                 check_names(object)?;
-                self.next.push(read(object));
+                let kept = read(object);
+                self.bytes += (self.weigh)(&kept);
+                self.next.push(kept);
                 check(self.next.len(), self.most)?;
+                check_bytes(self.bytes)?;
                 None
             }
             Event::InitDone => Some(Step::Listed(std::mem::take(&mut self.next))),
@@ -73,25 +86,35 @@ impl<T> Listing<T> {
     }
 }
 
-/// Refuses to keep more objects of one kind than any cluster has: a watch may name new ones for ever.
-pub fn check_count(count: usize) -> Result<(), String> {
-    check(count, OBJECTS)
+/// Refuses to keep more bytes of one kind than any cluster needs.
+pub fn check_bytes(bytes: usize) -> Result<(), String> {
+    if bytes > BYTES {
+        Err(format!("more than {} MiB would be kept of the objects of a kind", BYTES >> 20))
+    } else {
+        Ok(())
+    }
 }
 
 fn check(count: usize, most: usize) -> Result<(), String> {
     if count > most { Err(format!("there are more than {most} objects of a kind")) } else { Ok(()) }
 }
 
-/// No API server lets longer names in; without this, the few bytes that are kept of an object could be millions.
+/// No API server lets longer names in, or stranger ones; without this, the few bytes that are kept of an object could be
+/// millions, and command a terminal where they are shown (ATK7).
 fn check_names(object: &impl ResourceExt) -> Result<(), String> {
     let metadata = object.meta();
     let names = [&metadata.name, &metadata.namespace, &metadata.uid].into_iter().flatten();
     let labels = metadata.labels.iter().flatten().flat_map(|(key, value)| [key, value]);
     let owners = metadata.owner_references.iter().flatten().flat_map(|owner| [&owner.kind, &owner.name, &owner.uid]);
-    match names.chain(labels).chain(owners).map(String::len).max() {
-        Some(longest) if longest > NAME => Err(format!("an object has a name or label of {longest} bytes")),
-        Some(_) | None => Ok(()),
+    for text in names.chain(labels).chain(owners) {
+        if text.len() > NAME {
+            return Err(format!("an object has a name or label of {} bytes", text.len()));
+        }
+        if !text.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ') {
+            return Err("an object has a name or label with characters that none may have".to_owned());
+        }
     }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -138,14 +161,25 @@ mod tests {
     }
 
     #[test]
-    fn atk1_t21_no_more_is_kept_than_any_cluster_has() {
+    fn atk1_atk7_t21_no_more_is_kept_than_any_cluster_has() {
         let mut listing = Listing { most: 2, ..Listing::default() };
         let mut take = |event| listing.take(&event, ConfigMap::name_any).map(|_| ());
         assert_eq!(take(Event::InitApply(object("a"))), Ok(()));
         assert_eq!(take(Event::InitApply(object("b"))), Ok(()));
         assert_eq!(take(Event::InitApply(object("c"))), Err("there are more than 2 objects of a kind".to_owned()));
-        assert_eq!(check_count(200_000), Ok(()));
-        assert_eq!(check_count(200_001), Err("there are more than 200000 objects of a kind".to_owned()));
+        let mut heavy = Listing::weighing(|_: &String| 6 << 20);
+        let mut take = |event| heavy.take(&event, ConfigMap::name_any).map(|_| ());
+        assert_eq!(take(Event::Init), Ok(()));
+        for _ in 0..4 {
+            assert_eq!(take(Event::InitApply(object("a"))), Ok(()));
+        }
+        let refused = Err("more than 24 MiB would be kept of the objects of a kind".to_owned());
+        assert_eq!(take(Event::InitApply(object("a"))), refused);
+        assert_eq!(
+            (take(Event::Init), take(Event::InitApply(object("a")))),
+            (Ok(()), Ok(())),
+            "a new list begins at nothing"
+        );
 
         let long = "x".repeat(318);
         let mut labelled = object("a");
@@ -159,6 +193,11 @@ mod tests {
                 assert_eq!(refused, Err("an object has a name or label of 318 bytes".to_owned()), "{what}");
             }
         });
+        for strange in ["web\u{1b}[2J", "web\n", "w\u{202e}eb", "größe"] {
+            let refused = Listing::default().take(&Event::Apply(object(strange)), ConfigMap::name_any);
+            let says = "an object has a name or label with characters that none may have";
+            assert_eq!(refused, Err(says.to_owned()), "ATK7: {strange:?}");
+        }
         let longest = object(&"x".repeat(317));
         assert!(Listing::default().take(&Event::Apply(longest), ConfigMap::name_any).is_ok());
     }

@@ -4,6 +4,7 @@
 
 use std::fmt::{self, Debug, Write};
 
+use model::text::is_hidden;
 use serde_json::{Map, Value};
 use tracing::field::{Field, Visit};
 use tracing::{Event, Subscriber};
@@ -26,16 +27,25 @@ pub enum LogFormat {
 
 /// Libraries whose debug lines drown ours. A directive such as `hyper=debug` brings them back.
 const QUIET: &str = "hyper=info,hyper_util=info,rustls=info,tower=info,log=info";
-/// It prints the whole body of an answer that is no JSON, whatever that holds (T19).
-const SILENT: &str = "kube_client::client=error";
+/// They print whole answers, whatever those hold (T19, ATK5): one that is no JSON as a warning, a refusal of a list or watch as
+/// another, and any refusal for debugging.
+const SILENT: &str = "kube_client::client=error,kube_runtime::watcher=error";
 /// No line has more bytes: what collects logs cuts or splits longer ones, and then they are no JSON any more.
 const LONGEST: usize = 8 * 1024;
 
 /// Sends this process's events to standard error from now on. `level` is one that [`level`] accepted.
 pub fn init(format: LogFormat, level: &str) -> Result<(), TryInitError> {
+    shown(format, level, std::io::stderr).try_init()
+}
+
+/// What is shown at a level, as lines. Of two directives about one target, the last one counts.
+fn shown<W>(format: LogFormat, level: &str, out: W) -> impl Subscriber + Send + Sync
+where
+    W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
+{
     let drowns = matches!(level.parse(), Ok(LevelFilter::DEBUG | LevelFilter::TRACE));
     let directives = if drowns { format!("{level},{SILENT},{QUIET}") } else { format!("{level},{SILENT}") };
-    lines(format, std::io::stderr).with_env_filter(EnvFilter::new(directives)).finish().try_init()
+    lines(format, out).with_env_filter(EnvFilter::new(directives)).finish()
 }
 
 /// One write per line keeps lines of several threads apart. An error of that write is not reported, because where it would
@@ -79,6 +89,9 @@ where
                 line.push('\n');
             }
         }
+        if line.len() <= LONGEST && matches!(self, LogFormat::Json) {
+            line = escape_hidden(line);
+        }
         out.write_str(&if line.len() > LONGEST { shorten(&line) } else { line })
     }
 }
@@ -89,14 +102,17 @@ struct Text<'l>(&'l mut String);
 
 impl Visit for Text<'_> {
     fn record_str(&mut self, field: &Field, value: &str) {
+        // What is longer than a line is cut anyway.
+        let value = value.char_indices().nth(LONGEST).map_or(value, |(end, _)| &value[..end]);
         // Writing to a String does not fail.
         let _ = match field.name() {
             "message" => value.chars().try_for_each(|c| {
-                if c.is_control() { write!(self.0, "{}", c.escape_default()) } else { self.0.write_char(c) }
+                if is_hidden(c) { write!(self.0, "{}", c.escape_default()) } else { self.0.write_char(c) }
             }),
             // What the bridge from the crate `log` adds to each event.
             name if name.starts_with("log.") => Ok(()),
             name if is_plain(value) => write!(self.0, " {name}={value}"),
+            // Debug escapes what is hidden, too.
             name => write!(self.0, " {name}={value:?}"),
         };
     }
@@ -108,7 +124,25 @@ impl Visit for Text<'_> {
 
 /// Needs no quotes to be read back.
 fn is_plain(text: &str) -> bool {
-    !text.is_empty() && text.chars().all(|c| !c.is_whitespace() && !c.is_control() && !matches!(c, '"' | '=' | '\\'))
+    !text.is_empty() && text.chars().all(|c| !c.is_whitespace() && !is_hidden(c) && !matches!(c, '"' | '=' | '\\'))
+}
+
+/// In JSON, only strings hold such characters, and the writer of JSON lets some of them through (T22).
+fn escape_hidden(line: String) -> String {
+    let text = line.trim_end();
+    if !text.chars().any(is_hidden) {
+        return line;
+    }
+    let mut escaped = String::new();
+    for c in text.chars() {
+        if is_hidden(c) {
+            // Writing to a String does not fail.
+            let _ = c.encode_utf16(&mut [0; 2]).iter().try_for_each(|unit| write!(escaped, "\\u{unit:04x}"));
+        } else {
+            escaped.push(c);
+        }
+    }
+    escaped + "\n"
 }
 
 /// Of JSON, long values are cut until the line fits, and it stays JSON; text is cut at its end.
@@ -123,7 +157,7 @@ fn shorten(line: &str) -> String {
                 text.push('…');
             }
         }
-        let short = Value::from(fields.clone()).to_string() + "\n";
+        let short = escape_hidden(Value::from(fields.clone()).to_string() + "\n");
         if !fields.is_empty() && short.len() <= LONGEST {
             return short;
         }
@@ -134,106 +168,5 @@ fn shorten(line: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::io;
-    use std::sync::{Arc, Mutex};
-
-    use tracing::{info, warn};
-
-    use super::*;
-    use crate::table::every_row;
-
-    #[derive(Clone, Default)]
-    struct Writes(Arc<Mutex<Vec<String>>>);
-
-    impl io::Write for Writes {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            self.0.lock().unwrap().push(String::from_utf8(bytes.to_vec()).unwrap());
-            Ok(bytes.len())
-        }
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
-
-    /// The one line of one event, which came in one write.
-    fn line(format: LogFormat, log: impl FnOnce()) -> String {
-        let writes = Writes::default();
-        let out = writes.clone();
-        tracing::subscriber::with_default(lines(format, move || out.clone()).finish(), log);
-        let [line] = <[String; 1]>::try_from(writes.0.lock().unwrap().clone()).expect("one write");
-        assert!(line.ends_with('\n') && line.matches('\n').count() == 1, "{line:?}");
-        line
-    }
-
-    /// What stands behind the time, which is `2024-01-01T12:00:00.000000Z`.
-    fn text(log: impl FnOnce()) -> String {
-        line(LogFormat::Text, log).split_off(27)
-    }
-
-    #[test]
-    fn c33_the_documented_line() {
-        let written = line(LogFormat::Json, || {
-            info!(
-                controller = "Machine",
-                machine = "test-vm",
-                namespace = "default",
-                phase = "Creating",
-                tries = 2,
-                "Creating VirtualMachine resource"
-            );
-        });
-        assert!(written.starts_with("{\"timestamp\":\"2"), "{written}");
-        let mut line: Map<String, Value> = serde_json::from_str(&written).unwrap();
-        let time = line.remove("timestamp").unwrap();
-        assert_eq!(time.as_str().unwrap().len(), "2024-01-01T12:00:00.000000Z".len());
-        let want = serde_json::json!({
-            "level": "info", "controller": "Machine", "machine": "test-vm", "namespace": "default", "phase": "Creating",
-            "tries": 2, "message": "Creating VirtualMachine resource", "target": "runtime::telemetry::tests",
-        });
-        assert_eq!(Value::from(line), want);
-    }
-
-    #[test]
-    fn x42_text_reads_as_in_the_seed() {
-        let written = text(|| {
-            info!(
-                machine = "web",
-                kubevirtConfig = %"east",
-                "Automatically assigned KubevirtConfig to machine"
-            );
-        });
-        assert_eq!(
-            written,
-            " INFO  Automatically assigned KubevirtConfig to machine machine=web kubevirtConfig=east\n"
-        );
-    }
-
-    #[test]
-    fn t22_text_stays_on_one_line() {
-        let written = text(|| warn!(x = "c d", y = %"e\nf", z = ?Some("g"), n = 3, ok = true, "a\nb\u{1b}[31m"));
-        assert_eq!(written, " WARN  a\\nb\\u{1b}[31m x=\"c d\" y=\"e\\nf\" z=\"Some(\\\"g\\\")\" n=3 ok=true\n");
-    }
-
-    #[test]
-    fn no_line_is_longer_than_8_kib() {
-        let long = "é\u{1b}".repeat(8 * 1024);
-        let written = line(LogFormat::Json, || warn!(machine = "web", error = long, "it says: {long}"));
-        assert!(written.len() <= 8192, "{}", written.len());
-        let fields: Map<String, Value> = serde_json::from_str(&written).expect("still JSON");
-        assert_eq!((&fields["level"], &fields["machine"]), (&"warn".into(), &"web".into()));
-        assert!(fields["message"].as_str().unwrap().starts_with("it says: é\u{1b}é"), "{written}");
-        assert!(fields["error"].as_str().unwrap().ends_with('…'), "{written}");
-        let written = text(|| warn!(machine = "web", "it says: {long}"));
-        assert!(written.starts_with(" WARN  it says: é\\u{1b}é") && written.ends_with("…\n"), "{written}");
-        assert!((8192 - 27 - 8..=8192 - 27).contains(&written.len()), "{}", written.len());
-    }
-
-    #[test]
-    fn levels() {
-        every_row(["info", "DEBUG", "off", "info,kube=debug", "model=trace"], |good| {
-            assert!(level(good).is_ok(), "{good}");
-        });
-        every_row(["verbose", "", "3", "info,warn", "kube=loud"], |bad| assert!(level(bad).is_err(), "{bad}"));
-    }
-}
+#[path = "telemetry_tests.rs"]
+mod tests;

@@ -84,32 +84,33 @@ impl Arm {
     ) -> Result<(), Fault> {
         // Dropping the trigger would end it at once.
         let (_trigger, shutdown) = Shutdown::manual();
+        let metrics = Metrics::register(&mut Default::default());
         match self {
             Arm::Constant => fixed(listener, tls, Some(operations())).await,
             Arm::Null => fixed(listener, tls, None).await,
             Arm::Listener => {
                 let rest: Arc<str> = rest(Some(&operations())).into();
                 let routes = Router::new().route(MUTATE, post(async move |body: Bytes| reply(&body, &rest)));
-                Ok(webhook::server::serve(listener, tls, routes, shutdown).await?)
+                Ok(webhook::server::serve(listener, tls, routes, shutdown, metrics).await?)
             }
             Arm::KubeTypes => {
                 let judge = async |body: Bytes| idiomatic(&body);
                 let routes = Router::new().route(MUTATE, post(judge)).route(VALIDATE, post(judge));
-                Ok(webhook::server::serve(listener, tls, routes, shutdown).await?)
+                Ok(webhook::server::serve(listener, tls, routes, shutdown, metrics).await?)
             }
             Arm::Ours | Arm::Unlogged => {
                 if self == Arm::Ours {
                     // As in its pod: a line of JSON for each cluster that is chosen.
                     runtime::telemetry::init(runtime::telemetry::LogFormat::Json, "info")?;
                 }
-                let metrics = Metrics::register(&mut Default::default());
                 let current = Current::new(Policy::default());
                 current.change(|it| *it = world(configs));
                 // Nothing has to be asked about this review, so nobody is there to answer.
                 let nobody = Client::new(Router::new(), "default");
                 let asking = Arc::new(Asking::new(nobody, |_| None));
-                let shared = Shared { world: current, asking, metrics, memory: webhook::body::budget() };
-                Ok(webhook::server::serve(listener, tls, routes(shared), shutdown).await?)
+                let memory = webhook::body::Memory::new(webhook::body::BUDGET);
+                let shared = Shared { world: current, asking, metrics: metrics.clone(), memory };
+                Ok(webhook::server::serve(listener, tls, routes(shared), shutdown, metrics).await?)
             }
         }
     }

@@ -85,7 +85,7 @@ async fn who_is_not_known_there_has_the_secret_read_again(
     keep(&ground.supervisor, CONFIGS_NAMESPACE, "stranger", "kubeconfig", &stranger.await).await;
     let before = ground.fleet.supervisor().audit().mark();
     create(configs, "stranger", &json!({"name": "stranger", "kubeconfigSecretRef": "stranger"})).await;
-    let refused = says(configs, "stranger", "Unauthorized").await;
+    let refused = says(configs, "stranger", "the cluster does not accept the credentials").await;
     assert_eq!(refused.conditions[0].reason, "ConnectionFailed");
     let controller = fleet::user(fleet::CONTROLLER_ACCOUNT);
     eventually("B27: after a 401 the Secret is read again", async || {

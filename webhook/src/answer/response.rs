@@ -1,6 +1,7 @@
 //! An [`Answer`] as the API server reads it: an AdmissionReview in JSON. No I/O.
 
 use admission::changes::{self, Change};
+use admission::findings::ends;
 use admission::placement::Rule;
 use admission::review::{Request, Undecodable};
 use admission::world::Held;
@@ -10,6 +11,9 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use model::names::{self, MachineKey};
 use model::reason::{Reason, Violation};
 use serde::Serialize;
+
+/// The outcome of an answer that admits.
+pub(super) const ADMITTED: &str = "admitted";
 
 /// The answer to one call.
 #[derive(Debug, PartialEq, Eq)]
@@ -25,6 +29,14 @@ pub struct Answer {
     /// What the Machine holds from now on, unless somebody after us refuses it: admission should know of it at once.
     pub holds: Option<(MachineKey, Held)>,
 }
+
+/// What the findings of one answer take at most, in bytes of JSON: a body can bring about any number of them, and quote itself
+/// in each. A refusal says them twice.
+const FINDINGS: usize = 24 << 10;
+/// Most of one finding that is repeated.
+const FINDING: usize = 2048;
+/// Longest answer: what goes into annotations, of which an API server takes no more.
+const LONGEST: usize = 256 << 10;
 
 /// An assignment.
 #[derive(Debug, PartialEq, Eq)]
@@ -66,7 +78,10 @@ struct Cause<'a> {
 
 pub(super) fn admit(request: &Request<'_>, admission: &Admission) -> Answer {
     let mut out = begin(&request.uid, true);
-    for (at, warning) in admission.warnings.iter().enumerate() {
+    let said = within(&admission.warnings, |warning| size(warning));
+    let left = admission.warnings.len() - said.len();
+    let more = (left > 0).then(|| format!("and {left} more warnings"));
+    for (at, warning) in said.iter().chain(&more).enumerate() {
         out.extend_from_slice(if at == 0 { ",\"warnings\":[" } else { "," }.as_bytes());
         json::string(&mut out, warning);
     }
@@ -81,7 +96,42 @@ pub(super) fn admit(request: &Request<'_>, admission: &Admission) -> Answer {
     if let Some(object) = request.object.as_ref().filter(|_| !admission.changes.is_empty()) {
         patch(&mut out, &changes::patch(&admission.changes, &object.metadata));
     }
-    end("admitted", out)
+    if out.len() > LONGEST {
+        let says = format!("Too long: the answer would have {} bytes and may have {LONGEST}", out.len());
+        return refuse(&request.uid, &request.called(), &[Reason::FieldInvalid.at("metadata.annotations").says(says)]);
+    }
+    end(ADMITTED, out)
+}
+
+/// As many findings from the first as an answer has room for.
+fn within<T>(findings: &[T], size: impl Fn(&T) -> usize) -> &[T] {
+    let taken = findings.iter().scan(0, |taken, finding| {
+        *taken += size(finding);
+        (*taken <= FINDINGS).then_some(())
+    });
+    &findings[..taken.count()]
+}
+
+/// Bytes of a text in JSON, with what stands around it.
+fn size(text: &str) -> usize {
+    let bytes = text.bytes().map(|byte| match byte {
+        0..b' ' => 6,
+        b'"' | b'\\' => 2,
+        _ => 1,
+    });
+    32 + bytes.sum::<usize>()
+}
+
+/// Findings as they are said: not endless, and not without end.
+fn shortened(violations: &[Violation]) -> Vec<Violation> {
+    let cut = |text: &str| ends(text, FINDING).into_owned();
+    let cut = |it: &Violation| it.reason.at(cut(&it.path)).says(cut(&it.message));
+    let all: Vec<Violation> = violations.iter().map(cut).collect();
+    let mut said = within(&all, |it| size(&it.path) + size(&it.message)).to_vec();
+    if let Some(next) = all.get(said.len()) {
+        said.push(next.reason.at("").says(format!("and {} more", all.len() - said.len())));
+    }
+    said
 }
 
 /// As Go writes bytes; kube's own type writes a list of integers, which only Go reads.
@@ -94,6 +144,7 @@ fn patch(body: &mut Vec<u8>, patch: &[u8]) {
 }
 
 pub(super) fn refuse(uid: &str, name: &str, violations: &[Violation]) -> Answer {
+    let violations = shortened(violations);
     let said = |violation: &Violation| match violation.path.as_str() {
         "" => violation.message.clone(),
         path => format!("{path}: {}", violation.message),
@@ -150,7 +201,7 @@ pub fn undecodable(wrong: Undecodable, world: &World) -> Answer {
         let (uid, name) = (uid.clone(), wrong.name.clone());
         return refuse(&uid, &name, &judge_undecodable(wrong, world));
     }
-    let said: Vec<_> = wrong.violations.iter().map(|it| format!("{}: {}", it.path, it.message)).collect();
+    let said: Vec<_> = shortened(&wrong.violations).iter().map(|it| format!("{}: {}", it.path, it.message)).collect();
     let body = format!("this is no AdmissionReview: {}\n", said.join("; "));
     Answer { status: 400, body: body.into_bytes(), outcome: "malformed", assigned: None, holds: None }
 }

@@ -103,8 +103,16 @@ async fn x43_x48_a_cluster_that_cannot_be_watched_ends_the_session_with_the_reas
     };
     let classes = || canned::kind(vec![class("fast")], Vec::new());
     for (case, vms, says) in [
-        ("X43: KubeVirt is not installed", absent(), "404 page not found"),
-        ("X43: no right to list", forbidden(), "virtualmachines.kubevirt.io is forbidden"),
+        (
+            "X43: KubeVirt is not installed",
+            absent(),
+            "the cluster does not have what was asked for: list and watch /apis/kubevirt.io/v1/virtualmachines",
+        ),
+        (
+            "X43: no right to list",
+            forbidden(),
+            "the credentials lack a right there: list and watch /apis/kubevirt.io/v1/virtualmachines",
+        ),
     ] {
         let Run { cluster, mut synced, ended, .. } = run(vms, classes());
         let why = timeout(DEADLINE, ended).await.expect("in time").expect("no panic");
@@ -119,9 +127,18 @@ async fn x43_whatever_ends_a_watch_ends_the_session() {
     let gone = json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": 410, "reason": "Expired", "message": "too old"});
     let without_version = json!({"metadata": {"name": "vm-web"}});
     for (case, change, says) in [
-        ("a history that is too old", event("ERROR", &gone), "too old"),
+        (
+            "a history that is too old",
+            event("ERROR", &gone),
+            "the cluster does not remember enough to continue a watch",
+        ),
         ("an object without a version", event("ADDED", &without_version), "no metadata.resourceVersion"),
         ("a name that is none", event("ADDED", &vm(&"x".repeat(318), None, "8")), "a name or label of 318 bytes"),
+        (
+            "ATK7: a name that hides something",
+            event("ADDED", &vm("vm\u{202e}web", None, "8")),
+            "characters that none may have",
+        ),
     ] {
         let vms = canned::kind(vec![vm("vm-web", None, "5")], vec![change]);
         let Run { cluster, ended, .. } = run(vms, canned::kind(Vec::new(), Vec::new()));

@@ -1,12 +1,9 @@
 //! How long a connection is waited for (T17). hyper has one limit for the time until a head is complete, which cannot tell
-//! a connection that is kept for the next request from one whose head comes a byte at a time. I/O: the connection.
+//! a connection that is kept for the next request from one whose head comes a byte at a time, and none for an answer that
+//! nobody reads. No I/O, but time.
 
-use std::io;
-use std::pin::Pin;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
 
@@ -21,6 +18,8 @@ const IDLE: Duration = Duration::from_secs(100);
 const HEAD: Duration = Duration::from_secs(2);
 /// From the head to the answer, which has limits of its own: a backstop.
 const ANSWER: Duration = Duration::from_secs(10);
+/// From the answer to its last byte on the way (ATK2).
+const WRITE: Duration = Duration::from_secs(5);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
@@ -29,8 +28,20 @@ enum Phase {
     Idle,
     Head,
     Answer,
+    Write,
     /// Its place is needed.
     Leaving,
+}
+
+/// What is lost with a connection, least first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Worth {
+    /// Nothing: it never asked.
+    Nothing,
+    /// It asked, and is kept for the next time.
+    Kept,
+    /// Something is being asked or answered.
+    Busy,
 }
 
 /// Where one connection is, and since when. Clones are the same.
@@ -52,28 +63,34 @@ impl Patience {
         self.enter(Phase::Answer);
     }
 
-    /// The answer is made.
+    /// The answer is made, and has to be written.
     pub(super) fn answered(&self) {
-        self.enter(Phase::Idle);
+        self.enter(Phase::Write);
     }
 
-    fn bytes(&self) {
+    /// Nothing is left to be written.
+    pub(super) fn written(&self) {
+        self.turn(|phase| (phase == Phase::Write).then_some(Phase::Idle));
+    }
+
+    /// Bytes came.
+    pub(super) fn bytes(&self) {
         self.turn(|phase| (phase == Phase::Idle).then_some(Phase::Head));
     }
 
-    /// Since when nothing is being asked, if that is so.
-    pub(super) fn idle_since(&self) -> Option<Instant> {
+    /// What is lost with it, and since when it is as it is; nothing when it is leaving.
+    pub(super) fn worth(&self) -> Option<(Worth, Instant)> {
         let (phase, since) = *self.0.borrow();
-        phase.is_idle().then_some(since)
+        Some((phase.worth()?, since))
     }
 
-    /// Ends it now, unless something has begun to be asked.
-    pub(super) fn leave(&self) {
-        self.turn(|phase| phase.is_idle().then_some(Phase::Leaving));
+    /// Ends it now, unless more would be lost by now.
+    pub(super) fn leave(&self, most: Worth) {
+        self.turn(|phase| phase.worth().filter(|worth| *worth <= most).map(|_| Phase::Leaving));
     }
 
-    fn enter(&self, phase: Phase) {
-        self.0.send_replace((phase, Instant::now()));
+    fn enter(&self, next: Phase) {
+        self.turn(|phase| (phase != Phase::Leaving).then_some(next));
     }
 
     fn turn(&self, next: impl FnOnce(Phase) -> Option<Phase>) {
@@ -86,8 +103,8 @@ impl Patience {
         });
     }
 
-    /// Returns when the other side took too long, or its place is needed.
-    pub(super) async fn ends(&self) {
+    /// Returns when the other side took too long, or its place is needed, and says which.
+    pub(super) async fn ends(&self) -> &'static str {
         let mut phase = self.0.subscribe();
         loop {
             let limit = match phase.borrow_and_update().0 {
@@ -96,64 +113,24 @@ impl Patience {
                 Phase::Idle => IDLE,
                 Phase::Head => HEAD,
                 Phase::Answer => ANSWER,
-                Phase::Leaving => return,
+                Phase::Write => WRITE,
+                Phase::Leaving => return "made-room",
             };
             if timeout(limit, phase.changed()).await.is_err() {
-                return;
+                return "too-slow";
             }
         }
     }
 }
 
 impl Phase {
-    fn is_idle(self) -> bool {
+    fn worth(self) -> Option<Worth> {
         match self {
-            Phase::Handshake | Phase::First | Phase::Idle => true,
-            Phase::Head | Phase::Answer | Phase::Leaving => false,
+            Phase::Handshake | Phase::First => Some(Worth::Nothing),
+            Phase::Idle => Some(Worth::Kept),
+            Phase::Head | Phase::Answer | Phase::Write => Some(Worth::Busy),
+            Phase::Leaving => None,
         }
-    }
-}
-
-/// A stream that tells when bytes came.
-pub(super) struct Watched<S> {
-    pub(super) stream: S,
-    pub(super) patience: Patience,
-}
-
-impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let before = buf.filled().len();
-        let read = Pin::new(&mut self.stream).poll_read(cx, buf);
-        if buf.filled().len() > before {
-            self.patience.bytes();
-        }
-        read
-    }
-}
-
-impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, buf)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(cx, bufs)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
     }
 }
 
@@ -173,6 +150,7 @@ mod tests {
         let patience = Patience::new();
         patience.answering();
         patience.answered();
+        patience.written();
         assert!(waited(&patience).await >= IDLE);
         patience.bytes();
         assert!(trickled(&patience).await < HEAD * 2, "more bytes of the same head are no reason to wait longer");
@@ -180,6 +158,7 @@ mod tests {
         patience.bytes();
         assert!(waited(&patience).await >= ANSWER, "bytes of a body begin no head");
         patience.answered();
+        patience.written();
         assert!(waited(&patience).await >= IDLE);
     }
 
@@ -194,16 +173,35 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn t17_only_a_connection_at_which_nothing_happens_leaves() {
+    async fn atk2_an_answer_that_nobody_reads_is_not_waited_for_as_if_the_connection_were_idle() {
         let patience = Patience::new();
         patience.answering();
-        assert_eq!(patience.idle_since(), None);
-        patience.leave();
+        patience.written();
+        assert!(waited(&patience).await >= ANSWER, "nothing is written yet");
+        patience.answered();
+        assert!(trickled(&patience).await < WRITE * 2, "more that is asked is no reason to wait longer");
+        patience.written();
+        assert!(waited(&patience).await >= IDLE);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn t17_only_a_connection_that_is_worth_no_more_leaves() {
+        let patience = Patience::new();
+        let worth = || patience.worth().map(|(worth, _)| worth);
+        assert_eq!(worth(), Some(Worth::Nothing));
+        patience.answering();
+        patience.leave(Worth::Kept);
+        assert_eq!(worth(), Some(Worth::Busy));
         assert!(waited(&patience).await >= ANSWER, "it is being answered");
         patience.answered();
-        assert_eq!(patience.idle_since(), Some(Instant::now()));
-        patience.leave();
-        assert_eq!((patience.idle_since(), waited(&patience).await), (None, Duration::ZERO));
+        assert_eq!(worth(), Some(Worth::Busy));
+        patience.written();
+        assert_eq!(patience.worth(), Some((Worth::Kept, Instant::now())));
+        patience.leave(Worth::Nothing);
+        assert_eq!(worth(), Some(Worth::Kept));
+        patience.leave(Worth::Kept);
+        patience.answering();
+        assert_eq!((worth(), waited(&patience).await), (None, Duration::ZERO), "it is too late to ask");
     }
 
     /// How long a connection is waited for at which a byte comes now and then.
@@ -215,7 +213,7 @@ mod tests {
             }
         };
         let began = Instant::now();
-        tokio::select! { () = trickle => {}, () = patience.ends() => {} }
+        tokio::select! { () = trickle => {}, _ = patience.ends() => {} }
         began.elapsed()
     }
 }

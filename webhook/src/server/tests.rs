@@ -16,15 +16,15 @@ use serde_json::{Value, json};
 use time::OffsetDateTime;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpSocket;
-use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout};
 use tokio_rustls::TlsConnector;
 
 use super::*;
 use crate::ask::Asking;
+use crate::body::Memory;
 use crate::routes::{Shared, caught, routes};
 use crate::world::Current;
-use crate::{body, canned, metrics};
+use crate::{body, canned};
 
 /// No answer takes longer than this, whatever was sent.
 pub(super) const LIMIT: Duration = Duration::from_secs(8);
@@ -55,7 +55,8 @@ impl Server {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
         let (trigger, shutdown) = Shutdown::manual();
-        tokio::spawn(serve_some(listener, tls, routes, shutdown, Places::new(places)));
+        let places = Places::new(places, Metrics::register(&mut Registry::default()));
+        tokio::spawn(serve_some(listener, tls, routes, shutdown, places));
         Self { address, tls: TlsConnector::from(Arc::new(config)), _running: trigger }
     }
 
@@ -63,11 +64,19 @@ impl Server {
         self.connect_from([127, 0, 0, 1]).await
     }
 
-    /// Linux lets everybody use any address in 127.0.0.0/8.
     pub(super) async fn connect_from(&self, address: [u8; 4]) -> Connection {
+        self.tls(self.tcp_from(address).await).await
+    }
+
+    /// Linux lets everybody use any address in 127.0.0.0/8. Little is taken that is not read.
+    pub(super) async fn tcp_from(&self, address: [u8; 4]) -> TcpStream {
         let socket = TcpSocket::new_v4().expect("a socket");
+        socket.set_recv_buffer_size(16 << 10).expect("a size");
         socket.bind((address, 0).into()).expect("an address of this machine");
-        let stream = socket.connect(self.address).await.expect("a connection");
+        socket.connect(self.address).await.expect("a connection")
+    }
+
+    async fn tls(&self, stream: TcpStream) -> Connection {
         self.tls.connect(ServerName::try_from("localhost").expect("a name"), stream).await.expect("a handshake")
     }
 
@@ -98,16 +107,21 @@ pub(super) async fn rest(mut stream: Connection) -> String {
 }
 
 pub(super) async fn webhook() -> Server {
-    with_memory(body::budget()).await
+    with_memory(Memory::new(body::BUDGET)).await
 }
 
-async fn with_memory(memory: Arc<Semaphore>) -> Server {
+pub(super) async fn with_memory(memory: Memory) -> Server {
+    Server::start(reviews(memory).await).await
+}
+
+/// The routes of the product.
+pub(super) async fn reviews(memory: Memory) -> Router {
     let world = Current::new(Policy::default());
     let east = (ClusterName("east".to_owned()), Arc::new(Config::default()));
     world.change(|world| world.configs = [east].into());
     let asking = Arc::new(Asking::new(canned::silent().await, |_| None));
-    let metrics = metrics::Metrics::register(&mut Registry::default());
-    Server::start(routes(Shared { world, asking, metrics, memory })).await
+    let metrics = Metrics::register(&mut Registry::default());
+    routes(Shared { world, asking, metrics, memory })
 }
 
 pub(super) fn review(object: &str) -> Vec<u8> {
@@ -215,18 +229,4 @@ async fn t17_a_panic_ends_its_request_and_nothing_else() {
     assert!(answers.starts_with("HTTP/1.1 500 "), "{answers}");
     assert!(answers.contains("HTTP/1.1 200 ") && answers.ends_with("whole"), "on the same connection: {answers}");
     assert!(!answers.contains("invariant"), "what panicked is nobody's business: {answers}");
-}
-
-#[tokio::test]
-async fn t16_without_memory_for_bodies_the_caller_is_asked_to_come_back() {
-    let memory = Arc::new(Semaphore::new(1000));
-    let server = with_memory(memory.clone()).await;
-    let body = review(r#"{"spec":{"template":"small"}}"#);
-    let taken = memory.clone().try_acquire_many_owned(1000).expect("free");
-    let head = format!("POST /mutate/machines HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\r\n", body.len());
-    let answer = server.exchange(&[head.as_bytes(), &body].concat()).await;
-    assert!(answer.starts_with("HTTP/1.1 429 ") && answer.to_ascii_lowercase().contains("retry-after: 1"), "{answer}");
-    drop(taken);
-    assert_eq!(server.post("/mutate/machines", &body).await.0, 200);
-    assert_eq!(memory.available_permits(), 1000, "what was held for the answer is free again");
 }

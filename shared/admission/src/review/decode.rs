@@ -1,18 +1,27 @@
 //! From the bytes of a body to a [`Review`], or to a sentence about the field that is wrong (X78).
 
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_path_to_error::{Path, Segment};
 
-use super::{Review, blank};
+use super::{Kind, NAME, Request, Review, Text, blank};
+use crate::findings::ends;
 use model::reason::{Reason, Violation};
+use model::text::line;
 
 /// Values of a wrong type that are named in one answer.
 const MOST: usize = 16;
+/// Most bytes of one path or one error that are repeated.
+const SAID: usize = 1024;
+/// Longest `request.uid`, which every answer repeats: the API server's has 36 bytes.
+const UID: usize = 128;
+/// Operations that are admitted whatever they carry.
+pub const UNJUDGED: [&str; 2] = ["DELETE", "CONNECT"];
 
 /// The answer to a body that is no review of a Machine.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Undecodable {
-    /// `request.uid`, when at least that could be read: without it the API server takes no answer.
+    /// `request.uid`, when at least that could be read and can be one: without it the API server takes no answer.
     pub uid: Option<String>,
     /// The name of the Machine, as far as it could be read.
     pub name: String,
@@ -26,49 +35,83 @@ pub struct Undecodable {
 pub fn decode(body: &[u8]) -> Result<Review<'_>, Undecodable> {
     // That the body is UTF-8 is checked once for all of it, and not for each of its strings.
     let review = std::str::from_utf8(body).ok().and_then(|text| serde_json::from_str(text).ok());
-    review.ok_or_else(|| undecodable(body))
+    let review: Review<'_> = review.or_else(|| unjudged(body)).ok_or_else(|| undecodable(body))?;
+    match review.request.uid.len() {
+        ..=UID => Ok(review),
+        length => Err(endless(length)),
+    }
+}
+
+/// The review of an operation that is not judged, whatever objects it carries.
+fn unjudged(body: &[u8]) -> Option<Review<'_>> {
+    let Envelope { request } = serde_json::from_slice::<Envelope<'_, IgnoredAny>>(body).ok()?;
+    let (kind, namespace) = (Kind::default(), Text::default());
+    let Identified { uid, operation, name, .. } = request;
+    let (object, old_object, user_info, dry_run) = (None, None, None, None);
+    UNJUDGED.contains(&&*operation).then_some(Review {
+        request: Request { uid, kind, name, namespace, operation, object, old_object, user_info, dry_run },
+    })
+}
+
+fn endless(length: usize) -> Undecodable {
+    let says = format!("Too long: {length} bytes: must have at most {UID}");
+    let violations = vec![Reason::TypeInvalid.at("request.uid").says(says)];
+    Undecodable { uid: None, name: String::new(), violations, rest: None }
 }
 
 /// What is needed to answer, read as leniently as can be.
 #[derive(Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
-struct Named {
-    name: String,
-    generate_name: String,
+struct Named<'a> {
+    #[serde(borrow)]
+    name: Text<'a>,
+    #[serde(borrow)]
+    generate_name: Text<'a>,
 }
 
 #[derive(Deserialize)]
-struct Envelope<M> {
-    request: Identified<M>,
+#[serde(bound(deserialize = "M: Deserialize<'de>"))]
+struct Envelope<'a, M> {
+    #[serde(borrow)]
+    request: Identified<'a, M>,
 }
 
 #[derive(Deserialize)]
-struct Identified<M> {
-    uid: String,
-    #[serde(default)]
-    name: String,
+#[serde(bound(deserialize = "M: Deserialize<'de>"))]
+struct Identified<'a, M> {
+    #[serde(borrow)]
+    uid: Text<'a>,
+    #[serde(borrow, default)]
+    operation: Text<'a>,
+    #[serde(borrow, default)]
+    name: Text<'a>,
     #[serde(default = "Option::default")]
     object: Option<M>,
 }
 
 #[derive(Deserialize)]
-struct Machine {
-    #[serde(default)]
-    metadata: Named,
+struct Machine<'a> {
+    #[serde(borrow, default)]
+    metadata: Named<'a>,
 }
 
-fn identified(body: &[u8]) -> (Option<String>, String) {
-    if let Ok(Envelope { request }) = serde_json::from_slice::<Envelope<Machine>>(body) {
+fn identified(body: &[u8]) -> (Option<Text<'_>>, String) {
+    if let Ok(Envelope { request }) = serde_json::from_slice::<Envelope<'_, Machine<'_>>>(body) {
         let Named { name, generate_name } = request.object.map(|object| object.metadata).unwrap_or_default();
-        let names = [request.name, name, if generate_name.is_empty() { generate_name } else { generate_name + "*" }];
-        return (Some(request.uid), names.into_iter().find(|name| !name.is_empty()).unwrap_or_default());
+        let names = [(request.name, ""), (name, ""), (generate_name, "*")];
+        let name = names.into_iter().find(|(name, _)| !name.is_empty());
+        return (Some(request.uid), name.map(|(name, ends)| line(&name, NAME) + ends).unwrap_or_default());
     }
-    let known = serde_json::from_slice::<Envelope<serde::de::IgnoredAny>>(body).ok().map(|envelope| envelope.request);
-    known.map_or((None, String::new()), |request| (Some(request.uid), request.name))
+    let known = serde_json::from_slice::<Envelope<'_, IgnoredAny>>(body).ok().map(|envelope| envelope.request);
+    known.map_or((None, String::new()), |request| (Some(request.uid), line(&request.name, NAME)))
 }
 
 fn undecodable(body: &[u8]) -> Undecodable {
     let (uid, name) = identified(body);
+    let uid = match uid {
+        Some(uid) if uid.len() > UID => return endless(uid.len()),
+        uid => uid.map(|uid| uid.to_string()),
+    };
     let only = |says: &str| vec![Reason::TypeInvalid.at("").says(says)];
     let mut violations = Vec::new();
     let Ok(text) = std::str::from_utf8(body) else {
@@ -86,11 +129,12 @@ fn undecodable(body: &[u8]) -> Undecodable {
             Err(error) => error,
         };
         let (path, said) = (error.path().to_string(), error.inner().to_string());
-        let shown = path.strip_prefix("request.object.").unwrap_or(&path).to_owned();
+        let said = ends(&said, SAID);
+        let shown = ends(path.strip_prefix("request.object.").unwrap_or(&path), SAID).into_owned();
         if violations.iter().any(|known: &Violation| known.path == shown) {
             break;
         }
-        let without = if path == shown { None } else { without(&rest, error.path()) };
+        let without = if path.starts_with("request.object.") { without(&rest, error.path()) } else { None };
         violations.push(Reason::TypeInvalid.at(shown.as_str()).says(plain(&said) + meant(&shown, &said)));
         match without {
             Some(next) => rest = next,
@@ -135,97 +179,5 @@ fn plain(error: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::borrow::Cow;
-
-    use model::names;
-
-    use super::super::Text;
-    use super::*;
-    use crate::table::every_row;
-
-    fn body(object: &str) -> String {
-        format!(
-            r#"{{"request":{{"uid":"u1","kind":{{"group":"vitistack.io","kind":"Machine"}},"operation":"CREATE","object":{object}}}}}"#
-        )
-    }
-
-    #[test]
-    fn x78_a_wrong_type_is_answered_with_path_found_and_expected() {
-        #[rustfmt::skip]
-        let cases = [
-            (r#"{"spec":{"template":7}}"#,                     "spec.template",          "integer `7`, expected a string"),
-            (r#"{"spec":{"disks":"big"}}"#,                    "spec.disks",             "string \"big\", expected a list"),
-            (r#"{"spec":{"disks":[{},{"size":true}]}}"#,       "spec.disks[1].size",     "boolean `true`, expected a quantity such as \"20Gi\""),
-            (r#"{"spec":{"resources":{"cpu":{"cores":"4"}}}}"#, "spec.resources.cpu.cores", "string \"4\", expected an integer"),
-            (r#"{"spec":{"memory":"8Gi"}}"#,                   "spec.memory",            "string \"8Gi\", expected an integer: a quantity belongs into spec.resources.memory.size"),
-            (r#"{"spec":{"cpu":4}}"#,                          "spec.cpu",               "integer `4`, expected an object: a number of cores belongs into spec.resources.cpu.cores"),
-            (r#"{"spec":{"disks":[{"sizeGB":"20Gi"}]}}"#,      "spec.disks[0].sizeGB",   "string \"20Gi\", expected an integer: a quantity belongs into size"),
-            (r#"{"spec":{"cpu":{"threadsPerCore":1.5}}}"#,     "spec.cpu.threadsPerCore", "floating point `1.5`, expected an integer"),
-            (r#"{"spec":{"cloudInit":{"userData":7}}}"#,       "spec.cloudInit.userData", "integer `7`, expected a string"),
-            (r#"{"spec":{"userData":["a"]}}"#,                 "spec.userData",          "sequence, expected a string"),
-            (r#"{"spec":{"networks":[{"name":"a","macAddress":{}}]}}"#, "spec.networks[0].macAddress", "map, expected a string"),
-            (r#"{"spec":{"bootOrder":"disk"}}"#,               "spec.bootOrder",         "string \"disk\", expected a list"),
-            (r#"{"spec":{"domain":{"features":{"smm":"on"}}}}"#, "spec.domain.features.smm", "string \"on\", expected a boolean"),
-            (r#"{"spec":{"clusterSelector":{"matchLabels":{"a":1}}}}"#, "spec.clusterSelector.matchLabels.a", "integer `1`, expected a string"),
-            (r#"{"spec":{"clusterSelector":{"matchExpressions":[{"operator":"In"}]}}}"#, "spec.clusterSelector.matchExpressions[0]", "missing field `key`"),
-            (r#"{"spec":{"kubevirtConfigRef":"east"}}"#,       "spec.kubevirtConfigRef", "Invalid type: string \"east\", expected an object"),
-            (r#"{"spec":[]}"#,                                 "spec",                   "sequence, expected an object"),
-            (r#"{"metadata":{"annotations":{"vitistack.io/kubevirt-config":1}}}"#, "metadata.annotations.vitistack.io/kubevirt-config", "integer `1`, expected a string"),
-        ];
-        every_row(cases, |(object, path, says)| {
-            let wrong = decode(body(object).as_bytes()).expect_err(object);
-            assert_eq!(wrong.uid.as_deref(), Some("u1"), "{object}");
-            let [violation] = wrong.violations.as_slice() else { panic!("{object}: {wrong:?}") };
-            assert_eq!(violation.path, path, "{object}");
-            assert!(violation.message.ends_with(says), "{object}: {}", violation.message);
-        });
-    }
-
-    #[test]
-    fn fr21_a_wrong_type_names_its_machine() {
-        let cases = [
-            (r#"{"metadata":{"generateName":"web-"},"spec":{"memory":"8Gi"}}"#, "web-*"),
-            (r#"{"metadata":{"name":"web"},"spec":[]}"#, "web"),
-            (r#"{"metadata":{"name":7}}"#, ""),
-        ];
-        every_row(cases, |(object, name)| {
-            assert_eq!(decode(body(object).as_bytes()).expect_err(object).name, name, "{object}");
-        });
-    }
-
-    #[test]
-    fn what_is_no_review_has_no_uid() {
-        every_row(["", "{", "[]", "{\"request\":{}}", "null", "\u{0}", "{\"request\":{\"uid\":3}}"], |body| {
-            assert_eq!(decode(body.as_bytes()).expect_err(body).uid, None, "{body}");
-        });
-    }
-
-    #[test]
-    fn strings_are_borrowed_and_unknown_keys_are_remembered() {
-        let body = body(
-            r#"{"spec":{"template":"small","backup":{"enabled":true},"vpc":null,"tags":{},"monitoring":false,"disks":[{"name":"a","iops":300,"type":"ssd"}]}}"#,
-        );
-        let review = decode(body.as_bytes()).expect("a review");
-        let spec = review.request.object.expect("an object").spec;
-        assert!(matches!(spec.template, Some(Text(Cow::Borrowed("small")))));
-        assert_eq!(spec.rest, [Text("backup".into())], "null and empty say nothing");
-        assert_eq!(spec.disks.expect("disks")[0].rest, [Text("type".into())]);
-    }
-
-    #[test]
-    fn the_annotation_keys_are_those_of_names() {
-        let keys =
-            [names::KUBEVIRT_CONFIG, names::PLACEMENT, names::RESOLVED, names::REFRESH_CLASS, names::DELETION_POLICY];
-        let annotations = keys.map(|key| format!("\"{key}\":\"{key}\"")).join(",");
-        let body = body(&format!(
-            r#"{{"metadata":{{"annotations":{{{annotations}}},"labels":{{"{0}":"{0}"}}}}}}"#,
-            names::TEMPLATE_LABEL
-        ));
-        let metadata = decode(body.as_bytes()).expect("a review").request.object.expect("an object").metadata;
-        let read = metadata.annotations.expect("annotations");
-        let read = [read.kubevirt_config, read.placement, read.resolved, read.refresh_class, read.deletion_policy];
-        assert_eq!(read.map(|text| text.map(|text| text.to_string())), keys.map(|key| Some(key.to_owned())));
-        assert_eq!(metadata.labels.expect("labels").template, Some(Text(names::TEMPLATE_LABEL.into())));
-    }
-}
+#[path = "decode_tests.rs"]
+mod tests;

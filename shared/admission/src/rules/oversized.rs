@@ -1,6 +1,6 @@
 //! What would make judging slow, judged first and alone: the API server checks the schema only after admission.
 
-use crate::review::{Amount, Annotations, Disk, List, Object, Text};
+use crate::review::{Amount, Annotations, Disk, List, Object, Request, Text};
 use model::reason::{Reason, Violation};
 
 /// Longest of any text that names something.
@@ -13,7 +13,7 @@ const SSH_KEY: usize = 16384;
 type Length = (&'static str, Option<usize>);
 
 /// The first part of a Machine that is too large to be judged.
-pub fn oversized(object: &Object<'_>) -> Option<Violation> {
+pub fn oversized(request: &Request<'_>, object: &Object<'_>) -> Option<Violation> {
     let spec = &object.spec;
     let lists = [
         ("spec.disks", spec.disks.as_ref().and_then(List::excess)),
@@ -31,12 +31,24 @@ pub fn oversized(object: &Object<'_>) -> Option<Violation> {
         let says = format!("Too many: {count}: must have at most {most} items");
         return Some(Reason::FieldInvalid.at(path).says(says));
     }
-    let (path, length, most) = texts(object).or_else(|| entries(object))?;
+    let (path, length, most) = names(request, object).or_else(|| texts(object)).or_else(|| entries(object))?;
     Some(Reason::FieldInvalid.at(path).says(format!("Too long: {length} bytes: must have at most {most}")))
 }
 
 fn long(text: Option<&Text<'_>>, most: usize) -> Option<usize> {
     text.map(|text| text.len()).filter(|length| *length > most)
+}
+
+/// What the Machine is called. The API server bounds all of it; whoever calls us himself does not, and it is remembered.
+fn names(request: &Request<'_>, object: &Object<'_>) -> Option<(String, usize, usize)> {
+    let metadata = &object.metadata;
+    let all = [
+        ("request.name", Some(&request.name)),
+        ("request.namespace", Some(&request.namespace)),
+        ("metadata.name", metadata.name.as_ref()),
+        ("metadata.generateName", metadata.generate_name.as_ref()),
+    ];
+    all.into_iter().find_map(|(path, text)| Some((path.to_owned(), long(text, TEXT)?, TEXT)))
 }
 
 /// Texts that stand alone.

@@ -82,6 +82,27 @@ fn t16_a_list_of_the_greatest_length_is_kept_whole() {
     assert!(matches!(decide(&review.request, &world(&["east"])), Verdict::Admit(_)));
 }
 
+#[test]
+fn atk2_a_name_that_no_api_server_lets_through_is_neither_repeated_nor_remembered() {
+    let endless = "x".repeat(BODY);
+    let object = |metadata: &str| format!(r#"{{"metadata":{{{metadata}}},"spec":{{"template":"small"}}}}"#);
+    let plain = whole(&object(r#""name":"web""#));
+    #[rustfmt::skip]
+    let cases = [
+        ("request.namespace",     plain.replace("\"default\"", &format!("\"{endless}\"")),                "web"),
+        ("request.name",          plain.replace("\"uid\"", &format!("\"name\":\"{endless}\",\"uid\"")), "web"),
+        ("metadata.name",         whole(&object(&format!(r#""name":"{endless}""#))),                      &endless[..253]),
+        ("metadata.generateName", whole(&object(&format!(r#""generateName":"{endless}""#))),              &(endless[..253].to_owned() + "*")),
+    ];
+    for (path, body, called) in cases {
+        let review = decode(body.as_bytes()).unwrap_or_else(|why| panic!("{path}: {why:?}"));
+        let Verdict::Refuse(wrong) = decide(&review.request, &world(&["east"])) else { panic!("{path}: admitted") };
+        let found: Vec<_> = wrong.iter().map(|it| (it.path.as_str(), it.message.as_str())).collect();
+        assert_eq!(found, [(path, format!("Too long: {BODY} bytes: must have at most 253").as_str())]);
+        assert_eq!(review.request.called(), called, "{path}");
+    }
+}
+
 fn whole(object: &str) -> String {
     format!(
         r#"{{"request":{{"uid":"u","operation":"CREATE","namespace":"default","kind":{{"group":"vitistack.io","kind":"Machine"}},"object":{object}}}}}"#

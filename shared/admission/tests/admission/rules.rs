@@ -85,3 +85,25 @@ fn warned(verdict: Verdict) -> String {
         other => panic!("not admitted: {other:?}"),
     }
 }
+
+#[test]
+fn atk12_an_operation_that_is_not_judged_is_admitted_or_named() {
+    let world = world(&["east"]);
+    let object = machine(json!({"template": "no such template"}));
+    let decided = |operation: &str, object: &Value, old: Option<&Value>| {
+        let body = review(operation, object, old);
+        decide(&decode(body.as_bytes()).unwrap_or_else(|why| panic!("{operation}: {why:?}")).request, &world)
+    };
+    let admitted = Verdict::Admit(Admission::default());
+    assert_eq!(decided("DELETE", &Value::Null, Some(&object)), admitted, "as an API server sends it");
+    assert_eq!(decided("DELETE", &Value::Null, Some(&json!({"spec": {"template": 7}}))), admitted, "unreadable");
+    assert_eq!(decided("CONNECT", &json!({"spec": [], "stdin": true}), None), admitted, "something else");
+    for operation in ["", "create", "PATCH", "DELETED"] {
+        let Verdict::Refuse(wrong) = decided(operation, &object, None) else { panic!("{operation}: admitted") };
+        let found: Vec<_> = wrong.iter().map(|it| (it.reason, it.path.as_str(), it.message.as_str())).collect();
+        let says = format!(
+            "Unsupported value: {operation:?}: this webhook judges CREATE and UPDATE, and admits DELETE and CONNECT"
+        );
+        assert_eq!(found, [(Reason::FieldNotSupported, "request.operation", says.as_str())]);
+    }
+}

@@ -1,10 +1,11 @@
 //! What a cluster offers besides room: its KubeVirt, CDI and Multus (X45). Pure.
 //!
-//! Unknown is never absent: what could not be asked keeps its earlier answer.
+//! Unknown is never absent: what could not be asked keeps its earlier answer. A cluster's words are cleaned and cut (ATK7).
 
 use serde::Deserialize;
 
 use crate::api::config::ClusterFacts;
+use crate::text::line;
 
 /// API group of CDI.
 pub const CDI: &str = "cdi.kubevirt.io";
@@ -12,6 +13,10 @@ pub const CDI: &str = "cdi.kubevirt.io";
 pub const MULTUS: &str = "k8s.cni.cncf.io";
 /// Machine types that KubeVirt accepts on amd64 when its object names none (1.8.2, pkg/virt-config).
 pub const EMULATED_MACHINES: [&str; 2] = ["q35*", "pc-q35*"];
+
+/// Bytes that are kept of a version or of a machine type, and how many of these.
+const LONGEST: usize = 256;
+const MOST: usize = 64;
 
 /// What is read of a KubeVirt object's spec.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -63,10 +68,11 @@ impl KubeVirt {
         let Configuration { emulated_machines: old, architecture_configuration: Architectures { amd64 } } =
             &spec.configuration;
         let named = [old, &amd64.emulated_machines].into_iter().find(|list| !list.is_empty());
-        let version = status.and_then(|status| status.observed_kube_virt_version.clone());
+        let version = status.and_then(|status| status.observed_kube_virt_version.as_deref());
+        let machines = named.map(|list| list.iter().take(MOST).map(|machine| line(machine, LONGEST)).collect());
         Self {
-            version: version.filter(|version| !version.is_empty()),
-            emulated_machines: named.cloned().unwrap_or_else(|| EMULATED_MACHINES.map(str::to_owned).to_vec()),
+            version: version.map(|version| line(version, LONGEST)).filter(|version| !version.is_empty()),
+            emulated_machines: machines.unwrap_or_else(|| EMULATED_MACHINES.map(str::to_owned).to_vec()),
         }
     }
 }
@@ -136,6 +142,18 @@ mod tests {
         });
         assert_eq!(kubevirt(json!({}), Value::Null).version, None, "not observed yet");
         assert_eq!(kubevirt(json!({}), json!({"observedKubeVirtVersion": ""})).version, None, "not observed yet");
+    }
+
+    #[test]
+    fn atk7_versions_and_machine_types_are_cleaned_cut_and_few() {
+        let long = format!("q35\u{202e}*{}", "é".repeat(40_000));
+        let many = vec![long.clone(); 1000];
+        let read = kubevirt(
+            json!({"configuration": {"emulatedMachines": many}}),
+            json!({"observedKubeVirtVersion": format!("v1.8.2\u{1b}[2J\n{long}")}),
+        );
+        assert_eq!(read.emulated_machines, vec![format!("q35*{}", "é".repeat(126)); 64]);
+        assert_eq!(read.version, Some(format!("v1.8.2[2Jq35*{}", "é".repeat(121))));
     }
 
     #[test]

@@ -7,6 +7,7 @@
 mod fields;
 mod pem;
 mod refused;
+mod server;
 
 use std::fmt;
 
@@ -74,7 +75,7 @@ pub fn parse(document: &[u8]) -> Result<Remote, Refused> {
     let user = entry(&root, "users", "user", named("user")?, "context.user")?;
     fields::allow(cluster, "cluster.", fields::FORBIDDEN_CLUSTER, fields::ALLOWED_CLUSTER)?;
     fields::allow(user, "user.", fields::FORBIDDEN_USER, fields::ALLOWED_USER)?;
-    Ok(Remote { server: server(cluster)?, ca_pem: ca(cluster)?, auth: auth(user)? })
+    Ok(Remote { server: server::read(text(cluster, "cluster.", "server")?)?, ca_pem: ca(cluster)?, auth: auth(user)? })
 }
 
 fn read(document: &[u8]) -> Result<Map<String, Value>, Refused> {
@@ -90,32 +91,6 @@ fn read(document: &[u8]) -> Result<Map<String, Value>, Refused> {
     // Only the place is taken from the error: its text may quote the document.
     serde_saphyr::from_slice_with_options(document, options)
         .map_err(|error| Refused::NotYaml(error.location().map(|place| (place.line(), place.column()))))
-}
-
-fn server(cluster: &Map<String, Value>) -> Result<String, Refused> {
-    let wrong = |why| refuse("cluster.", "server", why);
-    let url =
-        text(cluster, "cluster.", "server")?.ok_or_else(|| wrong("is missing: set the API server's https address"))?;
-    let Some(rest) = url.strip_prefix("https://") else {
-        return Err(wrong("must begin with https://, because anything else sends credentials in the clear"));
-    };
-    let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
-    if authority.contains('@') {
-        return Err(wrong("must not hold a user or password: use user.token or a client certificate"));
-    }
-    let (host, port) = match authority.rsplit_once(':') {
-        Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
-        _ => (authority, None),
-    };
-    let v6 = host.strip_prefix('[').and_then(|h| h.strip_suffix(']')).map(|h| h.parse::<std::net::Ipv6Addr>().is_ok());
-    let name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-');
-    let good_host = v6.unwrap_or_else(|| !host.is_empty() && host.chars().all(name));
-    let good_port = port.is_none_or(|port| port.parse::<u16>().is_ok_and(|port| port != 0));
-    let good_path = path.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | '~' | '/' | ':'));
-    if !good_host || !good_port || !good_path {
-        return Err(wrong("must be an address like https://east.example.com:6443"));
-    }
-    Ok(url.to_owned())
 }
 
 fn ca(cluster: &Map<String, Value>) -> Result<Vec<u8>, Refused> {

@@ -15,6 +15,9 @@ use super::write::{Failure, Here, Kind, Plan, There};
 use crate::names;
 use crate::reason::Reason;
 
+/// How many of the objects that are left are named: what carries our label on a cluster is that cluster's word.
+const NAMED: usize = 16;
+
 /// The next step of the deletion; empty while something has to be waited for.
 pub fn plan(leaving: &Leaving, seen: &Observed) -> Plan {
     if leaving.finalizers.is_empty() {
@@ -183,9 +186,11 @@ pub fn waiting_for(leaving: &Leaving, seen: &Observed) -> String {
     if leaving.policy == Ok(DeletionPolicy::Delete) {
         left.extend(seen.claims.keys().map(|name| format!("PersistentVolumeClaim {name}")));
     }
-    if left.is_empty() {
-        "nothing is left on the cluster".to_owned()
-    } else {
-        format!("waiting until these are gone: {}", left.join(", "))
+    let more = left.len().saturating_sub(NAMED);
+    left.truncate(NAMED);
+    match more {
+        0 if left.is_empty() => "nothing is left on the cluster".to_owned(),
+        0 => format!("waiting until these are gone: {}", left.join(", ")),
+        _ => format!("waiting until these are gone: {}, and {more} more", left.join(", ")),
     }
 }

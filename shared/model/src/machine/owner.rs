@@ -6,9 +6,9 @@
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use crate::names::{self, MachineKey};
-use crate::reason::line;
+use crate::text::line;
 
-/// Characters of a name that somebody on the cluster chose: no namespace and name are longer.
+/// Bytes of a name that somebody on the cluster chose: no namespace and name are longer.
 const NAMED: usize = 320;
 
 /// A VirtualMachine, as far as its owner goes.
@@ -96,7 +96,7 @@ impl Adoption {
 
 /// Reads the owner of a VirtualMachine.
 pub fn read(metadata: &ObjectMeta) -> Ownership {
-    let label = |key: &str| metadata.labels.as_ref().and_then(|labels| labels.get(key)).cloned();
+    let label = |key: &str| metadata.labels.as_ref().and_then(|labels| labels.get(key)).map(|value| line(value, NAMED));
     let (supervisor, uid) = (label(names::SUPERVISOR), label(names::MACHINE_UID));
     let controller = metadata.owner_references.iter().flatten().find(|owner| owner.controller == Some(true));
     let owner = if supervisor.is_some() || uid.is_some() {

@@ -19,6 +19,7 @@ use super::observed::{Observed, Remote};
 use super::write::Failure;
 use crate::api::{self, MachineStatus};
 use crate::reason::{Condition, Reason, ShownIn};
+use crate::text::line;
 
 /// How old a status gets before a change that nobody waits for is written.
 pub const SETTLING: Duration = Duration::from_secs(5);
@@ -79,6 +80,22 @@ pub fn transition<'s>(previous: &MachineStatus, next: &'s MachineStatus) -> Opti
     let reason =
         Reason::ALL.iter().find(|it| matches!(it.shown_in(), ShownIn::Machine(_)) && it.code() == now.reason)?;
     (!same).then_some((*reason, now.message.as_str()))
+}
+
+/// What of a status is still written when the supervisor refuses the whole of it, with this sentence: phase, summary and
+/// conditions. `Ready` says that the rest is missing.
+pub fn without_mirror(previous: &MachineStatus, next: &MachineStatus, why: &str) -> MachineStatus {
+    let mut short = MachineStatus {
+        phase: next.phase.clone(),
+        conditions: next.conditions.clone(),
+        observed_generation: next.observed_generation,
+        ..previous.clone()
+    };
+    for ready in short.conditions.iter_mut().filter(|condition| condition.type_ == Condition::Ready.name()) {
+        ready.message = format!("{}; the supervisor refuses the rest of the status: {}", ready.message, line(why, 512));
+    }
+    summarize(&mut short);
+    short
 }
 
 fn find_ready(status: &MachineStatus) -> Option<&api::Condition> {

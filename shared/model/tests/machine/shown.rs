@@ -1,6 +1,6 @@
 //! What a Machine shows of itself.
 
-use model::machine::status::{patience, transition};
+use model::machine::status::{patience, transition, without_mirror};
 
 use super::*;
 
@@ -201,4 +201,30 @@ fn a_deletion_says_what_it_waits_for() {
     );
     let away = Observed { remote: Remote::Unreachable("no route".to_owned()), ..seen() };
     assert_eq!(said(&away), "deletion waits: cluster \"east\": no route");
+}
+
+#[test]
+fn atk7_a_status_that_is_refused_as_a_whole_is_said_by_its_conditions() {
+    let previous = status(&MachineStatus::default(), &intent(|_| ()), &seen(), None, now(1));
+    let next = status(&previous, &intent(|_| ()), &running(), None, now(2));
+    let short = without_mirror(&previous, &next, "status.nodeName: Too\u{1b}[2J long");
+    let says = "the virtual machine runs; the supervisor refuses the rest of the status: status.nodeName: Too[2J long";
+    assert_eq!((short.phase.as_deref(), short.message.as_deref()), (Some("Running"), Some(says)));
+    assert_eq!(condition(&short, "Ready"), "True/Running");
+    assert_eq!(
+        (&short.node_name, &short.ip_addresses),
+        (&previous.node_name, &previous.ip_addresses),
+        "the rest stays"
+    );
+    let again = status(&short, &intent(|_| ()), &running(), None, now(3));
+    assert_eq!(without_mirror(&short, &again, "status.nodeName: Too\u{1b}[2J long"), short, "and is written once only");
+}
+
+#[test]
+fn atk7_of_very_many_objects_that_are_left_few_are_named() {
+    let many = (0..100_000).map(|at| (format!("web-{at:06}"), Claim::default())).collect();
+    let left = Observed { claims: many, ..seen() };
+    let shown = status(&MachineStatus::default(), &intent(leaving), &left, None, now(1)).message.expect("a message");
+    assert!(shown.starts_with("waiting until these are gone: PersistentVolumeClaim web-000000, "), "{shown}");
+    assert!(shown.ends_with("PersistentVolumeClaim web-000015, and 99984 more"), "{shown}");
 }

@@ -7,7 +7,8 @@ use tokio::time::{Instant, timeout_at};
 /// Beyond any of these a request fails, with a sentence that says which one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Bounds {
-    /// Bytes of an answer. kube's `gzip` is off: what comes is what is read.
+    /// Bytes of an answer, of which kube makes copies: a process grows by three times as much. kube's `gzip` is off: what comes
+    /// is what is read.
     pub(super) answer: usize,
     /// Objects in the list of an answer; each takes hundreds of bytes in memory, and two in JSON.
     pub(super) objects: usize,
@@ -32,9 +33,9 @@ pub(super) struct Bounds {
 impl Default for Bounds {
     fn default() -> Self {
         Self {
-            answer: 32 << 20,
-            objects: 20_000,
-            values: 1_000_000,
+            answer: 16 << 20,
+            objects: 5_000,
+            values: 500_000,
             line: 4 << 20,
             large: 1 << 20,
             pages: 4_000,

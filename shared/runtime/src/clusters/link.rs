@@ -6,19 +6,20 @@ use std::time::{Duration, Instant};
 
 use futures::future::BoxFuture;
 use k8s_openapi::api::core::v1::Namespace;
-use kube::runtime::watcher;
 use kube::{Api, Client, ResourceExt};
 use model::names::ClusterName;
-use model::reason::line;
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinHandle;
 
+use super::errors::{code, explain};
 use crate::pause::Pause;
 
 /// Every single request to a remote cluster ends after this long.
 pub const DEADLINE: Duration = Duration::from_secs(10);
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+/// Bytes of the UID of a cluster; they have 36.
+const LONGEST_ID: usize = 64;
 
 /// A connection and what its session learnt.
 pub struct Cluster<I> {
@@ -148,6 +149,11 @@ pub async fn identify(client: &Client) -> Result<String, String> {
     ask(client).await.map_err(|unanswered| unanswered.why)
 }
 
+/// A UID is shown and recorded, so it is nothing that a cluster could hide something in (ATK7).
+fn is_plain(uid: &str) -> bool {
+    uid.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+}
+
 /// Why a cluster did not say who it is.
 struct Unanswered {
     why: String,
@@ -160,39 +166,15 @@ async fn ask(client: &Client) -> Result<String, Unanswered> {
     let namespaces = Api::<Namespace>::all(client.clone());
     match tokio::time::timeout(DEADLINE, namespaces.get("kube-system")).await {
         Err(_) => Err(because(format!("no answer within {} s", DEADLINE.as_secs()))),
-        Ok(Err(why)) => Err(Unanswered { why: said(&why), unauthorized: code(&why) == Some(401) }),
-        Ok(Ok(namespace)) => namespace.uid().ok_or_else(|| because("kube-system has no UID".to_owned())),
+        Ok(Err(why)) => Err(Unanswered {
+            why: explain(&why, "get the Namespace kube-system"),
+            unauthorized: code(&why) == Some(401),
+        }),
+        Ok(Ok(namespace)) => {
+            let uid = namespace.uid().filter(|uid| (1..=LONGEST_ID).contains(&uid.len()) && is_plain(uid));
+            uid.ok_or_else(|| because("its Namespace kube-system has no UID".to_owned()))
+        }
     }
-}
-
-/// The status code that an API server answered with; `None` when it did not answer.
-pub fn code(error: &(dyn std::error::Error + 'static)) -> Option<u16> {
-    let mut cause = Some(error);
-    while let Some(error) = cause {
-        if let Some(kube::Error::Api(answer)) = error.downcast_ref() {
-            return Some(answer.code);
-        }
-        if let Some(watcher::Error::WatchError(answer)) = error.downcast_ref() {
-            return Some(answer.code);
-        }
-        cause = error.source();
-    }
-    None
-}
-
-/// An error in one line for people: what the API server said, else the innermost cause, which is the one that can be acted on.
-pub fn said(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut cause = error;
-    let text = loop {
-        if let Some(kube::Error::Api(answer)) = cause.downcast_ref() {
-            break answer.message.clone();
-        }
-        match cause.source() {
-            Some(deeper) => cause = deeper,
-            None => break cause.to_string(),
-        }
-    };
-    line(&text, 512)
 }
 
 /// However the task of a connection ends, nobody goes on believing what it last said.
@@ -210,23 +192,5 @@ pub(super) struct AbortOnDrop(pub(super) JoinHandle<()>);
 impl Drop for AbortOnDrop {
     fn drop(&mut self) {
         self.0.abort();
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use kube::core::Status;
-
-    use super::*;
-
-    #[test]
-    fn an_error_is_said_in_the_words_of_whoever_knows() {
-        let refused = Status::failure("pods is forbidden", "Forbidden").with_code(403);
-        let api = kube::runtime::watcher::Error::InitialListFailed(kube::Error::Api(Box::new(refused)));
-        assert_eq!((said(&api).as_str(), code(&api)), ("pods is forbidden", Some(403)));
-        let expired = Status::failure("too old", "Expired").with_code(410);
-        assert_eq!(code(&watcher::Error::WatchError(Box::new(expired))), Some(410));
-        let network = kube::Error::Service(Box::new(std::io::Error::other("connection refused")));
-        assert_eq!((said(&network).as_str(), code(&network)), ("connection refused", None));
     }
 }

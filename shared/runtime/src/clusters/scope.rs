@@ -7,7 +7,8 @@ use kube::{Client, ResourceExt};
 use model::api::KubevirtConfig;
 use model::names::{ClusterName, GROUP, VERSION};
 
-use super::link::{DEADLINE, said};
+use super::errors::said;
+use super::link::DEADLINE;
 use crate::pause::until_it_answers;
 
 /// Where KubevirtConfigs are. The CRD that is installed decides; it cannot change its scope while it is there.

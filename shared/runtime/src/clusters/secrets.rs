@@ -14,7 +14,8 @@ use kube::runtime::{WatchStreamExt, watcher};
 use kube::{Api, Client};
 use tokio::sync::{Notify, mpsc};
 
-use super::link::{AbortOnDrop, code, said};
+use super::errors::{code, said};
+use super::link::AbortOnDrop;
 use crate::listing::watching;
 
 /// News of one namespace.

@@ -202,7 +202,10 @@ fn progress<K>(event: Result<watcher::Event<K>, watcher::Error>) -> Option<bool>
     match event {
         Ok(event) => Some(matches!(event, watcher::Event::InitDone)),
         Err(error) => {
-            tracing::warn!(error = super::link::said(&error), "the watch of KubevirtConfigs failed; it is tried again");
+            tracing::warn!(
+                error = super::errors::said(&error),
+                "the watch of KubevirtConfigs failed; it is tried again"
+            );
             None
         }
     }

@@ -1,0 +1,147 @@
+//! What a cluster that lies leaves in the records, and in the status that is made of them.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use k8s_openapi::jiff::Timestamp;
+use model::api::{Machine, MachineStatus};
+use model::machine::{Failure, Intent, Observed, Remote, Shown, status};
+use model::reason::Reason;
+use serde_json::json;
+
+use super::*;
+
+/// Far too long, and it moves the cursor, reverses what follows it and ends lines; in JSON each of the rest takes two bytes.
+fn nasty() -> String {
+    format!("\u{1b}[2J\u{202e}\r\n\u{9b}{}", "\"".repeat(200_000))
+}
+
+fn vm() -> DynamicObject {
+    let conditions = json!([
+        {"type": "Failure", "status": "True", "message": nasty()}, {"type": "RestartRequired", "status": "True", "message": nasty()},
+    ]);
+    let object = json!({"apiVersion": "kubevirt.io/v1", "kind": "VirtualMachine",
+        "metadata": {"name": nasty(), "uid": nasty(), "resourceVersion": nasty(),
+            "annotations": {DESIRED: nasty(), ADOPTED: nasty()}},
+        "status": {"printableStatus": format!("Error{}", nasty()), "conditions": conditions}});
+    serde_json::from_value(object).expect("an object")
+}
+
+/// So many interfaces, each with its own and so many more addresses, of which every second is there twice.
+fn vmi(interfaces: u32, addresses: u32) -> DynamicObject {
+    let six = |nic: u32, at: u32| {
+        format!("2001:db8:ffff:ffff:ffff:{:x}:{:x}:{:x}", nic % 65_536, at / 65_536 + 4096, at % 65_536)
+    };
+    let name = if interfaces == 1 { nasty() } else { "\"".repeat(100) };
+    let nic = |nic| {
+        let several: Vec<String> = (0..addresses).map(|at| six(nic, at - at % 2)).chain([name.clone()]).collect();
+        json!({"name": name, "mac": "02:00:00:00:00:01", "ipAddress": six(nic, 0), "ipAddresses": several})
+    };
+    let object = json!({"apiVersion": "kubevirt.io/v1", "kind": "VirtualMachineInstance", "metadata": {"name": nasty()},
+        "status": {"phase": nasty(), "nodeName": nasty(), "interfaces": (0..interfaces).map(nic).collect::<Vec<_>>(),
+            "conditions": [{"type": "PodScheduled", "status": "False", "message": nasty()}]}});
+    serde_json::from_value(object).expect("an object")
+}
+
+fn claim(size: &str) -> PersistentVolumeClaim {
+    let object = json!({"metadata": {"name": "web-root", "uid": nasty()}, "spec": {"resources": {"requests": {"storage": size}}},
+        "status": {"phase": nasty()}});
+    serde_json::from_value(object).expect("a claim")
+}
+
+#[test]
+fn atk7_every_word_of_a_cluster_is_cleaned_and_cut() {
+    let vm = read_vm(&vm());
+    let cut = |most: usize| format!("[2J{}", "\"".repeat(most - 3));
+    assert_eq!((vm.name, vm.uid, vm.resource_version), (cut(256), cut(64), cut(256)));
+    assert_eq!((vm.hash, vm.adopted), (Some(cut(256)), Some(cut(1024))));
+    assert_eq!(vm.printable, format!("Error{}", cut(251)));
+    assert_eq!((vm.failure, vm.restart_required), (Some(cut(512)), Some(cut(512))));
+    let vmi = read_vmi(&vmi(1, 0));
+    assert_eq!(
+        (vmi.name, vmi.phase, vmi.node, vmi.unschedulable),
+        (cut(256), cut(256), Some(cut(256)), Some(cut(512)))
+    );
+    assert_eq!(vmi.interfaces[0].name, Some(cut(64)));
+    let read = read_claim(&claim("20Gi"));
+    assert_eq!((read.uid, read.phase, read.requested.as_deref()), (cut(64), cut(256), Some("20Gi")));
+    for no_size in [nasty().as_str(), "1500m", "-1", "20 Gi", "1".repeat(33).as_str()] {
+        assert_eq!(read_claim(&claim(no_size)).requested, None, "the supervisor takes no such size: {no_size:.20}");
+    }
+}
+
+#[test]
+fn atk7_what_is_no_mac_address_is_left_out() {
+    let nic = |mac: &str| {
+        let mut object = vmi(1, 0);
+        object.data["status"]["interfaces"][0]["mac"] = json!(mac);
+        read_vmi(&object).interfaces.remove(0).mac
+    };
+    let long = "80:00:00:48:fe:80:00:00:00:00:00:00:00:02:c9:03:00:00:00:01";
+    for good in ["02:00:00:aa:BB:01", "02-00-00-00-00-01", long] {
+        assert_eq!(nic(good).as_deref(), Some(good));
+    }
+    for bad in ["02:00:00:00:00:0g", "", "\u{1b}[1m", "0".repeat(65).as_str()] {
+        assert_eq!(nic(bad), None, "{bad:?}");
+    }
+}
+
+#[test]
+fn atk8_of_very_many_addresses_and_interfaces_few_are_kept() {
+    #[rustfmt::skip]
+    let cases = [
+        ("one interface, many addresses", 1,      45_000, 1,  64),
+        ("many interfaces",               45_000, 0,      64, 64),
+        ("both",                          300,    150,    64, 64),
+        ("as usual",                      2,      4,      2,  4),
+    ];
+    for (name, interfaces, addresses, nics, ips) in cases {
+        let read = read_vmi(&vmi(interfaces, addresses)).interfaces;
+        let kept = read.iter().map(|nic| nic.ips.len()).sum::<usize>();
+        assert_eq!((read.len(), kept), (nics, ips), "{name}");
+    }
+}
+
+/// Whatever a cluster says, the status that repeats it is small; what the Machine's author wrote comes on top.
+#[test]
+fn atk7_a_status_that_can_be_written_is_made_of_whatever_a_cluster_says() {
+    let resolved = r#"{"template":"small","source":"built-in","cores":1,"threads":1,"sockets":1,"memory":"2Gi",
+        "disks":[{"name":"root","size":"20Gi","accessMode":"ReadWriteOnce"}]}"#;
+    let machine: Machine = serde_json::from_value(json!({
+        "apiVersion": "vitistack.io/v1alpha1", "kind": "Machine",
+        "metadata": {"name": "web", "namespace": "shop", "uid": "m-1", "finalizers": ["machine.vitistack.io/cleanup"],
+            "annotations": {"vitistack.io/kubevirt-config": "east", "vitistack.io/resolved": resolved}},
+        "spec": {}, "status": {"kubevirtConfigRef": {"name": "east", "clusterId": "c-east"}},
+    }))
+    .expect("a Machine");
+    let now = || Time(Timestamp::UNIX_EPOCH);
+    let seen = |adopted: bool| {
+        let mut vm = read_vm(&vm());
+        vm.adopted = vm.adopted.filter(|_| adopted);
+        let claims: BTreeMap<String, Claim> =
+            (0..100_000).map(|at| (format!("web-{}{at}", "x".repeat(240)), Claim::default())).collect();
+        Observed {
+            vm: Some(vm),
+            vmi: Some(read_vmi(&vmi(100, 100))),
+            claims: claims.into_iter().chain([("web-root".to_owned(), read_claim(&claim("20Gi")))]).collect(),
+            ..Observed::nothing("sup", Remote::Connected { id: "c-east".to_owned() })
+        }
+    };
+    let mut leaving = machine.clone();
+    leaving.metadata.deletion_timestamp = Some(now());
+    let failure = Failure { reason: Reason::VmRefused, message: line(&nasty(), 600) };
+    for (name, machine, failure) in [
+        ("it runs", &machine, None),
+        ("it is refused", &machine, Some(&failure)),
+        ("it is deleted", &leaving, None),
+        ("its deletion is refused", &leaving, Some(&failure)),
+    ] {
+        for adopted in [false, true] {
+            let intent = Intent::of(machine, "vm-", None, &Shown::new());
+            let shown = status(&MachineStatus::default(), &intent, &seen(adopted), failure, now());
+            let text = serde_json::to_string(&shown).expect("plain data");
+            assert!(text.len() < 64 * 1024, "{name}: {} bytes", text.len());
+            assert!(!text.contains('\u{1b}') && !text.contains('\u{202e}') && !text.contains("\\u"), "{name}");
+        }
+    }
+}
