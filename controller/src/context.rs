@@ -20,6 +20,7 @@ use crate::instances::Instances;
 use crate::metrics::Metrics;
 use crate::retries::Retries;
 use crate::session::ClusterIndex;
+use crate::uids::Uids;
 
 /// A Machine that may not decode.
 pub type Guarded = DeserializeGuard<Machine>;
@@ -55,6 +56,8 @@ pub struct Context {
     pub metrics: Metrics,
     /// Failures in a row.
     pub retries: Retries,
+    /// Every Machine by UID.
+    pub uids: Arc<Uids>,
     /// Instances of adopted VMs.
     pub instances: Instances,
     /// UIDs of Machines on their way out whose VM and instance are proven gone by name, so that it is asked once.

@@ -18,7 +18,7 @@ pub mod session;
 #[path = "../../tests/table.rs"]
 mod table;
 mod triggers;
-mod uids;
+pub mod uids;
 
 use std::sync::{Arc, Mutex};
 
@@ -79,7 +79,9 @@ async fn work(
     .await;
     let (machines, writer) = reflector::store::<Guarded>();
     let reporter = Reporter { controller: model::names::OPERATOR.to_owned(), instance: std::env::var("HOSTNAME").ok() };
+    let uids = Arc::new(uids::Uids::default());
     let ctx = Arc::new(Context {
+        uids: uids.clone(),
         events: Recorder::new(client.clone(), reporter),
         configs: source.configs.clone(),
         scope: source.scope().clone(),
@@ -112,7 +114,6 @@ async fn work(
         touch,
     };
     let following = tokio::spawn(of_configs.follow(links, configs_changed, offered));
-    let uids = Arc::new(uids::Uids::default());
     let orphans = orphans::Orphans { clusters: ctx.clusters.clone(), uids: uids.clone() };
     let counting = tokio::spawn(orphans.clone().count(ctx.metrics.clone()));
     let page: runtime::admin::Page = Arc::new(move || orphans.said());

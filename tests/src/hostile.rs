@@ -35,7 +35,7 @@ pub enum Mode {
     EndlessPages,
     /// 60 MiB that are no JSON.
     Garbage,
-    /// 14 MiB that are no JSON, which are few enough to be read.
+    /// 7 MiB that are no JSON, which are few enough to be read.
     Noise,
     /// A compressed answer, which was not asked for.
     Gzip,
@@ -101,7 +101,7 @@ async fn answer(stream: &mut Stream, request: &Request, lies: &Lies) -> io::Resu
     match Mode::of(&request.folder) {
         Some(Mode::EndlessBody) => endless(stream, JSON, br#"{"kind":"Namespace","metadata":{"name":""#, &piece).await,
         Some(Mode::Garbage) => exact(stream, "200 OK", JSON, &piece, 960).await,
-        Some(Mode::Noise) => exact(stream, "200 OK", JSON, &piece, 224).await,
+        Some(Mode::Noise) => exact(stream, "200 OK", JSON, &piece, 112).await,
         Some(Mode::Gzip) => {
             endless(stream, &format!("{JSON}content-encoding: gzip\r\n"), b"\x1f\x8b\x08", &piece).await
         }
@@ -154,7 +154,7 @@ async fn usual(stream: &mut Stream, request: &Request, items: &[Value]) -> io::R
 
 fn page() -> Value {
     let one = |at| json!({"metadata": {"name": format!("vm-{at}"), "namespace": "default", "uid": format!("u-{at}")}});
-    json!({"metadata": {"resourceVersion": "1", "continue": "more"}, "items": (0..5_000).map(one).collect::<Vec<_>>()})
+    json!({"metadata": {"resourceVersion": "1", "continue": "more"}, "items": (0..250).map(one).collect::<Vec<_>>()})
 }
 
 fn refused(code: u16) -> Value {

@@ -77,7 +77,9 @@ pub(super) async fn gather(
     let awaited = if leaving { waiting.all() } else { waiting.stored };
     let (namespace_known, storage_classes) = cluster.index.objects.surroundings(&identity.vm.namespace);
     let OwnObjects { vm, vmi, claims } = objects;
-    let seen = Observed { vm, vmi, claims, namespace_known, storage_classes, awaited, found, ..nothing(remote) };
+    let address_of = ctx.uids.elder(&identity.uid);
+    let seen =
+        Observed { vm, vmi, claims, namespace_known, storage_classes, awaited, found, address_of, ..nothing(remote) };
     Ok((seen, Some(cluster)))
 }
 

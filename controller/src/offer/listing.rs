@@ -113,12 +113,12 @@ mod tests {
             (Event::Delete(object("c")),      true,  vec!["d"]),
             (Event::Apply(object("heavy")),   true,  vec!["d", "heavy"]),
         ];
-        let mut records = Records::weighing(|(name, _): &(String, _)| 8 << 20 << usize::from(name == "heavy"));
+        let mut records = Records::weighing(|(name, _): &(String, _)| 6 << 20 << usize::from(name == "heavy"));
         for (at, (event, news, want)) in steps.into_iter().enumerate() {
             assert_eq!(records.take(&event, read), Ok(news), "step {at}");
             assert_eq!(records.all.keys().map(String::as_str).collect::<Vec<_>>(), want, "step {at}");
         }
-        let refused = Err("more than 24 MiB would be kept of the objects of a kind".to_owned());
+        let refused = Err("more than 20 MiB would be kept of the objects of a kind".to_owned());
         assert_eq!(records.take(&Event::Apply(object("e")), read), refused, "ATK1: a watch may name new ones for ever");
     }
 }

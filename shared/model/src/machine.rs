@@ -16,7 +16,7 @@ mod write;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use crate::api::MachineStatus;
-use crate::names::ClusterName;
+use crate::names::{ClusterName, say_machine};
 use crate::reason::Reason;
 pub use identity::{Identity, Shown, cluster_of};
 pub use intent::{Admitted, DELETION_POLICIES, DeletionPolicy, Intent, Leaving};
@@ -65,6 +65,13 @@ fn run(admitted: &Admitted, seen: &Observed) -> Plan {
     // What was adopted is not seen yet, and needs none of what a new VM needs; a new one comes after all of that.
     if seen.vm.is_none() && seen.awaited.contains(&(Kind::Vm, identity.vm.name.clone())) {
         return Plan::default();
+    }
+    if let (None, Some((address, elder))) = (&seen.vm, &seen.address_of) {
+        let whose = say_machine(&elder.to_string(), &identity.key.namespace);
+        let message = format!(
+            "spec.networks: {whose}, which is older, has the MAC address {address}: choose another one, or leave it out"
+        );
+        return Failure { reason: Reason::Conflict, message }.into();
     }
     let mut writes = Vec::new();
     if !seen.namespace_known {

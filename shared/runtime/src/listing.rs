@@ -14,7 +14,7 @@ const PAGE: u32 = 250;
 const OBJECTS: usize = 200_000;
 /// Bytes that are kept of the objects of one kind, of which a cluster may lie: a Machine's VM takes some 600, a pod 200. Beside
 /// the list, the index that it goes into holds its predecessor, so a process grows by more than this.
-const BYTES: usize = 24 << 20;
+const BYTES: usize = 20 << 20;
 /// Bytes of what names something in Kubernetes, such as the key of a label: the prefix, a slash, the name.
 const NAME: usize = 253 + 1 + 63;
 
@@ -167,13 +167,13 @@ mod tests {
         assert_eq!(take(Event::InitApply(object("a"))), Ok(()));
         assert_eq!(take(Event::InitApply(object("b"))), Ok(()));
         assert_eq!(take(Event::InitApply(object("c"))), Err("there are more than 2 objects of a kind".to_owned()));
-        let mut heavy = Listing::weighing(|_: &String| 6 << 20);
+        let mut heavy = Listing::weighing(|_: &String| 5 << 20);
         let mut take = |event| heavy.take(&event, ConfigMap::name_any).map(|_| ());
         assert_eq!(take(Event::Init), Ok(()));
         for _ in 0..4 {
             assert_eq!(take(Event::InitApply(object("a"))), Ok(()));
         }
-        let refused = Err("more than 24 MiB would be kept of the objects of a kind".to_owned());
+        let refused = Err("more than 20 MiB would be kept of the objects of a kind".to_owned());
         assert_eq!(take(Event::InitApply(object("a"))), refused);
         assert_eq!(
             (take(Event::Init), take(Event::InitApply(object("a")))),

@@ -3,23 +3,24 @@
 use std::fs;
 
 use tests::fleet::Fleet;
+use tests::wait::eventually;
 
 /// Memory in bytes, and time of CPU.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Cost {
+pub(crate) struct Cost {
     /// Memory that it has now.
-    pub(super) now: u64,
+    pub(crate) now: u64,
     /// The most that it had since [`forget_peak`].
-    pub(super) peak: u64,
+    pub(crate) peak: u64,
     /// Hundredths of a second.
-    pub(super) ticks: u64,
+    pub(crate) ticks: u64,
 }
 
 fn pid(fleet: &Fleet, name: &str) -> i32 {
     fleet.processes().running(name).unwrap_or_else(|| panic!("{name} does not run any more")).pid
 }
 
-pub(super) fn cost(fleet: &Fleet, name: &str) -> Cost {
+pub(crate) fn cost(fleet: &Fleet, name: &str) -> Cost {
     let pid = pid(fleet, name);
     let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("a process");
     let kib = |key: &str| {
@@ -34,6 +35,17 @@ pub(super) fn cost(fleet: &Fleet, name: &str) -> Cost {
 }
 
 /// From now on, the peak is what it is from now on.
-pub(super) fn forget_peak(fleet: &Fleet, name: &str) {
+pub(crate) fn forget_peak(fleet: &Fleet, name: &str) {
     fs::write(format!("/proc/{}/clear_refs", pid(fleet, name)), "5").expect("a process of ours");
+}
+
+/// Waits until a process has at most twice the memory that it had (ATK12).
+pub(crate) async fn is_given_back(fleet: &Fleet, name: &str, before: Cost) {
+    let began = std::time::Instant::now();
+    eventually(&format!("{name} gives its memory back"), async || {
+        let now = cost(fleet, name).now;
+        if now <= 2 * before.now { Ok(()) } else { Err(format!("{} KiB, was {}", now >> 10, before.now >> 10)) }
+    })
+    .await;
+    println!("{name} gave its memory back after {} ms", began.elapsed().as_millis());
 }

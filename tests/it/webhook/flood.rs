@@ -23,6 +23,7 @@ use tokio::task::JoinSet;
 use tokio_rustls::TlsConnector;
 
 use crate::fleet::fresh;
+use crate::hostile::cost::{cost, is_given_back};
 use crate::machines::Ground;
 
 /// As many places as the port has.
@@ -31,11 +32,12 @@ const ADDRESSES: usize = 4;
 const APPLIES: usize = 20;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn atk3_while_strangers_keep_every_place_all_applies_succeed() {
+async fn atk3_atk12_while_strangers_keep_every_place_all_applies_succeed() {
     let fleet = fresh(&["east"]).await;
     let ground = Ground::new(&fleet, "default").await;
     let address = fleet.address(Endpoint::Webhook).unwrap_or_else(|error| panic!("{error}"));
     let connector = connector(&ground).await;
+    let before = cost(&fleet, "webhook");
     let mut strangers = JoinSet::new();
     for at in 0..PLACES {
         let last = u8::try_from(2 + at % ADDRESSES).expect("few addresses");
@@ -52,7 +54,10 @@ async fn atk3_while_strangers_keep_every_place_all_applies_succeed() {
     assert_eq!(applied(&ground, "full-again").await, Vec::<String>::new(), "of {APPLIES}");
     let metrics = metrics(&fleet).await.expect("metrics");
     assert!(metrics.contains("connections_ended_total{why=\"made-room\"}"), "{metrics}");
-    strangers.abort_all();
+    let full = cost(&fleet, "webhook");
+    strangers.shutdown().await;
+    println!("webhook: {} KiB before, {} KiB while it is full", before.now >> 10, full.now >> 10);
+    is_given_back(&fleet, "webhook", before).await;
 }
 
 /// What an API server trusts the webhook by.

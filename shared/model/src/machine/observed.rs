@@ -7,6 +7,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use super::write::Kind;
 use crate::api::KubevirtConfig;
 use crate::clusters::View;
+use crate::names::MachineKey;
 
 /// What one reconcile saw of one Machine's cluster.
 #[derive(Clone, Debug, PartialEq)]
@@ -29,6 +30,8 @@ pub struct Observed {
     pub awaited: BTreeSet<(Kind, String)>,
     /// The VM that admission found, when there is none of the Machine's yet.
     pub found: Lookup,
+    /// A MAC address that it asks for, and the older Machine that has it.
+    pub address_of: Option<(String, MachineKey)>,
 }
 
 impl Observed {
@@ -44,6 +47,7 @@ impl Observed {
             storage_classes: BTreeSet::new(),
             awaited: BTreeSet::new(),
             found: Lookup::Unasked,
+            address_of: None,
         }
     }
 }

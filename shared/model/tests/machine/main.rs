@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 use crate::table::every_row;
 
 mod adoption;
+mod forged;
 mod places;
 mod reach;
 mod shown;

@@ -5,14 +5,11 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use model::machine::adoption::found;
 use model::machine::cleanup::{Standing, standing};
 use model::machine::owner::Adoption;
-use model::machine::{Shown, Stray};
-use model::names::VmKey;
-use proptest::prelude::*;
-use proptest::sample::select;
+use model::names::{MachineKey, VmKey};
 
 use super::*;
 
-fn shown(objects: &[(Kind, &str, &str)]) -> Shown {
+pub(super) fn shown(objects: &[(Kind, &str, &str)]) -> Shown {
     let key = |namespace: &str, name: &str| VmKey { namespace: namespace.to_owned(), name: name.to_owned() };
     objects.iter().map(|(kind, namespace, name)| (*kind, key(namespace, name))).collect()
 }
@@ -147,6 +144,24 @@ fn atk9_a_disk_goes_only_after_vm_and_instance_are_proven_gone_by_name() {
 }
 
 #[test]
+fn atk10_a_second_machine_with_an_address_gets_no_vm_and_a_first_one_keeps_its() {
+    let elder = |namespace: &str| {
+        Some(("52:54:00:00:00:0a".to_owned(), MachineKey { namespace: namespace.to_owned(), name: "db".to_owned() }))
+    };
+    let waits = plan(&intent(|_| ()), &Observed { address_of: elder("shop"), ..seen() });
+    assert_eq!(brief(&waits), ["refuse Conflict"]);
+    let says = waits.refused.expect("a reason").message;
+    assert!(
+        says.starts_with("spec.networks: Machine shop/db, which is older, has the MAC address 52:54:00:00:00:0a"),
+        "{says}"
+    );
+    let far =
+        plan(&intent(|_| ()), &Observed { address_of: elder("bank"), ..seen() }).refused.expect("a reason").message;
+    assert!(!far.contains("bank"), "ATK12: {far}");
+    assert_eq!(plan(&intent(|_| ()), &Observed { address_of: elder("shop"), ..running() }), Plan::default(), "it runs");
+}
+
+#[test]
 fn atk6_what_a_machine_left_behind_is_a_strangers_for_every_other() {
     let left = |from: &str, supervisor: &str| json!({"annotations": {"vitistack.io/retained-from": from, "vitistack.io/retained-supervisor": supervisor}});
     let kept = "is kept as it is, as a Machine of another namespace left it";
@@ -175,81 +190,4 @@ fn atk6_what_a_machine_left_behind_is_a_strangers_for_every_other() {
             assert_eq!(found, *wanted, "{vm:?} in {mapped:?}");
         }
     });
-}
-
-/// A Machine whose author may write what he likes, its status included.
-fn hostile() -> impl Strategy<Value = (Value, Option<&'static str>)> {
-    let namespaces = || {
-        select(vec![json!(null), json!("shop"), json!("tenants"), json!("victim"), json!("kube-system"), json!("a/b")])
-    };
-    let clusters = || select(vec![json!(null), json!(""), json!("east"), json!("west")]);
-    let ids = select(vec![json!(null), json!(""), json!("c-east"), json!("c-west")]);
-    let vms = select(vec![json!(null), json!("web"), json!("vm-web"), json!("vm-db"), json!("db")]);
-    let explained =
-        select(vec![json!(null), json!(r#"{"cluster":"east","vm":"db"}"#), json!(r#"{"cluster":"east","vm":"web"}"#)]);
-    let policies = select(vec![json!(null), json!("Delete"), json!("Retain"), json!("Orphan"), json!("nonsense")]);
-    let mapped = select(vec![None, Some("tenants"), Some("kube-system")]);
-    let goes = any::<bool>();
-    (namespaces(), clusters(), clusters(), ids, vms, explained, policies, mapped, goes).prop_map(
-        |(namespace, recorded, assigned, id, vm, explained, policy, mapped, goes)| {
-            let mut machine = json!({
-                "apiVersion": "vitistack.io/v1alpha1", "kind": "Machine",
-                "metadata": {
-                    "name": "web", "namespace": "shop", "uid": "m-1", "finalizers": ["machine.vitistack.io/cleanup"],
-                    "annotations": {"vitistack.io/resolved": RESOLVED},
-                },
-                "spec": {"template": "small"},
-                "status": {"kubevirtConfigRef": {"name": recorded, "clusterId": id, "namespace": namespace}, "vmName": vm},
-            });
-            let annotations = [
-                ("vitistack.io/kubevirt-config", assigned), ("vitistack.io/placement", explained),
-                ("vitistack.io/deletion-policy", policy),
-            ];
-            for (key, value) in annotations {
-                if !value.is_null() {
-                    machine["metadata"]["annotations"][key] = value;
-                }
-            }
-            if goes {
-                leaving(&mut machine);
-            }
-            (machine, mapped)
-        },
-    )
-}
-
-proptest! {
-    /// The namespaces that count are the Machine's own or the one that its KubevirtConfig maps it to, and those that hold
-    /// something with its UID already.
-    #[test]
-    fn atk4_i1_i2_i5_whoever_writes_status_and_annotations_leads_no_write_elsewhere(
-        (machine, mapped) in hostile(),
-        before in select(vec!["shop", "tenants", "older"]),
-        made in any::<bool>(),
-        found in select(vec![Lookup::Unasked, Lookup::Absent, Lookup::Free(Stray { name: "web".to_owned(), ..Stray::default() })]),
-    ) {
-        let machine: Machine = serde_json::from_value(machine).expect("a Machine");
-        let objects = [(Kind::Vm, before, "vm-web"), (Kind::Claim, before, "web-root")];
-        let shown = if made { shown(&objects) } else { Shown::new() };
-        let intent = Intent::of(&machine, "vm-", mapped, &shown);
-        let Some(identity) = intent.identity().cloned() else { return Ok(()) };
-        let near = made && identity.vm.namespace == before;
-        let seen = if near { running() } else { Observed { found, ..seen() } };
-        let seen = if near && identity.vm.name != "vm-web" { Observed { vm: None, vmi: None, ..seen } } else { seen };
-        let allowed = identity.vm.namespace == mapped.unwrap_or("shop") && mapped != Some("kube-system") || near;
-        for write in plan(&intent, &seen).writes {
-            let Write::There(write) = write else { continue };
-            prop_assert!(allowed, "{write:?} in {}", identity.vm.namespace);
-            prop_assert!(identity.cluster_id.as_deref().is_none_or(|id| id == "c-east"), "{write:?} on another cluster");
-            let goes = machine.metadata.deletion_timestamp.is_some();
-            match &write {
-                There::Create(Kind::Vm, ..) if made => prop_assert!(near, "I1: a second VM of one Machine"),
-                There::Delete(..) => prop_assert!(goes && near, "I2: {write:?} of a Machine that stays"),
-                There::Create(Kind::Vm, name, _) | There::Adopt(name, _) => prop_assert!(["vm-web", "web"].contains(&name.as_str()), "{name}"),
-                There::Create(Kind::Namespace, name, _) => prop_assert_eq!(name, mapped.unwrap_or("shop")),
-                There::Create(Kind::Claim, name, _) => prop_assert!(name.starts_with("web-"), "{name}"),
-                There::Merge(..) => prop_assert!(near, "I5: {write:?}: nothing of it is there"),
-            }
-        }
-    }
 }

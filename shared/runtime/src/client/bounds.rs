@@ -33,9 +33,9 @@ pub(super) struct Bounds {
 impl Default for Bounds {
     fn default() -> Self {
         Self {
-            answer: 16 << 20,
-            objects: 5_000,
-            values: 500_000,
+            answer: 8 << 20,
+            objects: 1_000,
+            values: 250_000,
             line: 4 << 20,
             large: 1 << 20,
             pages: 4_000,
