@@ -5,10 +5,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use kube::Client;
-use kube::core::DeserializeGuard;
 use kube::runtime::events::Recorder;
 use kube::runtime::reflector::Store;
-use model::api::{KubevirtConfig, Machine};
+use model::api::KubevirtConfig;
 use model::machine::owner::Adoption;
 use model::names::ClusterName;
 use runtime::clusters::{ClusterMap, Scope, explain, said};
@@ -20,10 +19,8 @@ use crate::instances::Instances;
 use crate::metrics::Metrics;
 use crate::retries::Retries;
 use crate::session::ClusterIndex;
+pub use crate::uids::Guarded;
 use crate::uids::Uids;
-
-/// A Machine that may not decode.
-pub type Guarded = DeserializeGuard<Machine>;
 
 /// A pass that takes longer than this is given up and tried again: it must not hold its place in the queue.
 pub const LONGEST_PASS: Duration = Duration::from_secs(30);

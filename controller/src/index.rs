@@ -85,12 +85,17 @@ impl ObjectIndex {
         gone.iter().filter_map(|key| self.remove(watched, key)).collect()
     }
 
-    /// Everything whose Machine is none of the known ones.
+    /// Everything whose Machine is none of the known ones. An instance counts with its VM alone: that of one which was left to
+    /// run on keeps the labels that it was started with.
     pub fn of_nobody(&self, known: impl Fn(&str) -> bool) -> Vec<(WatchedKind, ObjectKey, MachineUid)> {
         let all = self.read();
         let machines = all.by_machine.iter().filter(|(uid, _)| !known(uid));
-        let objects = machines
-            .flat_map(|(uid, keys)| keys.iter().map(move |(watched, key)| (*watched, key.clone(), uid.clone())));
+        let objects = machines.flat_map(|(uid, keys)| {
+            let stands = |at: &&(WatchedKind, ObjectKey)| {
+                at.0 != WatchedKind::Vmi || keys.contains(&(WatchedKind::Vm, at.1.clone()))
+            };
+            keys.iter().filter(stands).map(move |(watched, key)| (*watched, key.clone(), uid.clone()))
+        });
         objects.collect()
     }
 

@@ -7,13 +7,16 @@ use std::sync::{PoisonError, RwLock};
 
 use k8s_openapi::jiff::Timestamp;
 use kube::ResourceExt;
+use kube::core::DeserializeGuard;
 use kube::runtime::reflector::ObjectRef;
 use kube::runtime::watcher::Event;
+use model::api::Machine;
 use model::message::is_ours;
 use model::names::MachineKey;
 use runtime::listing::{Listing, Step};
 
-use crate::context::Guarded;
+/// A Machine that may not decode.
+pub type Guarded = DeserializeGuard<Machine>;
 
 /// Every Machine by UID. Locked for moments only, never across an await.
 #[derive(Debug, Default)]

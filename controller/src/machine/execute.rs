@@ -82,7 +82,7 @@ async fn write_there(
         let message = "there is no connection to the cluster".to_owned();
         return Err(Failure { reason: Reason::ClusterUnreachable, message });
     };
-    remote::write(&Target { cluster, identity, awaited: &ctx.awaited }, write).await
+    remote::write(&Target { cluster, identity, supervisor: &ctx.supervisor, awaited: &ctx.awaited }, write).await
 }
 
 fn machines(ctx: &Context, identity: &Identity) -> Api<Machine> {

@@ -11,7 +11,7 @@ use kube::{Api, Client, ResourceExt};
 use model::api::{KubevirtConfig, Machine};
 use model::clusters::View;
 use model::machine::{Identity, Intent, Kind, Lookup, Observed, Remote, Shown, Vmi, cluster_of};
-use model::names::MACHINE_UID;
+use model::names::{MACHINE_UID, SUPERVISOR};
 use runtime::clusters::{Cluster, Entry};
 use runtime::pause::spread;
 
@@ -59,7 +59,7 @@ pub(super) async fn gather(
     let leaving = matches!(intent, Intent::Leave(_));
     let doubtful = waiting.overdue || (leaving && !waiting.is_empty());
     if doubtful && matches!(remote, Remote::Connected { .. }) {
-        let vmi = look_up(&cluster, identity, &waiting.all()).await?;
+        let vmi = look_up(&cluster, identity, &ctx.supervisor, &waiting.all()).await?;
         ctx.awaited.looked_up(name, &identity.uid);
         waiting = ctx.awaited.of(name, &identity.uid);
         objects = cluster.index.objects.of(identity);
@@ -94,9 +94,10 @@ fn is_its_own(remote: &Remote, identity: &Identity) -> bool {
 async fn look_up(
     cluster: &Cluster<ClusterIndex>,
     identity: &Identity,
+    supervisor: &str,
     awaited: &BTreeSet<(Kind, String)>,
 ) -> Result<Option<Vmi>, Fault> {
-    let listed = ask_in_time(cluster, list(&cluster.client, &identity.vm.namespace, &identity.uid)).await;
+    let listed = ask_in_time(cluster, list(&cluster.client, &identity.vm.namespace, &identity.uid, supervisor)).await;
     let listed = listed.map_err(Unanswered::from).and_then(|listed| Ok(listed?));
     let (claims, vms, vmis) = listed.map_err(|source| Fault::Cluster { cluster: cluster.name.clone(), source })?;
     let ours = |owner: Option<String>, kind, key: ObjectKey| {
@@ -114,8 +115,8 @@ async fn look_up(
 
 type Listed = (Vec<PersistentVolumeClaim>, Vec<DynamicObject>, Vec<DynamicObject>);
 
-async fn list(client: &Client, namespace: &str, uid: &str) -> Result<Listed, kube::Error> {
-    let ours = ListParams::default().labels(&format!("{MACHINE_UID}={uid}"));
+async fn list(client: &Client, namespace: &str, uid: &str, supervisor: &str) -> Result<Listed, kube::Error> {
+    let ours = ListParams::default().labels(&format!("{MACHINE_UID}={uid},{SUPERVISOR}={supervisor}"));
     let dynamic = |kind: &str| Api::<DynamicObject>::namespaced_with(client.clone(), namespace, &resource_of(kind));
     let claims = Api::<PersistentVolumeClaim>::namespaced(client.clone(), namespace).list(&ours).await?.items;
     let vms = dynamic("VirtualMachine").list(&ours).await?.items;

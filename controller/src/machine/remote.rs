@@ -6,10 +6,10 @@
 use k8s_openapi::api::core::v1::{Namespace, PersistentVolumeClaim};
 use kube::api::{ApiResource, DeleteParams, DynamicObject, Patch, PostParams, Preconditions};
 use kube::{Api, ResourceExt};
-use model::machine::cleanup::was_written_by_us;
-use model::machine::owner::{self, Left};
+use model::machine::cleanup::lost_its_labels;
+use model::machine::owner::Left;
 use model::machine::{Failure, Identity, Kind, There};
-use model::names::{MACHINE_UID, OPERATOR};
+use model::names::{MACHINE_UID, OPERATOR, SUPERVISOR};
 use model::reason::Reason;
 use runtime::clusters::{Cluster, DEADLINE, said};
 use serde_json::Value;
@@ -25,6 +25,8 @@ pub(super) struct Target<'p> {
     pub(super) cluster: &'p Cluster<ClusterIndex>,
     /// The Machine.
     pub(super) identity: &'p Identity,
+    /// UID of our supervisor's `kube-system`.
+    pub(super) supervisor: &'p String,
     /// Creations that are not seen yet.
     pub(super) awaited: &'p Awaited,
 }
@@ -118,7 +120,8 @@ async fn exists(
         return Ok(());
     }
     let found = api.get(name).await.map_err(|why| failure_of(kind, name, &why))?;
-    if found.labels().get(MACHINE_UID) == Some(&at.identity.uid) {
+    let is = |key, value: &String| found.labels().get(key) == Some(value);
+    if is(MACHINE_UID, &at.identity.uid) && is(SUPERVISOR, at.supervisor) {
         at.awaited.created(&at.cluster.name, kind, key);
         return Ok(());
     }
@@ -127,10 +130,7 @@ async fn exists(
     let cluster = &at.cluster.name.0;
     let (whose, next) = match Left::read(&found.metadata) {
         Some(left) => (left.said_to(&at.identity.key.namespace), "give the Machine another name"),
-        None if kind == Kind::Vm
-            && owner::read(&found.metadata).owner.is_none()
-            && was_written_by_us(&found.metadata) =>
-        {
+        None if kind == Kind::Vm && lost_its_labels(&found.metadata) => {
             ("has lost the labels that say whose it is".to_owned(), "set its labels right, or delete it")
         }
         None => ("exists and is not this Machine's".to_owned(), "give the Machine another name"),

@@ -37,6 +37,18 @@ pub(super) async fn no_tenant_writes_what_is_recorded(tenant: &Machines, when: &
             assert!(refused.contains(refusal), "{status} of {name} {when}: {refused}");
         }
     }
+    let theirs = json!({"apiVersion": "vitistack.io/v1alpha1", "kind": "Machine", "metadata": {"name": "theirs"}, "spec": {"provider": "aws"}});
+    let theirs: DynamicObject = serde_json::from_value(theirs).expect("a Machine");
+    tenant.create(&PostParams::default(), &theirs).await.expect("of another provider");
+    let named = patched(&json!({"vmName": "of-somebody-else"}));
+    tenant.patch_status("theirs", &PatchParams::default(), &named).await.expect("another provider's status");
+    let ours = Patch::Merge(json!({
+        "metadata": {"annotations": {"vitistack.io/kubevirt-config": "east"}}, "spec": {"provider": "kubevirt", "template": "small"},
+    }));
+    let refused = tenant.patch("theirs", &PatchParams::default(), &ours).await.expect_err("forged").to_string();
+    let says = ["the status records what another provider made", "failed calling webhook"];
+    assert!(says.iter().any(|says| refused.contains(says)), "{when}: {refused}");
+    tenant.delete("theirs", &Default::default()).await.expect("deleted");
     let word = patched(&json!({"message": "a word of a person's"}));
     tenant.patch_status("moves", &PatchParams::default(), &word).await.expect("the rest of a status decides nothing");
 }

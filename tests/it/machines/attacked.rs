@@ -59,6 +59,28 @@ async fn atk9_atk12_labels_that_are_taken_off_on_the_cluster_take_no_disk_from_u
 }
 
 #[tokio::test]
+async fn r12_atk9_what_says_that_it_is_another_supervisors_is_not_deleted() {
+    let ground = Ground::new(shared().await, "relabelled").await;
+    ground.applied(&machine("web", Some("west"), &json!({"template": "small"}))).await;
+    ground.running("web").await;
+    let vms = ground.remote("west", "VirtualMachine", "kubevirt.io").await;
+    let another = Patch::Merge(json!({"metadata": {"labels": {SUPERVISOR: "another"}}}));
+    vms.patch("vm-web", &PatchParams::default(), &another).await.expect("patched");
+    ground.until("web", "in conflict", |machine| condition(machine, "Ready") == "False/Conflict").await;
+    let before = vms.get("vm-web").await.expect("the VM");
+    ground.delete("web").await;
+    let waits = |machine: &model::api::Machine| {
+        let message = machine.status.as_ref().and_then(|status| status.message.clone()).unwrap_or_default();
+        machine.metadata.deletion_timestamp.is_some() && message.contains("waiting until these are gone")
+    };
+    ground.until("web", "waiting", waits).await;
+    let kept = vms.get("vm-web").await.expect("the VM of another supervisor");
+    assert_eq!((kept.uid(), kept.metadata.deletion_timestamp.as_ref()), (before.uid(), None));
+    vms.delete("vm-web", &DeleteParams::default()).await.expect("deleted");
+    ground.gone("web").await;
+}
+
+#[tokio::test]
 async fn atk12_what_a_tenant_leaves_behind_is_counted_and_listed() {
     let fleet = fresh(&["east"]).await;
     let ground = Ground::new(&fleet, "left").await;

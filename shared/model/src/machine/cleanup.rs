@@ -94,12 +94,12 @@ pub fn standing(vm: Option<Standing<'_>>, vmi: Option<Standing<'_>>, leaving: &L
         {
             return Lookup::Ours;
         }
+        _ if lost_its_labels(found.metadata) => "has lost the labels that say whose it is",
         Some(_) => "is somebody else's by its labels",
-        None if was_written_by_us(found.metadata) => "has lost the labels that say whose it is",
         None => "is nobody's by its labels",
     };
     let uses_disk = found.uses_disk || vmi.is_some_and(|instance| instance.uses_disk);
-    if uses_disk || owned.owner.is_none() && was_written_by_us(found.metadata) {
+    if uses_disk || lost_its_labels(found.metadata) {
         return Lookup::Taken(format!(
             "VirtualMachine {key} is still there and {whose}: nothing goes before that is gone; delete it, or set its labels right"
         ));
@@ -107,10 +107,11 @@ pub fn standing(vm: Option<Standing<'_>>, vmi: Option<Standing<'_>>, leaving: &L
     Lookup::Absent
 }
 
-/// Whether a VM carries the mark that we leave in writing it.
-pub fn was_written_by_us(vm: &ObjectMeta) -> bool {
+/// Whether a VM carries the mark that we leave in writing it, and no UID of a Machine any more.
+pub fn lost_its_labels(vm: &ObjectMeta) -> bool {
     let marked = |key: &str| vm.annotations.as_ref().is_some_and(|all| all.contains_key(key));
-    (marked(DESIRED) || marked(names::ADOPTED)) && !marked(names::RETAINED_FROM)
+    let labelled = vm.labels.as_ref().is_some_and(|all| all.contains_key(names::MACHINE_UID));
+    (marked(DESIRED) || marked(names::ADOPTED)) && !marked(names::RETAINED_FROM) && !labelled
 }
 
 /// Everything stays: our labels come off, so that the VM is nobody's and may be adopted.

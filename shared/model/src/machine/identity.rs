@@ -60,7 +60,7 @@ pub(super) fn astray(identity: &Identity, recorded: Option<Recorded<'_>>, shown:
     let said = recorded.map(|recorded| recorded.namespace.unwrap_or(own)).filter(|said| said != namespace);
     if let Some(said) = said {
         return Some(format!(
-            "the status says that the VM is in namespace {said:?} of the cluster, where nothing of this Machine is, and its KubevirtConfig sends it to {namespace:?}: set spec.namespace of the KubevirtConfig back, or delete the Machine and create it again"
+            "the status says that the VM is in namespace {said:?} of the cluster, where nothing of this Machine is, and its KubevirtConfig sends it to {namespace:?}: delete the Machine and create it again, or have spec.namespace of the KubevirtConfig set back"
         ));
     }
     // A second VM of one Machine is worse than none (I1).
@@ -89,10 +89,11 @@ pub(super) fn identity(
     let home = recorded.map(|recorded| recorded.namespace.unwrap_or(&own));
     let home = home.filter(|home| shown.iter().any(|(_, key)| key.namespace == *home)).unwrap_or(expected).to_owned();
     let vm = machine.status.as_ref().and_then(|status| said(status.vm_name.as_deref()));
-    // What is there decides; else the recorded name, if it may be one of this Machine's under any prefix.
-    let names = vm.map(str::to_owned).into_iter().chain(vm_names(vm_prefix, &name));
+    // What is there decides; else the recorded name, if it is one that this Machine's VM may have.
+    let own_names = vm_names(vm_prefix, &name);
+    let names = vm.map(str::to_owned).into_iter().chain(own_names.clone());
     let there = |vm: &String| shown.contains(&(Kind::Vm, VmKey { namespace: home.clone(), name: vm.clone() }));
-    let vm = names.clone().find(there).or_else(|| names.clone().find(|vm| vm.ends_with(&name)));
+    let vm = names.clone().find(there).or_else(|| names.clone().find(|vm| own_names.contains(vm)));
     Identity {
         vm: VmKey { name: vm.unwrap_or_else(|| vm_name(vm_prefix, &name)), namespace: home },
         key: MachineKey { namespace: own, name },

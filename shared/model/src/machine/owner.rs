@@ -130,18 +130,15 @@ pub fn stranger(
             if !uid.is_empty() && owner == uid {
                 return None;
             }
+            // In a namespace that several share, nothing says which of them the Machine is in, so nothing of it is told (ATK12).
+            let near = machine.namespace == namespace;
             Some(match name.as_str() {
-                "" => "belongs to another Machine of this fleet".to_owned(),
-                name if name == machine.name => {
-                    // In a namespace that several share, nothing says which of them the Machine was in.
-                    let earlier = if machine.namespace == namespace {
-                        "an earlier self of this Machine"
-                    } else {
-                        "an earlier self of this Machine, or a Machine of this name in another namespace"
-                    };
-                    format!("belongs to {earlier}, of UID {owner}: it is kept as it is, with its disks")
+                name if name == machine.name && near => {
+                    format!("belongs to an earlier self of this Machine, of UID {owner}: it is kept as it is, with its disks")
                 }
-                name => format!("belongs to another Machine of this fleet, {name:?}"),
+                name if name == machine.name => "belongs to an earlier self of this Machine, or to a Machine of this name in another namespace: it is kept as it is, with its disks".to_owned(),
+                name if near && !name.is_empty() => format!("belongs to another Machine of this fleet, {name:?}"),
+                _ => "belongs to another Machine of this fleet".to_owned(),
             })
         }
         (Some(Owner::Machine { .. }), _) => Some("belongs to another supervisor".to_owned()),

@@ -68,7 +68,7 @@ fn atk4_a_recorded_name_counts_if_it_can_be_the_machines() {
     #[rustfmt::skip]
     let cases = [
         (named("web"),    vec![],       "shop/web"),
-        (named("kv-web"), vec![],       "shop/kv-web"),
+        (named("kv-web"), vec![],       "shop/vm-web"),
         (named("kv-web"), vm("kv-web"), "shop/kv-web"),
         (named("db"),     vec![],       "shop/vm-web"),
         (named("vm-db"),  vm("vm-web"), "shop/vm-web"),
