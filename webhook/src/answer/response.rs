@@ -78,7 +78,7 @@ struct Cause<'a> {
 
 pub(super) fn admit(request: &Request<'_>, admission: &Admission) -> Answer {
     let mut out = begin(&request.uid, true);
-    let said = within(&admission.warnings, |warning| size(warning));
+    let said = within(&admission.warnings, |warning| [warning, ""]);
     let left = admission.warnings.len() - said.len();
     let more = (left > 0).then(|| format!("and {left} more warnings"));
     for (at, warning) in said.iter().chain(&more).enumerate() {
@@ -104,9 +104,14 @@ pub(super) fn admit(request: &Request<'_>, admission: &Admission) -> Answer {
 }
 
 /// As many findings from the first as an answer has room for.
-fn within<T>(findings: &[T], size: impl Fn(&T) -> usize) -> &[T] {
+fn within<'f, T>(findings: &'f [T], texts: impl Fn(&'f T) -> [&'f str; 2]) -> &'f [T] {
+    // Few of them fit whatever is in them, which is quicker seen than how many there are.
+    let most = |finding| texts(finding).map(|text| 32 + 6 * text.len()).into_iter().sum::<usize>();
+    if findings.iter().map(most).sum::<usize>() <= FINDINGS {
+        return findings;
+    }
     let taken = findings.iter().scan(0, |taken, finding| {
-        *taken += size(finding);
+        *taken += texts(finding).map(size).into_iter().sum::<usize>();
         (*taken <= FINDINGS).then_some(())
     });
     &findings[..taken.count()]
@@ -127,7 +132,7 @@ fn shortened(violations: &[Violation]) -> Vec<Violation> {
     let cut = |text: &str| ends(text, FINDING).into_owned();
     let cut = |it: &Violation| it.reason.at(cut(&it.path)).says(cut(&it.message));
     let all: Vec<Violation> = violations.iter().map(cut).collect();
-    let mut said = within(&all, |it| size(&it.path) + size(&it.message)).to_vec();
+    let mut said = within(&all, |it| [&it.path, &it.message]).to_vec();
     if let Some(next) = all.get(said.len()) {
         said.push(next.reason.at("").says(format!("and {} more", all.len() - said.len())));
     }
