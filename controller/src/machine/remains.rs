@@ -25,7 +25,9 @@ pub(super) async fn look(
 ) -> Lookup {
     let identity = &leaving.identity;
     let goes = matches!(leaving.policy, Ok(DeletionPolicy::Delete | DeletionPolicy::Retain));
-    let nothing_seen = objects.vm.is_none() && objects.vmi.is_none();
+    // Nothing was made before the cluster was recorded.
+    let unmade = identity.cluster_id.is_none() && objects.claims.is_empty();
+    let nothing_seen = objects.vm.is_none() && objects.vmi.is_none() && !unmade;
     let proven = || ctx.proven_gone.lock().unwrap_or_else(PoisonError::into_inner);
     if !goes || !nothing_seen || leaving.finalizers.is_empty() || proven().contains(&identity.uid) {
         return Lookup::Unasked;

@@ -24,8 +24,16 @@ pub fn plan(leaving: &Leaving, seen: &Observed) -> Plan {
         return Plan::default();
     }
     let release = || Plan::from(Here::Release(leaving.finalizers.clone()));
-    if leaving.cluster.is_none() {
-        return if is_legacy(leaving) { Plan::default() } else { release() };
+    if leaving.identity.cluster_id.is_none() {
+        // Nothing was made before the cluster was recorded (X58), unless the record was taken out: then the cluster shows it,
+        // once it has been asked (ATK4).
+        let nothing = seen.vm.is_none() && seen.vmi.is_none() && seen.claims.is_empty() && seen.awaited.is_empty();
+        match (&seen.remote, is_legacy(leaving)) {
+            (Remote::Connecting, false) => return Plan::default(),
+            (_, true) if nothing => return Plan::default(),
+            (_, false) if nothing => return release(),
+            _ => {}
+        }
     }
     let Ok(policy) = leaving.policy else { return Plan::default() };
     match &seen.remote {
@@ -175,7 +183,7 @@ pub fn waiting_for(leaving: &Leaving, seen: &Observed) -> String {
             names::DELETION_POLICY
         );
     }
-    if leaving.cluster.is_none() && is_legacy(leaving) {
+    if leaving.identity.cluster_id.is_none() && is_legacy(leaving) {
         return format!(
             "its cluster is not recorded, and the published operator may have made a VM: once there is none, take the finalizer {} off",
             names::LEGACY_FINALIZER

@@ -32,7 +32,7 @@ pub struct Admitted {
 pub struct Leaving {
     /// What its remote objects are named and labelled after.
     pub identity: Identity,
-    /// The cluster that its status records, or that shows objects of it; `None` means that nothing was ever made (X58).
+    /// The cluster that its status records, else the one that it is assigned to.
     pub cluster: Option<ClusterName>,
     /// What becomes of the VM and its disks (X57); an error is the unknown word, and nothing is deleted then.
     pub policy: Result<DeletionPolicy, String>,
@@ -96,7 +96,7 @@ impl Intent {
                 .iter()
                 .filter(|name| [names::CLEANUP, names::LEGACY_FINALIZER].contains(&name.as_str()));
             return Intent::Leave(Leaving {
-                cluster: was.or(assigned.filter(|_| !shown.is_empty())).map(|name| ClusterName(name.to_owned())),
+                cluster: was.or(assigned).map(|name| ClusterName(name.to_owned())),
                 finalizers: finalizers.cloned().collect(),
                 policy: match machine.annotations().get(names::DELETION_POLICY).map(String::as_str) {
                     None | Some("Delete") => Ok(DeletionPolicy::Delete),

@@ -88,10 +88,13 @@ fn atk4_what_is_taken_out_of_the_status_of_a_machine_that_goes_leaks_nothing() {
         brief(&plan(&Intent::of(&machine, "vm-", None, shown), seen))
     };
     let there = shown(&[(Kind::Vm, "shop", "vm-web")]);
-    let away = Observed::nothing("sup", Remote::Unreachable("no answer".to_owned()));
+    let away = Observed { remote: Remote::Unreachable("no answer".to_owned()), ..running() };
+    let asked = Observed::nothing("sup", Remote::Connecting);
     #[rustfmt::skip]
     let cases = [
-        ("nothing was ever made",                  json!({}),                  Shown::new(),  running(), vec!["release"]),
+        ("nothing was ever made",                  json!({}),                  Shown::new(),  seen(),    vec!["release"]),
+        ("and the cluster is gone",                json!({}),                  Shown::new(),  Observed::nothing("sup", Remote::Missing), vec!["release"]),
+        ("it is not asked to the end yet",         json!({}),                  Shown::new(),  asked,     vec![]),
         ("the record is taken out",                json!({}),                  there.clone(), running(), vec!["delete Vm vm-web v-1"]),
         ("and the cluster does not answer",        json!({}),                  there.clone(), away,      vec![]),
         ("another cluster is recorded",            json!({"kubevirtConfigRef": {"name": "west", "clusterId": "c-west"}}), there.clone(), running(), vec![]),
