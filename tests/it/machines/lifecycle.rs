@@ -70,7 +70,29 @@ async fn c21_x18_a_machine_stops_and_starts_with_its_run_strategy() {
     let stopped = ground.until("db", "Stopped", |machine| super::phase(machine) == "Stopped").await;
     assert_eq!(condition(&stopped, "Ready"), "False/Stopped");
     assert_eq!(stopped.status.expect("a status").ip_addresses, Vec::<String>::new());
+    ground.applied(&machine("db", Some("east"), &json!({"template": "small", "runStrategy": "Always"}))).await;
+    ground.running("db").await;
+}
+
+#[tokio::test]
+async fn fr6_x96_a_vm_that_was_stopped_on_the_cluster_stays_so_until_its_machine_says_otherwise() {
+    let ground = Ground::new(shared().await, "power").await;
     ground.applied(&machine("db", Some("east"), &json!({"template": "small"}))).await;
+    ground.running("db").await;
+    // What `virtctl stop` does.
+    let vms = ground.remote("east", "VirtualMachine", "kubevirt.io").await;
+    let stop = Patch::Merge(json!({"spec": {"runStrategy": "Halted"}}));
+    vms.patch("vm-db", &PatchParams::default(), &stop).await.expect("stopped");
+    ground.until("db", "Stopped", |machine| super::phase(machine) == "Stopped").await;
+    let bigger = json!({"template": "small", "resources": {"memory": {"size": "3Gi"}}});
+    ground.applied(&machine("db", Some("east"), &bigger)).await;
+    let grown = kube::runtime::wait::await_condition(vms, "vm-db", |vm: Option<&kube::api::DynamicObject>| {
+        vm.is_some_and(|vm| vm.data["spec"]["template"]["spec"]["domain"]["memory"]["guest"] == "3Gi")
+    });
+    let grown = tokio::time::timeout(super::LIMIT, grown).await.expect("in time").expect("a watch").expect("the VM");
+    assert_eq!(grown.data["spec"]["runStrategy"], "Halted", "an edit of another field starts nothing");
+    let declared = json!({"template": "small", "resources": {"memory": {"size": "3Gi"}}, "runStrategy": "Always"});
+    ground.applied(&machine("db", Some("east"), &declared)).await;
     ground.running("db").await;
 }
 

@@ -63,6 +63,7 @@ fn admitted(ask: &Ask<'_>, decided: Decided<'_>, world: &World) -> Admitted {
         cluster: decided.cluster.cloned().unwrap_or_else(|| ClusterName(String::new())),
         sizing: decided.sizing.cloned().unwrap_or_else(|| stand_in(ask.object)),
         run_strategy: ask.object.spec.run_strategy.as_deref().unwrap_or("Always").to_owned(),
+        power_declared: ask.object.spec.run_strategy.is_some(),
         guarded: true,
         legacy: false,
         adopt: Vec::new(),

@@ -93,7 +93,8 @@ optional! {
         /// The emulated hardware: machine type, features, firmware.
         pub domain: Option<Domain>,
         /// When the guest runs: `Always` keeps it running, `Halted` keeps it stopped, `Manual` leaves it to virtctl,
-        /// `RerunOnFailure` restarts it after a failure only, `Once` runs it a single time. Default: `Always`.
+        /// `RerunOnFailure` restarts it after a failure only, `Once` runs it a single time. Not given: `Always` when the VM is
+        /// made, and from then on whatever the cluster's own tools say, such as `virtctl stop`.
         #[schemars(extend("enum" = RUN_STRATEGIES))]
         pub run_strategy: Option<String>,
         /// The KubevirtConfig of the cluster to use, the same as the annotation `vitistack.io/kubevirt-config`.

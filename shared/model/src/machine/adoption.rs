@@ -23,6 +23,9 @@ use crate::reason::Reason;
 #[serde(rename_all = "camelCase")]
 struct Asked {
     run_strategy: String,
+    /// The author says so; earlier versions did not tell.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    power_declared: bool,
     cores: i64,
     threads: i64,
     sockets: i64,
@@ -129,7 +132,7 @@ fn follow(admitted: &Admitted, vm: &Vm, before: &str) -> Vec<There> {
 /// the sockets of one topology mean nothing beside the cores of another.
 fn edited(before: &Asked, now: &Asked) -> Value {
     let mut spec = Map::new();
-    if before.run_strategy != now.run_strategy {
+    if now.power_declared && (before.run_strategy != now.run_strategy || !before.power_declared) {
         spec.insert("running".to_owned(), Value::Null);
         spec.insert("runStrategy".to_owned(), json!(now.run_strategy));
     }
@@ -150,6 +153,7 @@ fn asked(admitted: &Admitted) -> Asked {
     let sizing = &admitted.sizing;
     Asked {
         run_strategy: admitted.run_strategy.clone(),
+        power_declared: admitted.power_declared,
         cores: sizing.cores,
         threads: sizing.threads,
         sockets: sizing.sockets,

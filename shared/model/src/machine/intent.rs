@@ -19,6 +19,8 @@ pub struct Admitted {
     pub sizing: Sizing,
     /// KubeVirt's `runStrategy`.
     pub run_strategy: String,
+    /// The author says so. Else it counts when the VM is made, and from then on power is the cluster's own tools' (X96).
+    pub power_declared: bool,
     /// It carries our finalizer. Admission sets it, but a PUT without it may have passed by.
     pub guarded: bool,
     /// It carries the finalizer of the published operator (X12).
@@ -142,12 +144,8 @@ impl Intent {
                 identity,
                 cluster,
                 sizing,
-                run_strategy: machine
-                    .spec
-                    .run_strategy
-                    .clone()
-                    .filter(|strategy| !strategy.is_empty())
-                    .unwrap_or_else(|| "Always".to_owned()),
+                run_strategy: said(machine.spec.run_strategy.as_deref()).unwrap_or("Always").to_owned(),
+                power_declared: said(machine.spec.run_strategy.as_deref()).is_some(),
             })),
         }
     }

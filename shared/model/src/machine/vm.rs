@@ -49,16 +49,23 @@ pub fn plan(admitted: &Admitted, seen: &Observed) -> Option<There> {
         None if seen.awaited.contains(&(Kind::Vm, name.clone())) => None,
         None => Some(There::Create(Kind::Vm, name.clone(), desired)),
         Some(vm) if vm.deleting || vm.hash.as_deref() == hash => None,
-        Some(vm) => Some(There::Merge(Kind::Vm, vm.name.clone(), change(&desired, &vm.uid, &vm.resource_version))),
+        Some(vm) => {
+            let change = change(&desired, &vm.uid, &vm.resource_version, admitted.power_declared);
+            Some(There::Merge(Kind::Vm, vm.name.clone(), change))
+        }
     }
 }
 
 /// A merge patch, because a PUT without KubeVirt's generated firmware UUID would change the guest's identity. It is bound
-/// to the version that was seen.
-fn change(desired: &Value, uid: &str, resource_version: &str) -> Value {
+/// to the version that was seen. It neither starts nor stops a VM unless its author says what power it shall have (X96).
+fn change(desired: &Value, uid: &str, resource_version: &str, power: bool) -> Value {
     let mut spec = desired["spec"].clone();
     if let Some(spec) = spec.as_object_mut() {
-        spec.insert("running".to_owned(), Value::Null);
+        if power {
+            spec.insert("running".to_owned(), Value::Null);
+        } else {
+            spec.remove("runStrategy");
+        }
     }
     json!({
         "metadata": {"uid": uid, "resourceVersion": resource_version, "annotations": desired["metadata"]["annotations"]},
@@ -74,7 +81,9 @@ pub fn desired(admitted: &Admitted, seen: &Observed) -> Value {
         "runStrategy": admitted.run_strategy,
         "template": {"metadata": {"labels": labels}, "spec": template(admitted)},
     });
-    let hash = format!("{:.16}", format!("{:x}", Sha256::digest(spec.to_string().as_bytes())));
+    // To declare what is the default already takes power over, too.
+    let wanted = format!("{spec}{}", if admitted.power_declared { " power" } else { "" });
+    let hash = format!("{:.16}", format!("{:x}", Sha256::digest(wanted.as_bytes())));
     let mut metadata = Map::new();
     metadata.insert("name".to_owned(), json!(identity.vm.name));
     metadata.insert("namespace".to_owned(), json!(identity.vm.namespace));

@@ -23,6 +23,36 @@ fn an_upgrade_does_not_patch_a_vm_that_nobody_changed() {
 }
 
 #[test]
+fn fr6_x96_power_is_the_clusters_until_the_machine_declares_it() {
+    let edited = |strategy: Option<&str>, cores: i64| {
+        let intent = intent(|machine| {
+            machine["spec"]["runStrategy"] = json!(strategy);
+            let sizing = RESOLVED.replace("\"cores\":1", &format!("\"cores\":{cores}"));
+            machine["metadata"]["annotations"]["vitistack.io/resolved"] = json!(sizing);
+        });
+        match plan(&intent, &running()).writes.pop() {
+            None => "nothing".to_owned(),
+            Some(Write::There(There::Merge(Kind::Vm, _, change))) => {
+                let power = (change["spec"].get("runStrategy"), change["spec"].get("running"));
+                format!("{power:?}")
+            }
+            other => panic!("{other:?}"),
+        }
+    };
+    let declared = |strategy: &str| format!("(Some(String({strategy:?})), Some(Null))");
+    #[rustfmt::skip]
+    let cases = [
+        ("nobody changed anything",          None,           1, "nothing".to_owned()),
+        ("an edit of another field",         None,           2, "(None, None)".to_owned()),
+        ("declared",                         Some("Halted"), 1, declared("Halted")),
+        ("the default is declared",          Some("Always"), 1, declared("Always")),
+        ("an empty one says nothing",        Some(""),       1, "nothing".to_owned()),
+    ];
+    every_row(cases, |(case, strategy, cores, wanted)| assert_eq!(edited(strategy, cores), wanted, "{case}"));
+    assert_eq!(created(seen())["spec"]["runStrategy"], "Always", "written once, when it is made");
+}
+
+#[test]
 fn x13_an_owner_reference_is_set_only_where_the_cluster_is_the_supervisor() {
     assert_eq!(created(seen())["metadata"]["ownerReferences"], Value::Null);
     let same = Observed { supervisor: "c-east".to_owned(), ..seen() };
