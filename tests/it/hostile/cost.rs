@@ -41,11 +41,9 @@ pub(crate) fn forget_peak(fleet: &Fleet, name: &str) {
 
 /// Waits until a process has at most twice the memory that it had (ATK12).
 pub(crate) async fn is_given_back(fleet: &Fleet, name: &str, before: Cost) {
-    let began = std::time::Instant::now();
     eventually(&format!("{name} gives its memory back"), async || {
         let now = cost(fleet, name).now;
         if now <= 2 * before.now { Ok(()) } else { Err(format!("{} KiB, was {}", now >> 10, before.now >> 10)) }
     })
     .await;
-    println!("{name} gave its memory back after {} ms", began.elapsed().as_millis());
 }
