@@ -49,9 +49,9 @@ pub(super) async fn look(
 
 fn standing<'o>(object: &'o DynamicObject, volumes: &str, objects: &OwnObjects) -> Standing<'o> {
     let volumes = object.data.pointer(volumes).and_then(Value::as_array).into_iter().flatten();
-    let claims = volumes.filter_map(|volume| {
+    let mut claims = volumes.filter_map(|volume| {
         volume.pointer("/persistentVolumeClaim/claimName").or(volume.pointer("/dataVolume/name"))?.as_str()
     });
-    let uses_disk = claims.into_iter().any(|claim| objects.claims.contains_key(claim));
+    let uses_disk = claims.any(|claim| objects.claims.contains_key(claim));
     Standing { metadata: &object.metadata, uses_disk }
 }

@@ -6,7 +6,7 @@
 use k8s_openapi::api::core::v1::{Namespace, PersistentVolumeClaim};
 use kube::api::{ApiResource, DeleteParams, DynamicObject, Patch, PostParams, Preconditions};
 use kube::{Api, ResourceExt};
-use model::machine::cleanup::lost_its_labels;
+use model::machine::cleanup::{lost_its_labels, put_back};
 use model::machine::owner::Left;
 use model::machine::{Failure, Identity, Kind, There};
 use model::names::{MACHINE_UID, OPERATOR, SUPERVISOR};
@@ -128,12 +128,14 @@ async fn exists(
     at.awaited.settled(&at.cluster.name, kind, key);
     let (what, namespace) = (name_of(kind), &at.identity.vm.namespace);
     let cluster = &at.cluster.name.0;
+    let another = "give the Machine another name".to_owned();
     let (whose, next) = match Left::read(&found.metadata) {
-        Some(left) => (left.said_to(&at.identity.key.namespace), "give the Machine another name"),
+        Some(left) => (left.said_to(&at.identity.key.namespace), another),
         None if kind == Kind::Vm && lost_its_labels(&found.metadata) => {
-            ("has lost the labels that say whose it is".to_owned(), "set its labels right, or delete it")
+            let next = format!("{}, or delete it", put_back(&at.identity.uid, at.supervisor));
+            ("has lost the labels that say whose it is".to_owned(), next)
         }
-        None => ("exists and is not this Machine's".to_owned(), "give the Machine another name"),
+        None => ("exists and is not this Machine's".to_owned(), another),
     };
     let message = format!("{what} {namespace}/{name} on {cluster:?} {whose}: {next}");
     Err(Failure { reason: Reason::Conflict, message })

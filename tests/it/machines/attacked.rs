@@ -26,7 +26,8 @@ async fn atk9_atk12_labels_that_are_taken_off_on_the_cluster_take_no_disk_from_u
     let vmis = ground.remote("east", "VirtualMachineInstance", "kubevirt.io").await;
     let claims = ground.remote("east", "PersistentVolumeClaim", "").await;
     let labels = [MACHINE_UID, SUPERVISOR];
-    let uid = vms.get("vm-web").await.expect("the VM").labels()[MACHINE_UID].clone();
+    let before = vms.get("vm-web").await.expect("the VM");
+    let [uid, supervisor] = labels.map(|key| before.labels()[key].clone());
 
     vms.patch("vm-web", &params, &without(&[MACHINE, SOURCE_MACHINE])).await.expect("patched");
     ground.applied(&machine("web", Some("east"), &json!({"template": "small", "runStrategy": "Halted"}))).await;
@@ -41,7 +42,10 @@ async fn atk9_atk12_labels_that_are_taken_off_on_the_cluster_take_no_disk_from_u
     }
     let lost = ground.until("web", "in conflict", |machine| condition(machine, "Ready") == "False/Conflict").await;
     let message = lost.status.and_then(|status| status.message).expect("a message");
-    assert!(message.contains("has lost the labels that say whose it is: set its labels right"), "{message}");
+    let says = format!(
+        "has lost the labels that say whose it is: label it {MACHINE_UID}={uid} and {SUPERVISOR}={supervisor} again"
+    );
+    assert!(message.contains(&says), "{message}");
 
     ground.delete("web").await;
     let says = |machine: &model::api::Machine| {

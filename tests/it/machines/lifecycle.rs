@@ -1,7 +1,8 @@
 //! From apply to Running to gone.
 
-use kube::ResourceExt;
-use kube::api::{Patch, PatchParams};
+use kube::api::{DynamicObject, Patch, PatchParams};
+use kube::runtime::wait::await_condition;
+use kube::{Api, ResourceExt};
 use model::names::CLEANUP;
 use serde_json::json;
 
@@ -86,10 +87,7 @@ async fn fr6_x96_a_vm_that_was_stopped_on_the_cluster_stays_so_until_its_machine
     ground.until("db", "Stopped", |machine| super::phase(machine) == "Stopped").await;
     let bigger = json!({"template": "small", "resources": {"memory": {"size": "3Gi"}}});
     ground.applied(&machine("db", Some("east"), &bigger)).await;
-    let grown = kube::runtime::wait::await_condition(vms, "vm-db", |vm: Option<&kube::api::DynamicObject>| {
-        vm.is_some_and(|vm| vm.data["spec"]["template"]["spec"]["domain"]["memory"]["guest"] == "3Gi")
-    });
-    let grown = tokio::time::timeout(super::LIMIT, grown).await.expect("in time").expect("a watch").expect("the VM");
+    let grown = grown(vms, "vm-db").await;
     assert_eq!(grown.data["spec"]["runStrategy"], "Halted", "an edit of another field starts nothing");
     let declared = json!({"template": "small", "resources": {"memory": {"size": "3Gi"}}, "runStrategy": "Always"});
     ground.applied(&machine("db", Some("east"), &declared)).await;
@@ -109,10 +107,15 @@ async fn kvo20_an_edited_size_reaches_the_vm() {
         ))
         .await;
     let vms = ground.remote("east", "VirtualMachine", "kubevirt.io").await;
-    let grown = kube::runtime::wait::await_condition(vms, "vm-grow", |vm: Option<&kube::api::DynamicObject>| {
+    grown(vms, "vm-grow").await;
+}
+
+/// Waits until a VM has 3 GiB.
+async fn grown(vms: Api<DynamicObject>, name: &str) -> DynamicObject {
+    let grown = await_condition(vms, name, |vm: Option<&DynamicObject>| {
         vm.is_some_and(|vm| vm.data["spec"]["template"]["spec"]["domain"]["memory"]["guest"] == "3Gi")
     });
-    tokio::time::timeout(super::LIMIT, grown).await.expect("in time").expect("a watch");
+    tokio::time::timeout(super::LIMIT, grown).await.expect("in time").expect("a watch").expect("the VM")
 }
 
 #[tokio::test]

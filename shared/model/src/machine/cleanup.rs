@@ -108,8 +108,9 @@ pub fn standing(vm: Option<Standing<'_>>, vmi: Option<Standing<'_>>, leaving: &L
     };
     let uses_disk = found.uses_disk || vmi.is_some_and(|instance| instance.uses_disk);
     if uses_disk || lost_its_labels(found.metadata) {
+        let next = put_back(&leaving.identity.uid, supervisor);
         return Lookup::Taken(format!(
-            "VirtualMachine {key} is still there and {whose}: nothing goes before that is gone; delete it, or set its labels right"
+            "VirtualMachine {key} is still there and {whose}: nothing goes before that is gone: delete it, or if it is this Machine's, {next}"
         ));
     }
     Lookup::Absent
@@ -120,6 +121,11 @@ pub fn lost_its_labels(vm: &ObjectMeta) -> bool {
     let marked = |key: &str| vm.annotations.as_ref().is_some_and(|all| all.contains_key(key));
     let labelled = vm.labels.as_ref().is_some_and(|all| all.contains_key(names::MACHINE_UID));
     (marked(DESIRED) || marked(names::ADOPTED)) && !marked(names::RETAINED_FROM) && !labelled
+}
+
+/// How to make a VM this Machine's again.
+pub fn put_back(uid: &str, supervisor: &str) -> String {
+    format!("label it {}={uid} and {}={supervisor} again", names::MACHINE_UID, names::SUPERVISOR)
 }
 
 /// Everything stays: our labels come off, so that the VM is nobody's and may be adopted.
