@@ -10,6 +10,7 @@ use model::reason::Reason;
 use serde_json::json;
 
 use super::*;
+use crate::table::every_row;
 
 /// Far too long, and it moves the cursor, reverses what follows it and ends lines; in JSON each of the rest takes two bytes.
 fn nasty() -> String {
@@ -65,9 +66,9 @@ fn atk7_every_word_of_a_cluster_is_cleaned_and_cut() {
     assert_eq!(vmi.interfaces[0].name, Some(cut(64)));
     let read = read_claim(&claim("20Gi"));
     assert_eq!((read.uid, read.phase, read.requested.as_deref()), (cut(64), cut(256), Some("20Gi")));
-    for no_size in [nasty().as_str(), "1500m", "-1", "20 Gi", "1".repeat(33).as_str()] {
+    every_row([nasty().as_str(), "1500m", "-1", "20 Gi", "1".repeat(33).as_str()], |no_size| {
         assert_eq!(read_claim(&claim(no_size)).requested, None, "the supervisor takes no such size: {no_size:.20}");
-    }
+    });
 }
 
 #[test]
@@ -78,12 +79,12 @@ fn atk7_what_is_no_mac_address_is_left_out() {
         read_vmi(&object).interfaces.remove(0).mac
     };
     let long = "80:00:00:48:fe:80:00:00:00:00:00:00:00:02:c9:03:00:00:00:01";
-    for good in ["02:00:00:aa:BB:01", "02-00-00-00-00-01", long] {
+    every_row(["02:00:00:aa:BB:01", "02-00-00-00-00-01", long], |good| {
         assert_eq!(nic(good).as_deref(), Some(good));
-    }
-    for bad in ["02:00:00:00:00:0g", "", "\u{1b}[1m", "0".repeat(65).as_str()] {
+    });
+    every_row(["02:00:00:00:00:0g", "", "\u{1b}[1m", "0".repeat(65).as_str()], |bad| {
         assert_eq!(nic(bad), None, "{bad:?}");
-    }
+    });
 }
 
 #[test]
@@ -95,11 +96,11 @@ fn atk8_of_very_many_addresses_and_interfaces_few_are_kept() {
         ("both",                          300,    150,    64, 64),
         ("as usual",                      2,      4,      2,  4),
     ];
-    for (name, interfaces, addresses, nics, ips) in cases {
+    every_row(cases, |(name, interfaces, addresses, nics, ips)| {
         let read = read_vmi(&vmi(interfaces, addresses)).interfaces;
         let kept = read.iter().map(|nic| nic.ips.len()).sum::<usize>();
         assert_eq!((read.len(), kept), (nics, ips), "{name}");
-    }
+    });
 }
 
 /// Whatever a cluster says, the status that repeats it is small; what the Machine's author wrote comes on top.

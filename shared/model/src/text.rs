@@ -25,6 +25,7 @@ pub fn line(text: &str, most: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::table::every_row;
 
     #[test]
     fn atk7_t22_nothing_hidden_is_left_and_no_character_is_cut_in_two() {
@@ -42,8 +43,8 @@ mod tests {
             ("cut before a letter", "aéé",                                          4, "aé"),
             ("hidden is not counted", "\u{200b}\u{200b}abc",                        3, "abc"),
         ];
-        for (name, text, most, want) in cases {
+        every_row(cases, |(name, text, most, want)| {
             assert_eq!(line(text, most), want, "{name}");
-        }
+        });
     }
 }

@@ -193,11 +193,11 @@ mod tests {
                 assert_eq!(refused, Err("an object has a name or label of 318 bytes".to_owned()), "{what}");
             }
         });
-        for strange in ["web\u{1b}[2J", "web\n", "w\u{202e}eb", "größe"] {
+        every_row(["web\u{1b}[2J", "web\n", "w\u{202e}eb", "größe"], |strange| {
             let refused = Listing::default().take(&Event::Apply(object(strange)), ConfigMap::name_any);
             let says = "an object has a name or label with characters that none may have";
             assert_eq!(refused, Err(says.to_owned()), "ATK7: {strange:?}");
-        }
+        });
         let longest = object(&"x".repeat(317));
         assert!(Listing::default().take(&Event::Apply(longest), ConfigMap::name_any).is_ok());
     }

@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex};
 use tracing::{debug, info, warn};
 
 use super::*;
+use crate::table::every_row;
 
 #[derive(Clone, Default)]
 struct Writes(Arc<Mutex<Vec<String>>>);
@@ -132,10 +133,10 @@ fn t22_json_hides_nothing_and_commands_no_terminal() {
 
 #[test]
 fn levels() {
-    for good in ["info", "DEBUG", "off", "info,kube=debug", "model=trace"] {
+    every_row(["info", "DEBUG", "off", "info,kube=debug", "model=trace"], |good| {
         assert!(level(good).is_ok(), "{good}");
-    }
-    for bad in ["verbose", "", "3", "info,warn", "kube=loud"] {
+    });
+    every_row(["verbose", "", "3", "info,warn", "kube=loud"], |bad| {
         assert!(level(bad).is_err(), "{bad}");
-    }
+    });
 }

@@ -7,6 +7,7 @@ use model::names::ClusterName;
 use serde_json::{Map, Value, json};
 
 use super::*;
+use crate::table::every_row;
 
 /// What warnings and causes may take, and all that is around them.
 const SAID: usize = 64 << 10;
@@ -158,7 +159,7 @@ fn atk2_very_many_mistakes_give_a_small_answer_that_says_how_many() {
         ("unknown fields", json!({"metadata": {"name": "web"}, "spec": unknown}), ""),
     ];
     let mut largest = 0;
-    for (case, object, says) in cases {
+    every_row(cases, |(case, object, says)| {
         let body = review(&object, &Value::Null).to_string().replace("UPDATE", "CREATE");
         let size = size_of(Route::Mutate, body.as_bytes(), case);
         assert!(size < SAID, "{case}: {size}");
@@ -167,7 +168,7 @@ fn atk2_very_many_mistakes_give_a_small_answer_that_says_how_many() {
         let answer = answer(Route::Mutate, body.as_bytes(), &World { configs: [east].into(), ..World::default() });
         let text = String::from_utf8(answer.body).expect("text");
         assert!(text.contains(says) && (says.is_empty() || text.contains(" more\"")), "{case}: {text}");
-    }
+    });
     println!("largest answer {largest}");
 }
 

@@ -97,13 +97,13 @@ fn atk2_a_uid_that_no_api_server_makes_is_not_repeated() {
     let with = |uid: &str, spec: &str| body(&format!(r#"{{"spec":{spec}}}"#)).replace("u1", uid);
     let (longest, longer) = ("u".repeat(128), "u".repeat(129));
     assert_eq!(decode(with(&longest, "{}").as_bytes()).expect("a review").request.uid.len(), 128);
-    for (spec, escape) in [("{}", ""), ("[]", ""), ("{}", "\\n"), ("[]", "\\n")] {
+    every_row([("{}", ""), ("[]", ""), ("{}", "\\n"), ("[]", "\\n")], |(spec, escape)| {
         let wrong = decode(with(&(longer.clone() + escape), spec).as_bytes()).expect_err(spec).violations;
         let [violation] = wrong.as_slice() else { panic!("{spec}: {wrong:?}") };
         let says = format!("Too long: {} bytes: must have at most 128", 129 + usize::from(!escape.is_empty()));
         assert_eq!((violation.path.as_str(), &violation.message), ("request.uid", &says), "{spec}");
         assert_eq!(decode(with(&longer, spec).as_bytes()).expect_err(spec).uid, None, "{spec}");
-    }
+    });
 }
 
 #[test]

@@ -53,6 +53,7 @@ fn plain_length(quoted: &[u8]) -> usize {
 mod tests {
     use super::super::decode;
     use super::*;
+    use crate::table::every_row;
     use model::{names, patch};
 
     fn body(text: &str) -> String {
@@ -99,9 +100,9 @@ mod tests {
             format!(r#"{{"annotations":{{"{key}":""#),
             format!("{{\"annotations\":{{\"{key}\":\"no\nJSON\"}}}}"),
         ];
-        for case in cases {
+        every_row(cases, |case| {
             assert_eq!(String::from_utf8_lossy(&shortened(case.as_bytes())), case);
-        }
+        });
         assert!(!patch::concerns(key), "nobody judges it");
     }
 }

@@ -4,6 +4,7 @@ use admission::review::Object;
 use model::patch;
 
 use super::*;
+use crate::table::every_row;
 
 /// As much as the API server lets through.
 const BODY: usize = 3 << 20;
@@ -94,13 +95,13 @@ fn atk2_a_name_that_no_api_server_lets_through_is_neither_repeated_nor_remembere
         ("metadata.name",         whole(&object(&format!(r#""name":"{endless}""#))),                      &endless[..253]),
         ("metadata.generateName", whole(&object(&format!(r#""generateName":"{endless}""#))),              &(endless[..253].to_owned() + "*")),
     ];
-    for (path, body, called) in cases {
+    every_row(cases, |(path, body, called)| {
         let review = decode(body.as_bytes()).unwrap_or_else(|why| panic!("{path}: {why:?}"));
         let Verdict::Refuse(wrong) = decide(&review.request, &world(&["east"])) else { panic!("{path}: admitted") };
         let found: Vec<_> = wrong.iter().map(|it| (it.path.as_str(), it.message.as_str())).collect();
         assert_eq!(found, [(path, format!("Too long: {BODY} bytes: must have at most 253").as_str())]);
         assert_eq!(review.request.called(), called, "{path}");
-    }
+    });
 }
 
 fn whole(object: &str) -> String {

@@ -1,6 +1,7 @@
 //! Which cluster a Machine goes to, and what keeps it there.
 
 use super::*;
+use crate::table::every_row;
 
 #[test]
 fn a1_a2_a3_a10_a11_x39_placement_follows_the_documented_order() {
@@ -178,11 +179,11 @@ fn atk4_a_record_that_admission_did_not_make_leads_to_no_cluster_that_refuses_th
         let new = annotated(old.clone(), names::KUBEVIRT_CONFIG, "west");
         judge("UPDATE", &new, Some(&old), &world)
     };
-    for assigned in ["east", ""] {
+    every_row(["east", ""], |assigned| {
         let Verdict::Refuse(wrong) = forged(assigned) else { panic!("led to west from {assigned:?}") };
         assert_eq!(wrong[0].reason, Reason::KubevirtConfigNotAllowed);
         assert!(wrong[0].message.contains("admission did not place it there"), "{}", wrong[0].message);
-    }
+    });
     assert!(
         matches!(forged("west"), Verdict::Admit(_)),
         "A18: whoever was placed there stays, whatever is allowed since"

@@ -5,6 +5,7 @@ use model::names::MachineKey;
 use model::names::Name;
 
 use super::*;
+use crate::table::every_row;
 
 mod effect;
 mod fleet;
@@ -98,12 +99,12 @@ fn atk12_an_operation_that_is_not_judged_is_admitted_or_named() {
     assert_eq!(decided("DELETE", &Value::Null, Some(&object)), admitted, "as an API server sends it");
     assert_eq!(decided("DELETE", &Value::Null, Some(&json!({"spec": {"template": 7}}))), admitted, "unreadable");
     assert_eq!(decided("CONNECT", &json!({"spec": [], "stdin": true}), None), admitted, "something else");
-    for operation in ["", "create", "PATCH", "DELETED"] {
+    every_row(["", "create", "PATCH", "DELETED"], |operation| {
         let Verdict::Refuse(wrong) = decided(operation, &object, None) else { panic!("{operation}: admitted") };
         let found: Vec<_> = wrong.iter().map(|it| (it.reason, it.path.as_str(), it.message.as_str())).collect();
         let says = format!(
             "Unsupported value: {operation:?}: this webhook judges CREATE and UPDATE, and admits DELETE and CONNECT"
         );
         assert_eq!(found, [(Reason::FieldNotSupported, "request.operation", says.as_str())]);
-    }
+    });
 }

@@ -62,6 +62,7 @@ pub fn explain(error: &(dyn std::error::Error + 'static), asked: &str) -> String
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::table::every_row;
 
     fn status(code: u16, message: &str, reason: &str) -> Box<Status> {
         Status::failure(message, reason).with_code(code).boxed()
@@ -96,9 +97,9 @@ mod tests {
             ("a sentence",            kube::Error::Api(status(403, "exceeded\u{1b}[2J\u{202e} quota", "Forbidden")), "exceeded[2J quota".to_owned()),
             ("a long one",            kube::Error::Api(status(403, &"é".repeat(9000), "Forbidden")),      "é".repeat(256)),
         ];
-        for (name, error, want) in cases {
+        every_row(cases, |(name, error, want)| {
             assert_eq!(said(&error), want, "{name}");
-        }
+        });
     }
 
     #[test]
@@ -115,11 +116,11 @@ mod tests {
             (418, "the cluster answers with HTTP 418"),
             (0,   "the cluster answers with HTTP 0"),
         ];
-        for (code, want) in cases {
+        every_row(cases, |(code, want)| {
             let api = || kube::Error::Api(status(code, "canary", "canary"));
             assert_eq!(explain(&api(), "list Pods"), want);
             assert_eq!(explain(&watcher::Error::WatchFailed(api()), "list Pods"), want);
-        }
+        });
         assert_eq!(explain(&unread(), "list Pods"), "the answer is not the Kubernetes object that was asked for");
     }
 }

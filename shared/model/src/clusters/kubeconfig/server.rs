@@ -88,6 +88,7 @@ fn is_metadata4(four: Ipv4Addr) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::table::every_row;
 
     #[test]
     fn t5_addresses_that_are_no_clusters_are_refused_however_they_are_spelled() {
@@ -108,8 +109,8 @@ mod tests {
             ("[fd00::1]:6443/k8s", "accepted"), ("[fec0::1]", "accepted"), ("[64:ff9b::a00:1]", "accepted"), ("metadata.example.com", "accepted"),
             ("1.east.example", "accepted"), ("0xc.example.com.", "accepted"), ("169.254.169.254.example.com", "accepted"),
         ];
-        for (host, want) in cases {
+        every_row(cases, |(host, want)| {
             assert_eq!(judged(host), want, "{host}");
-        }
+        });
     }
 }
