@@ -212,7 +212,8 @@ const SIZE: [&str; 8] = [
 ];
 
 /// What an admitted Machine holds from now on, unless somebody after us refuses it, when it is new, newly assigned or takes
-/// more than before, and will be stored. The validating route is the last that is asked, and the one that knows its name under `generateName` (X77).
+/// more than before, and will be stored. The validating route is the last that is asked, and the one that knows its name under
+/// `generateName` (X77).
 pub fn hold(request: &Request<'_>, admission: &Admission, world: &World) -> Option<(MachineKey, Held)> {
     let cluster = admission.placement.as_ref()?.cluster.0.as_str();
     let object = request.object.as_ref().filter(|object| request.dry_run != Some(true) && !object.name().is_empty())?;

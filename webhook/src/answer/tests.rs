@@ -120,6 +120,25 @@ fn a24_x77_what_a_new_machine_holds_is_noted_by_the_last_route_unless_nothing_is
 }
 
 #[test]
+fn atk10_an_edit_is_noted_where_it_takes_more_than_the_machine_has() {
+    let (key, held) = ask(Route::Validate, &stored("web")).0.holds.expect("a new Machine");
+    let mut world = world();
+    world.machines.put(&key, held);
+    let edited = |networks: Value| {
+        let mut object = stored("web");
+        object["spec"]["networks"] = networks;
+        let review = json!({"request": {"uid": "u-1", "operation": "UPDATE", "name": "web", "namespace": "shop",
+            "object": object, "oldObject": stored("web"), "kind": {"group": "vitistack.io", "version": "v1alpha1", "kind": "Machine"}}});
+        let answer = super::answer(Route::Validate, review.to_string().as_bytes(), &world);
+        assert_eq!(answer.outcome, "admitted", "{}", String::from_utf8_lossy(&answer.body));
+        answer.holds.map(|(_, held)| held.macs)
+    };
+    assert_eq!(edited(json!([{"name": "nic"}])), None);
+    let address = json!([{"name": "nic", "macAddress": "52:54:00:00:00:0A"}]);
+    assert_eq!(edited(address), Some(vec!["52:54:00:00:00:0a".to_owned()]));
+}
+
+#[test]
 fn t12_the_claim_of_an_iso_image_is_noted_with_the_others() {
     every_row([("https://images.example.org/a.iso", true), ("", false)], |(uri, wanted)| {
         let mut object = stored("web");
