@@ -4,12 +4,15 @@
 
 pub mod adoption;
 pub mod cleanup;
+mod cloudinit;
 mod identity;
 mod intent;
+mod network;
 mod observed;
 pub mod owner;
 pub mod status;
 pub mod storage;
+mod template;
 pub mod vm;
 mod write;
 
@@ -78,9 +81,16 @@ fn run(admitted: &Admitted, seen: &Observed) -> Plan {
         let namespace = &identity.vm.namespace;
         writes.push(There::Create(Kind::Namespace, namespace.clone(), vm::namespace(namespace)));
     }
+    writes.extend(cloudinit::plan(admitted, seen));
     writes.extend(storage::plan(admitted, seen));
-    writes.extend(vm::plan(admitted, seen));
-    writes.into()
+    writes.extend(network::plan(admitted, seen));
+    // What the VM should be is known only with all its parts: one that is there is left as it is meanwhile.
+    let missing = cloudinit::missing(admitted, seen);
+    let missing = missing.or_else(|| storage::missing(admitted, seen)).or_else(|| network::missing(admitted, seen));
+    if missing.is_none() {
+        writes.extend(vm::plan(admitted, seen));
+    }
+    Plan { refused: missing, ..writes.into() }
 }
 
 /// The status that goes with [`Here::Record`]: the one shown so far, the cluster and the name of the VM.

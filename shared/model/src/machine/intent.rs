@@ -1,9 +1,11 @@
 //! What a Machine asks for, read once into types that cannot be wrong. Pure.
 
+use std::collections::BTreeMap;
+
 use kube::ResourceExt;
 
 use super::identity::{Identity, Shown, astray, identity, recorded};
-use crate::api::Machine;
+use crate::api::{Machine, MachineSpec};
 use crate::message::{Sizing, is_ours, names_to_look_under, said};
 use crate::names::{self, ClusterName, vm_names};
 use crate::reason::Reason;
@@ -17,6 +19,10 @@ pub struct Admitted {
     pub cluster: ClusterName,
     /// The size that admission resolved.
     pub sizing: Sizing,
+    /// What its author asks for. Its size counts as resolved in `sizing`.
+    pub spec: MachineSpec,
+    /// Its annotations in our two domains, by their full keys.
+    pub words: BTreeMap<String, String>,
     /// KubeVirt's `runStrategy`.
     pub run_strategy: String,
     /// The author says so. Else it counts when the VM is made, and from then on power is the cluster's own tools' (X96).
@@ -68,6 +74,12 @@ pub enum Intent {
 
 /// The words of `vitistack.io/deletion-policy`.
 pub const DELETION_POLICIES: [&str; 3] = ["Delete", "Retain", "Orphan"];
+
+fn words(machine: &Machine) -> BTreeMap<String, String> {
+    let ours = |key: &&String| names::PATCH_PREFIXES.iter().any(|prefix| key.starts_with(prefix));
+    let words = machine.annotations().iter().filter(|(key, _)| ours(key));
+    words.map(|(key, value)| (key.clone(), value.clone())).collect()
+}
 
 impl Intent {
     /// Reads a Machine. `vm_prefix` names VMs that have no name yet; `mapped` is the namespace that its KubevirtConfig asks
@@ -144,6 +156,8 @@ impl Intent {
                 identity,
                 cluster,
                 sizing,
+                spec: machine.spec.clone(),
+                words: words(machine),
                 run_strategy: said(machine.spec.run_strategy.as_deref()).unwrap_or("Always").to_owned(),
                 power_declared: said(machine.spec.run_strategy.as_deref()).is_some(),
             })),

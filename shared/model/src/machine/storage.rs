@@ -5,9 +5,21 @@ use serde_json::{Value, json};
 use super::intent::Admitted;
 use super::observed::Observed;
 use super::vm;
-use super::write::{Kind, There};
+use super::write::{Failure, Kind, There};
 use crate::message::SizedDisk;
 use crate::names::claim_name;
+
+/// `devices.disks` and `volumes`, which belong together by name.
+pub(super) fn attached(admitted: &Admitted, _seen: &Observed) -> (Vec<Value>, Vec<Value>) {
+    let disks = admitted.sizing.disks.iter();
+    disks
+        .map(|disk| {
+            let claim = claim_name(&admitted.identity.key.name, &disk.name);
+            let volume = json!({"name": disk.name, "persistentVolumeClaim": {"claimName": claim}});
+            (json!({"name": disk.name, "disk": {"bus": "virtio"}}), volume)
+        })
+        .unzip()
+}
 
 /// Creates every claim that is neither there nor on its way.
 pub fn plan(admitted: &Admitted, seen: &Observed) -> Vec<There> {
@@ -20,6 +32,11 @@ pub fn plan(admitted: &Admitted, seen: &Observed) -> Vec<There> {
         }
     }
     writes
+}
+
+/// Why the VM cannot be made or brought in line yet.
+pub(super) fn missing(_admitted: &Admitted, _seen: &Observed) -> Option<Failure> {
+    None
 }
 
 fn claim(admitted: &Admitted, disk: &SizedDisk, name: &str, seen: &Observed) -> Value {

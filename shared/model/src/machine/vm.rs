@@ -6,8 +6,9 @@ use sha2::{Digest, Sha256};
 use super::identity::Identity;
 use super::intent::Admitted;
 use super::observed::{Observed, Remote};
+use super::template::template;
 use super::write::{Kind, There};
-use crate::names::{self, claim_name};
+use crate::names;
 
 /// Annotation of a VM: hash of the desired state it was last written from. The same hash means nothing to do.
 pub const DESIRED: &str = "vitistack.io/desired-hash";
@@ -79,7 +80,7 @@ pub fn desired(admitted: &Admitted, seen: &Observed) -> Value {
     let labels = owner_labels(identity, &seen.supervisor);
     let spec = json!({
         "runStrategy": admitted.run_strategy,
-        "template": {"metadata": {"labels": labels}, "spec": template(admitted)},
+        "template": {"metadata": {"labels": labels}, "spec": template(admitted, seen)},
     });
     // To declare what is the default already takes power over, too.
     let wanted = format!("{spec}{}", if admitted.power_declared { " power" } else { "" });
@@ -95,34 +96,4 @@ pub fn desired(admitted: &Admitted, seen: &Observed) -> Value {
         metadata.insert("ownerReferences".to_owned(), owners);
     }
     json!({"apiVersion": "kubevirt.io/v1", "kind": "VirtualMachine", "metadata": metadata, "spec": spec})
-}
-
-fn template(admitted: &Admitted) -> Value {
-    let sizing = &admitted.sizing;
-    let several = sizing.disks.len() > 1;
-    let boot = sizing.disks.iter().position(|disk| disk.boot).unwrap_or(0);
-    let disks: Vec<Value> = sizing
-        .disks
-        .iter()
-        .enumerate()
-        .map(|(index, disk)| {
-            let mut entry = json!({"name": disk.name, "disk": {"bus": "virtio"}});
-            if several && index == boot {
-                entry["bootOrder"] = json!(1);
-            }
-            entry
-        })
-        .collect();
-    let volumes: Vec<Value> = sizing.disks.iter().map(|disk| {
-        json!({"name": disk.name, "persistentVolumeClaim": {"claimName": claim_name(&admitted.identity.key.name, &disk.name)}})
-    }).collect();
-    json!({
-        "domain": {
-            "cpu": {"cores": sizing.cores, "threads": sizing.threads, "sockets": sizing.sockets},
-            "memory": {"guest": sizing.memory},
-            "devices": {"disks": disks, "interfaces": [{"name": "default", "masquerade": {}, "model": "virtio"}]},
-        },
-        "networks": [{"name": "default", "pod": {}}],
-        "volumes": volumes,
-    })
 }
