@@ -1,10 +1,12 @@
 //! The annotations that change what the controller writes, judged on the very objects that it would write. Pure. X46, X47.
 
+mod as_read;
+
 use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use model::machine::{Admitted, Identity, Intent, Kind, Observed, Remote, There, Write, plan};
+use model::machine::{Admitted, Identity, Intent, Kind, Observed, Remote, There, Write, plan, vm};
 use model::message::{SizeSource, SizedDisk, Sizing};
 use model::names::{ClusterName, MachineKey, VmKey, disk_of_claim, vm_name};
 use model::patch;
@@ -62,6 +64,8 @@ fn admitted(ask: &Ask<'_>, decided: Decided<'_>, world: &World) -> Admitted {
         },
         cluster: decided.cluster.cloned().unwrap_or_else(|| ClusterName(String::new())),
         sizing: decided.sizing.cloned().unwrap_or_else(|| stand_in(ask.object)),
+        spec: as_read::as_read(&ask.object.spec),
+        words: BTreeMap::new(),
         run_strategy: ask.object.spec.run_strategy.as_deref().unwrap_or("Always").to_owned(),
         power_declared: ask.object.spec.run_strategy.is_some(),
         guarded: true,
@@ -97,11 +101,11 @@ fn stand_in(object: &Object<'_>) -> Sizing {
 fn written(admitted: &Admitted) -> Vec<(Kind, String, Value)> {
     let remote = Remote::Connected { id: String::new() };
     let seen = Observed { namespace_known: true, ..Observed::nothing("", remote) };
+    let vm = (Kind::Vm, admitted.identity.vm.name.clone(), vm::desired(admitted, &seen));
     let writes = plan(&Intent::Run(Box::new(admitted.clone())), &seen).writes.into_iter();
-    writes
-        .filter_map(|write| match write {
-            Write::There(There::Create(kind, name, object)) => Some((kind, name, object)),
-            _ => None,
-        })
-        .collect()
+    let others = writes.filter_map(|write| match write {
+        Write::There(There::Create(kind, name, object)) if kind != Kind::Vm => Some((kind, name, object)),
+        _ => None,
+    });
+    others.chain([vm]).collect()
 }
