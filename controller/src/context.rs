@@ -19,8 +19,10 @@ use crate::instances::Instances;
 use crate::metrics::Metrics;
 use crate::retries::Retries;
 use crate::session::ClusterIndex;
+use crate::turns::Turns;
 pub use crate::uids::Guarded;
 use crate::uids::Uids;
+use crate::wars::Wars;
 
 /// A pass that takes longer than this is given up and tried again: it must not hold its place in the queue.
 pub const LONGEST_PASS: Duration = Duration::from_secs(30);
@@ -43,6 +45,8 @@ pub struct Context {
     pub adoption: Adoption,
     /// `VM_NAME_PREFIX`.
     pub vm_prefix: String,
+    /// `MACHINE_LABELS`.
+    pub machine_labels: Vec<String>,
     /// `RECONCILE_INTERVAL`: the safety net under the watches.
     pub interval: Duration,
     /// Events on Machines.
@@ -57,6 +61,10 @@ pub struct Context {
     pub uids: Arc<Uids>,
     /// Instances of adopted VMs.
     pub instances: Instances,
+    /// `MAX_CONCURRENT_RECONCILES`, of each cluster.
+    pub turns: Turns,
+    /// How often each VM was corrected.
+    pub wars: Wars,
     /// UIDs of Machines on their way out whose VM and instance are proven gone by name, so that it is asked once.
     pub proven_gone: Mutex<BTreeSet<String>>,
 }

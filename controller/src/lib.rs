@@ -18,7 +18,9 @@ pub mod session;
 #[path = "../../tests/table.rs"]
 mod table;
 mod triggers;
+pub mod turns;
 pub mod uids;
+pub mod wars;
 
 use std::sync::{Arc, Mutex};
 
@@ -87,10 +89,13 @@ async fn work(
         scope: source.scope().clone(),
         vm_prefix: args.shared.vm_name_prefix.clone(),
         adoption: Adoption::of(&args.adoption),
+        machine_labels: args.machine_labels,
         interval: args.reconcile_interval,
         retries: retries::Retries::default(),
         instances: instances::Instances::default(),
         proven_gone: Mutex::default(),
+        wars: wars::Wars::default(),
+        turns: turns::Turns::new(args.max_concurrent_reconciles),
         event_budget: event_budget::EventBudget::default(),
         client: client.clone(),
         supervisor: supervisor.clone(),
@@ -126,7 +131,8 @@ async fn work(
             tracing::info!(machines = listed.len(), "watching Machines");
         }
     };
-    let limits = Config::default().concurrency(args.max_concurrent_reconciles);
+    // Each pass waits for its cluster's turn by itself.
+    let limits = Config::default().concurrency(0);
     let reconciling = applier(|machine, ctx| Box::pin(reconcile(machine, ctx)), on_fault, ctx, machines, queue, limits);
     let reconciling = reconciling.for_each(|ended| async {
         if let Err(why) = ended {

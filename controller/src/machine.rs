@@ -13,6 +13,7 @@ use std::time::Instant;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use k8s_openapi::jiff::Timestamp;
 use kube::runtime::controller::Action;
+use model::baseline::war::Turn;
 use model::machine::{Intent, cluster_of, plan, status};
 use model::reason::Retry;
 
@@ -20,6 +21,8 @@ use crate::context::{Context, Fault, Guarded, LONGEST_PASS};
 
 /// Makes one Machine true, as far as its cluster allows now.
 pub async fn reconcile(machine: Arc<Guarded>, ctx: Arc<Context>) -> Result<Action, Fault> {
+    let cluster = machine.0.as_ref().ok().and_then(cluster_of);
+    let _turn = ctx.turns.take(cluster).await;
     tokio::time::timeout(LONGEST_PASS, pass(machine, ctx)).await.map_err(Fault::Late)?
 }
 
@@ -43,9 +46,12 @@ async fn pass(machine: Arc<Guarded>, ctx: Arc<Context>) -> Result<Action, Fault>
     let (connection, shown) = gather::connect(machine, &ctx);
     let intent = Intent::of(machine, &ctx.vm_prefix, mapped, &shown); // pure
     let Some(identity) = intent.identity() else { return Ok(Action::await_change()) };
-    let (seen, cluster) = gather::gather(&intent, config.as_deref(), connection, &ctx).await?; // I/O in: a snapshot of the indexes, and a lookup only on doubt
+    let (seen, cluster) = gather::gather(&intent, config.as_deref(), connection, &now, &ctx).await?; // I/O in: a snapshot of the indexes, and a lookup only on doubt
     let plan = plan(&intent, &seen); // pure
-    let done = execute::execute(machine, &intent, plan, cluster.as_deref(), &now, &ctx).await?; // I/O out: stops at the first failure
+    let mut done = execute::execute(machine, &intent, plan, cluster.as_deref(), &now, &ctx).await?; // I/O out: stops at the first failure
+    if let Turn::Pause(field) = &seen.turn {
+        done.paused = Some(field.clone());
+    }
     let previous = machine.status.clone().unwrap_or_default();
     let next = status(&previous, &intent, &seen, done.failure.as_ref(), now.clone()); // pure
     let later = report::report(machine, &intent, &previous, &next, &done, &now, &ctx).await?; // I/O out: /status and Events

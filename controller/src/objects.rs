@@ -8,9 +8,10 @@ use k8s_openapi::api::core::v1::PersistentVolumeClaim;
 use kube::api::{ApiResource, DynamicObject, PatchParams};
 use kube::core::GroupVersionKind;
 use kube::{Resource, ResourceExt};
-use model::machine::vm::DESIRED;
+use model::baseline::war::PAUSED;
+use model::baseline::{self, Drift, LAST_APPLIED};
 use model::machine::{Claim, Nic, Vm, Vmi};
-use model::names::{ADOPTED, MACHINE_UID, OPERATOR};
+use model::names::{ADOPTED, CHANGED_FIELDS, MACHINE_UID, OPERATOR, RESTARTED};
 use model::quantity;
 use model::text::line;
 use serde_json::Value;
@@ -91,9 +92,11 @@ impl Record {
         let text = |text: &Option<String>| text.as_ref().map_or(0, String::len);
         match self {
             Record::Vm(vm) => {
-                let options = [&vm.hash, &vm.adopted, &vm.failure, &vm.restart_required].map(text);
+                let marks = [&vm.hash, &vm.adopted, &vm.run_strategy, &vm.restarted, &vm.changed].map(text);
+                let options = [&vm.failure, &vm.restart_required].map(text);
+                let drift: usize = vm.drift.iter().map(Drift::bytes).sum();
                 let words = [&vm.name, &vm.uid, &vm.resource_version, &vm.printable].map(String::len);
-                options.iter().chain(&words).sum()
+                options.iter().chain(&marks).chain(&words).sum::<usize>() + drift
             }
             Record::Vmi(vmi) => {
                 let nic = |nic: &Nic| {
@@ -101,7 +104,7 @@ impl Record {
                     size_of::<Nic>() + text(&nic.name) + text(&nic.mac) + ips.sum::<usize>()
                 };
                 let nics: usize = vmi.interfaces.iter().map(nic).sum();
-                vmi.name.len() + vmi.phase.len() + text(&vmi.node) + text(&vmi.unschedulable) + nics
+                vmi.name.len() + vmi.uid.len() + vmi.phase.len() + text(&vmi.node) + text(&vmi.unschedulable) + nics
             }
             Record::Claim(claim) => claim.uid.len() + claim.phase.len() + text(&claim.requested),
         }
@@ -146,6 +149,20 @@ fn uid_of(object: &impl ResourceExt) -> String {
     line(object.meta().uid.as_deref().unwrap_or_default(), UID)
 }
 
+/// What of an object of ours others changed.
+fn drift(object: &DynamicObject) -> Vec<Drift> {
+    if !object.annotations().contains_key(LAST_APPLIED) {
+        return Vec::new();
+    }
+    serde_json::to_value(object).map_or_else(|_| Vec::new(), |object| baseline::drift(&object))
+}
+
+/// What the older `spec.running` stands for (X28).
+fn running(vm: &Value) -> Option<String> {
+    let running = vm.pointer("/spec/running")?.as_bool()?;
+    Some(if running { "Always" } else { "Halted" }.to_owned())
+}
+
 /// Reads a VirtualMachine.
 pub fn read_vm(object: &DynamicObject) -> Vm {
     let data = &object.data;
@@ -154,8 +171,14 @@ pub fn read_vm(object: &DynamicObject) -> Vm {
         uid: uid_of(object),
         resource_version: line(object.metadata.resource_version.as_deref().unwrap_or_default(), WORD),
         deleting: object.metadata.deletion_timestamp.is_some(),
-        hash: object.annotations().get(DESIRED).map(|hash| line(hash, WORD)),
+        hash: object.annotations().get(LAST_APPLIED).map(|text| baseline::hash(text)),
+        drift: drift(object),
+        paused: object.annotations().get(PAUSED).and_then(|mark| mark.parse().ok()),
         adopted: object.annotations().get(ADOPTED).map(|asked| line(asked, ASKED)),
+        run_strategy: text_at(data, "/spec/runStrategy").or_else(|| running(data)),
+        restarted: object.annotations().get(RESTARTED).map(|asked| line(asked, SENTENCE)),
+        restarting: data.pointer("/status/stateChangeRequests/0").is_some(),
+        changed: object.annotations().get(CHANGED_FIELDS).map(|fields| line(fields, ASKED)),
         printable: text_at(data, "/status/printableStatus").unwrap_or_default(),
         failure: find_condition(data, "Failure", "True").map(message_of),
         restart_required: find_condition(data, "RestartRequired", "True").map(message_of),
@@ -188,6 +211,7 @@ pub fn read_vmi(object: &DynamicObject) -> Vmi {
     };
     Vmi {
         name: line(&object.name_any(), WORD),
+        uid: uid_of(object),
         phase: text_at(data, "/status/phase").unwrap_or_default(),
         ready: find_condition(data, "Ready", "True").is_some(),
         node: text_at(data, "/status/nodeName").filter(|node| !node.is_empty()),

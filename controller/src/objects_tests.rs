@@ -23,7 +23,10 @@ fn vm() -> DynamicObject {
     ]);
     let object = json!({"apiVersion": "kubevirt.io/v1", "kind": "VirtualMachine",
         "metadata": {"name": nasty(), "uid": nasty(), "resourceVersion": nasty(),
-            "annotations": {DESIRED: nasty(), ADOPTED: nasty()}},
+            "managedFields": [{"manager": nasty(), "fieldsV1": {}}, {"manager": nasty(), "fieldsV1": {format!("f:{}", nasty()): {}}}],
+            "annotations": {LAST_APPLIED: json!({nasty(): 1}).to_string(), ADOPTED: nasty(), RESTARTED: nasty(), CHANGED_FIELDS: nasty(),
+                PAUSED: nasty()}},
+        "spec": {"runStrategy": nasty()},
         "status": {"printableStatus": format!("Error{}", nasty()), "conditions": conditions}});
     serde_json::from_value(object).expect("an object")
 }
@@ -55,7 +58,9 @@ fn atk7_every_word_of_a_cluster_is_cleaned_and_cut() {
     let vm = read_vm(&vm());
     let cut = |most: usize| format!("[2J{}", "\"".repeat(most - 3));
     assert_eq!((vm.name, vm.uid, vm.resource_version), (cut(256), cut(64), cut(256)));
-    assert_eq!((vm.hash, vm.adopted), (Some(cut(256)), Some(cut(1024))));
+    assert_eq!((vm.hash.map(|hash| hash.len()), vm.adopted, vm.paused), (Some(16), Some(cut(1024)), None));
+    assert_eq!((vm.restarted, vm.changed, vm.run_strategy), (Some(cut(512)), Some(cut(1024)), Some(cut(256))));
+    assert_eq!(vm.drift, [Drift { field: cut(256), by: Some(cut(64)) }]);
     assert_eq!(vm.printable, format!("Error{}", cut(251)));
     assert_eq!((vm.failure, vm.restart_required), (Some(cut(512)), Some(cut(512))));
     let vmi = read_vmi(&vmi(1, 0));

@@ -5,6 +5,7 @@ mod adoption;
 mod attacked;
 mod bad_input;
 mod examples;
+mod kept;
 mod lifecycle;
 mod mapping;
 mod outages;

@@ -73,6 +73,8 @@ app.kubernetes.io/component: {{ index . 1 }}
 - name: LOG_LEVEL
   value: {{ .log.level | quote }}
 {{- if eq $process "controller" }}
+- name: MACHINE_LABELS
+  value: {{ join "," .machineLabels | quote }}
 - name: RECONCILE_INTERVAL
   value: {{ .reconcileInterval | quote }}
 - name: MAX_CONCURRENT_RECONCILES

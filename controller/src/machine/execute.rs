@@ -46,10 +46,15 @@ pub(super) async fn execute(
             }
             Write::There(write) => {
                 let outcome = write_there(write, identity, cluster, ctx).await;
-                if let (There::Adopt(vm, _), Ok(())) = (write, &outcome) {
-                    done.adopted = Some(vm.clone());
+                match (write, &outcome) {
+                    (There::Adopt(vm, _), Ok(_)) => done.adopted = Some(vm.clone()),
+                    (There::Update { drift, .. }, Ok(true)) if !drift.is_empty() => {
+                        ctx.wars.corrected(&identity.uid, drift, now);
+                        done.corrected.clone_from(drift);
+                    }
+                    _ => {}
                 }
-                outcome
+                outcome.map(drop)
             }
         };
         if let Err(failure) = outcome {
@@ -77,7 +82,7 @@ async fn write_there(
     identity: &Identity,
     cluster: Option<&Cluster<ClusterIndex>>,
     ctx: &Context,
-) -> Result<(), Failure> {
+) -> Result<bool, Failure> {
     let Some(cluster) = cluster else {
         let message = "there is no connection to the cluster".to_owned();
         return Err(Failure { reason: Reason::ClusterUnreachable, message });

@@ -6,9 +6,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1::PersistentVolumeClaim;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::api::{DynamicObject, ListParams};
 use kube::{Api, Client, ResourceExt};
 use model::api::{KubevirtConfig, Machine};
+use model::baseline::war::Turn;
 use model::clusters::View;
 use model::machine::{Identity, Intent, Kind, Lookup, Observed, Remote, Shown, Vmi, cluster_of};
 use model::names::{MACHINE_UID, SUPERVISOR};
@@ -44,6 +46,7 @@ pub(super) async fn gather(
     intent: &Intent,
     config: Option<&KubevirtConfig>,
     (view, cluster): Connection,
+    now: &Time,
     ctx: &Context,
 ) -> Result<(Observed, Option<Arc<Cluster<ClusterIndex>>>), Fault> {
     let nothing = |remote| Observed::nothing(&ctx.supervisor, remote);
@@ -77,9 +80,23 @@ pub(super) async fn gather(
     let awaited = if leaving { waiting.all() } else { waiting.stored };
     let (namespace_known, storage_classes) = cluster.index.objects.surroundings(&identity.vm.namespace);
     let OwnObjects { vm, vmi, claims } = objects;
-    let address_of = ctx.uids.elder(&identity.uid);
-    let seen =
-        Observed { vm, vmi, claims, namespace_known, storage_classes, awaited, found, address_of, ..nothing(remote) };
+    let seen = Observed {
+        turn: match (intent, &vm) {
+            (Intent::Run(admitted), Some(vm)) if !vm.drift.is_empty() => ctx.wars.turn(admitted, vm, now),
+            _ => Turn::Now,
+        },
+        vm,
+        vmi,
+        claims,
+        namespace_known,
+        storage_classes,
+        awaited,
+        found,
+        address_of: ctx.uids.elder(&identity.uid),
+        copied_labels: ctx.machine_labels.clone(),
+        scheduling_patches: config.is_some_and(|config| config.spec.allow_scheduling_patches == Some(true)),
+        ..nothing(remote)
+    };
     Ok((seen, Some(cluster)))
 }
 
@@ -125,6 +142,9 @@ async fn list(client: &Client, namespace: &str, uid: &str, supervisor: &str) -> 
 
 /// When to look again although nothing happened: soon while a creation is unseen, else after the jittered interval.
 pub(super) fn next_look(uid: &str, seen: &Observed, ctx: &Context) -> Duration {
+    if let Turn::In(wait) = seen.turn {
+        return wait;
+    }
     if !seen.awaited.is_empty() {
         return AWAITED_FOR;
     }

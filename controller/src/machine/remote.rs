@@ -6,8 +6,10 @@
 use k8s_openapi::api::core::v1::{Namespace, PersistentVolumeClaim};
 use kube::api::{ApiResource, DeleteParams, DynamicObject, Patch, PostParams, Preconditions};
 use kube::{Api, ResourceExt};
+use model::baseline::Wanted;
 use model::machine::cleanup::{lost_its_labels, put_back};
 use model::machine::owner::Left;
+use model::machine::restart::note;
 use model::machine::{Failure, Identity, Kind, There};
 use model::names::{MACHINE_UID, OPERATOR, SUPERVISOR};
 use model::reason::Reason;
@@ -43,15 +45,18 @@ pub(super) async fn ask_in_time<T>(
     answer
 }
 
-/// Does one remote write.
-pub(super) async fn write(at: &Target<'_>, write: &There) -> Result<(), Failure> {
+/// Does one remote write, and says whether there was anything to do.
+pub(super) async fn write(at: &Target<'_>, write: &There) -> Result<bool, Failure> {
     let writing = async {
-        match write {
+        let done = match write {
             There::Create(kind, name, object) => create(at, *kind, name, object).await,
-            There::Merge(kind, name, change) => merge(at, *kind, name, change).await,
+            There::Update { kind, name, wanted, .. } => return update(at, *kind, name, wanted).await,
+            There::Merge(kind, name, change) => return merge(at, *kind, name, change).await,
+            There::Restart(name, request) => restart(at, name, request).await,
             There::Delete(kind, name, uid) => delete(at, *kind, name, uid).await,
             There::Adopt(name, change) => adopt(at, name, change).await,
-        }
+        };
+        done.map(|()| true)
     };
     ask_in_time(at.cluster, writing).await.unwrap_or_else(|_| {
         let message = format!("the cluster did not answer within {} s", DEADLINE.as_secs());
@@ -141,14 +146,45 @@ async fn exists(
     Err(Failure { reason: Reason::Conflict, message })
 }
 
-async fn merge(at: &Target<'_>, kind: Kind, name: &str, change: &Value) -> Result<(), Failure> {
-    match api(at, kind).patch(name, &patch_params(), &Patch::Merge(change)).await {
-        Ok(_) => Ok(()),
-        // Changed since it was seen: the watch event of that brings the next pass.
-        Err(kube::Error::Api(answer)) if answer.code == 409 => Ok(()),
+/// Brings an object in line with what is wanted, from what it is now; one that is not the Machine's any more stays as it is.
+async fn update(at: &Target<'_>, kind: Kind, name: &str, wanted: &Wanted) -> Result<bool, Failure> {
+    let live = match api(at, kind).get(name).await {
+        Ok(live) => live,
         Err(kube::Error::Api(answer)) if answer.code == 404 => {
             forget(at, kind, name);
-            Ok(())
+            return Ok(false);
+        }
+        Err(why) => return Err(failure_of(kind, name, &why)),
+    };
+    let is = |key, value: &String| live.labels().get(key) == Some(value);
+    let ours = is(MACHINE_UID, &at.identity.uid) && is(SUPERVISOR, at.supervisor);
+    let live = serde_json::to_value(live).expect("invariant: an object that was read can be written");
+    let Some(mut change) = wanted.change(&live).filter(|_| ours) else { return Ok(false) };
+    if kind == Kind::Vm {
+        note(&mut change, &live);
+    }
+    let Identity { key, .. } = at.identity;
+    tracing::info!(controller = "Machine", machine = key.name, namespace = key.namespace, kubevirtConfig = %at.cluster.name, kind = ?kind, object = name, fields = ?change.fields, "updated");
+    merge(at, kind, name, &change.patch).await
+}
+
+async fn restart(at: &Target<'_>, name: &str, request: &Value) -> Result<(), Failure> {
+    match api(at, Kind::Vm).patch_status(name, &patch_params(), &Patch::Merge(request)).await {
+        Ok(_) => Ok(()),
+        // Changed since it was seen, or gone: the watch event of that brings the next pass.
+        Err(kube::Error::Api(answer)) if matches!(answer.code, 404 | 409) => Ok(()),
+        Err(why) => Err(failure_of(Kind::Vm, name, &why)),
+    }
+}
+
+async fn merge(at: &Target<'_>, kind: Kind, name: &str, change: &Value) -> Result<bool, Failure> {
+    match api(at, kind).patch(name, &patch_params(), &Patch::Merge(change)).await {
+        Ok(_) => Ok(true),
+        // Changed since it was seen: the watch event of that brings the next pass.
+        Err(kube::Error::Api(answer)) if answer.code == 409 => Ok(false),
+        Err(kube::Error::Api(answer)) if answer.code == 404 => {
+            forget(at, kind, name);
+            Ok(false)
         }
         Err(why) => Err(failure_of(kind, name, &why)),
     }

@@ -8,8 +8,9 @@ use kube::api::Patch;
 use kube::runtime::events::{Event, EventType};
 use kube::{Api, Resource, ResourceExt};
 use model::api::{Machine, MachineStatus};
+use model::baseline::Drift;
 use model::machine::status::{patience, transition, without_mirror};
-use model::machine::{Failure, Intent};
+use model::machine::{Failure, Intent, drift};
 use model::merge::changes;
 use model::names::ClusterName;
 use model::reason::Severity;
@@ -29,6 +30,10 @@ pub(super) struct Done {
     pub(super) touched: bool,
     /// The VM that was there before and became the Machine's.
     pub(super) adopted: Option<String>,
+    /// What others had changed of the VM, and was set back.
+    pub(super) corrected: Vec<Drift>,
+    /// The field over which corrections begin to be paused.
+    pub(super) paused: Option<String>,
 }
 
 /// Writes the status when it changed, or says how long that may still wait. A Machine that is gone meanwhile needs none.
@@ -43,6 +48,13 @@ pub(super) async fn report(
 ) -> Result<Option<Duration>, Fault> {
     if let (Some(vm), Some(cluster)) = (&done.adopted, intent.cluster()) {
         announce_adoption(machine, vm, cluster, ctx).await;
+    }
+    if !done.corrected.is_empty() {
+        publish(machine, EventType::Normal, "DriftCorrected", &drift::corrected(&done.corrected), ctx).await;
+    }
+    if let Some(field) = &done.paused {
+        // Once in a war, which may have used up the budget.
+        write_event(machine, EventType::Warning, "CorrectionsPaused", &drift::paused(field), ctx).await;
     }
     if done.touched || next == previous {
         return Ok(None);
@@ -106,6 +118,10 @@ async fn publish(machine: &Machine, kind: EventType, reason: &str, note: &str, c
         tracing::debug!(controller = "Machine", machine = machine.name_any(), reason, "too many Events: not written");
         return;
     }
+    write_event(machine, kind, reason, note, ctx).await;
+}
+
+async fn write_event(machine: &Machine, kind: EventType, reason: &str, note: &str, ctx: &Context) {
     let event = Event {
         type_: kind,
         reason: reason.to_owned(),

@@ -6,11 +6,13 @@
 //! - [`machine::plan`] answers a reconcile: which writes make the Machine's VM true on its cluster;
 //!   [`machine::status()`] says what the Machine shows of it.
 //! - [`patch`] answers what a user's JSON patch, ignored fields and opt-outs make of the objects we write.
+//! - [`baseline`] answers what of an object on a cluster is kept true, and what brings it back.
 //! - [`clusters`] answers which connections to remote clusters should run.
 //!
 //! `runtime` and the two binaries fetch what these functions are given, and carry their answers to API servers.
 
 pub mod api;
+pub mod baseline;
 pub mod clusters;
 pub mod crds;
 pub mod machine;

@@ -5,11 +5,14 @@
 pub mod adoption;
 pub mod cleanup;
 mod cloudinit;
+pub mod drift;
 mod identity;
 mod intent;
+pub mod labels;
 mod network;
 mod observed;
 pub mod owner;
+pub mod restart;
 pub mod status;
 pub mod storage;
 mod template;
@@ -87,10 +90,11 @@ fn run(admitted: &Admitted, seen: &Observed) -> Plan {
     // What the VM should be is known only with all its parts: one that is there is left as it is meanwhile.
     let missing = cloudinit::missing(admitted, seen);
     let missing = missing.or_else(|| storage::missing(admitted, seen)).or_else(|| network::missing(admitted, seen));
-    if missing.is_none() {
-        writes.extend(vm::plan(admitted, seen));
-    }
-    Plan { refused: missing, ..writes.into() }
+    let refused = match missing {
+        Some(missing) => Some(missing),
+        None => vm::plan(admitted, seen).map(|write| writes.extend(write)).err(),
+    };
+    Plan { refused, ..writes.into() }
 }
 
 /// The status that goes with [`Here::Record`]: the one shown so far, the cluster and the name of the VM.

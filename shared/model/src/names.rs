@@ -23,6 +23,20 @@ pub const DELETION_POLICY: &str = "vitistack.io/deletion-policy";
 pub const PLACEMENT: &str = "vitistack.io/placement";
 /// Annotation on a VM without an owner: the Machine that may adopt it, as `<namespace>/<name>` (X54).
 pub const ADOPT_BY: &str = "vitistack.io/adopt-by";
+/// Annotation of a Machine: each new value restarts its guest once.
+pub const RESTART: &str = "vitistack.io/restart";
+/// Annotation, after a prefix of [`PATCH_PREFIXES`]: `"true"` on a VM while nothing of it is set back, because somebody changes it
+/// again each time; `"false"`, there or on its Machine, ends that (X88).
+pub const RECONCILE_PAUSED: &str = "reconcile-paused";
+/// Annotations of a Machine that the controller alone reads.
+pub const WORDS_FOR_THE_CONTROLLER: [&str; 3] =
+    [RESTART, "platform.kubevirt.io/reconcile-paused", "vitistack.io/reconcile-paused"];
+/// Annotation on an object of ours: what of it is kept true, as it was written last, in JSON.
+pub const LAST_APPLIED: &str = "vitistack.io/last-applied";
+/// Annotation on a VM: the restart that was asked for last, as JSON.
+pub const RESTARTED: &str = "vitistack.io/restarted";
+/// Annotation on a VM: fields of its instance that were changed since that started.
+pub const CHANGED_FIELDS: &str = "vitistack.io/changed-fields";
 /// Prefixes of the three annotations below; the first is the documented one (X41).
 pub const PATCH_PREFIXES: [&str; 2] = ["platform.kubevirt.io/", "vitistack.io/"];
 /// Annotation, after a prefix of [`PATCH_PREFIXES`]: a JSON Patch (RFC 6902) of the object that is written (X46, X47).

@@ -18,6 +18,8 @@ pub enum Condition {
     ClusterReachable,
     /// KubeVirt will apply a change only when the VM restarts.
     RestartRequired,
+    /// Everything that the Machine asks for has its effect.
+    SpecApplied,
 }
 
 impl Condition {
@@ -30,6 +32,7 @@ impl Condition {
             Condition::NetworkReady => "NetworkReady",
             Condition::ClusterReachable => "ClusterReachable",
             Condition::RestartRequired => "RestartRequired",
+            Condition::SpecApplied => "SpecApplied",
         }
     }
 }
@@ -116,7 +119,9 @@ macro_rules! reasons {
     };
 }
 
-use Condition::{ClusterReachable, NetworkReady, Ready, RestartRequired, StorageReady, VirtualMachineReady};
+use Condition::{
+    ClusterReachable, NetworkReady, Ready, RestartRequired, SpecApplied, StorageReady, VirtualMachineReady,
+};
 use ShownIn::{Admission, KubevirtConfig, Machine};
 
 reasons! {
@@ -157,7 +162,7 @@ reasons! {
     InvalidAssignment, "InvalidAssignment", Machine(Ready), Author, Warning, "The annotations of the Machine do not fit together; apply the Machine again with the webhook running.";
     Creating, "Creating", Machine(Ready), Event, Normal, "Wait; `kubectl describe machine` shows what is being waited for.";
     Running, "Running", Machine(Ready), Event, Normal, "Nothing to do.";
-    Stopped, "Stopped", Machine(Ready), Event, Normal, "Start the VM, for example with `virtctl start`, or set spec.runStrategy to Always.";
+    Stopped, "Stopped", Machine(Ready), Event, Normal, "Nothing to do if it shall be stopped; else start the VM, for example with `virtctl start`, or set spec.runStrategy to Always.";
     Stopping, "Stopping", Machine(Ready), Event, Normal, "Wait until the VM has stopped.";
     Terminating, "Terminating", Machine(Ready), Event, Normal, "Wait until the VM and its disks are gone; the message names what is left.";
 
@@ -165,7 +170,9 @@ reasons! {
     VmPending, "VMPending", Machine(VirtualMachineReady), Event, Normal, "Wait; the message says what comes before the VirtualMachine.";
     VmFailed, "VMFailed", Machine(VirtualMachineReady), Event, Warning, "Look at the VM on its cluster: `kubectl describe vm,vmi -l vitistack.io/machine=NAME`.";
     VmRefused, "VMRefused", Machine(VirtualMachineReady), Backoff, Warning, "The cluster refused the VirtualMachine; its message says which field.";
+    Unmanaged, "Unmanaged", Machine(VirtualMachineReady), Event, Normal, "Make the VirtualMachine yourself, or take the annotation `platform.kubevirt.io/mode` off the Machine.";
     KubeVirtApiError, "KubeVirtApiError", Machine(VirtualMachineReady), Backoff, Warning, "Check the KubeVirt installation and the permissions of the kubeconfig: `kubectl get pods -n kubevirt`.";
+    PatchRefused, "PatchRefused", Machine(VirtualMachineReady), Author, Warning, "Correct the annotation that the message names: it is older than the webhook, or was written while that was away.";
     QuotaExceeded, "QuotaExceeded", Machine(VirtualMachineReady), Backoff, Warning, "Ask for more room in the ResourceQuota of the namespace on the cluster, or make the Machine smaller.";
     Conflict, "Conflict", Machine(VirtualMachineReady), Backoff, Warning, "An object of that name exists and is not this Machine's; give the Machine another name.";
     PvcBound, "PVCBound", Machine(StorageReady), Event, Normal, "Nothing to do.";
@@ -176,7 +183,9 @@ reasons! {
     ClusterUnreachable, "ClusterUnreachable", Machine(ClusterReachable), Backoff, Warning, "Check the cluster and its KubevirtConfig: `kubectl describe kubevirtconfig -A`.";
     KubevirtConfigMissing, "KubevirtConfigMissing", Machine(ClusterReachable), Event, Warning, "Create the KubevirtConfig again: the VM may still be running on that cluster.";
     ClusterIdentityChanged, "ClusterIdentityChanged", Machine(ClusterReachable), Event, Warning, "The kubeconfig leads to another cluster than the one recorded; correct its Secret.";
-    RestartPending, "RestartRequired", Machine(RestartRequired), Event, Normal, "Restart the VM when it suits you: `virtctl restart`.";
+    RestartPending, "RestartRequired", Machine(RestartRequired), Event, Normal, "Restart the guest when it suits you: set the annotation `vitistack.io/restart` of the Machine to a new value, or use `virtctl restart`.";
+    SpecApplied, "Applied", Machine(SpecApplied), Event, Normal, "Nothing to do.";
+    SpecPartlyApplied, "PartlyApplied", Machine(SpecApplied), Event, Normal, "The message names what has no effect, or not yet, and what brings it.";
 
     KubeconfigInvalid, "KubeconfigInvalid", KubevirtConfig, Event, Warning, "Correct the Secret that spec.kubeconfigSecretRef names; the message says what is wrong with it.";
     ConnectionFailed, "ConnectionFailed", KubevirtConfig, Backoff, Warning, "Check the address, the certificate and the token in the kubeconfig; the message says what went wrong.";

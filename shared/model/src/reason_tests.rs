@@ -27,8 +27,8 @@ fn every_failure_of_a_write_is_tried_again_with_backoff() {
 fn what_is_as_it_should_be_or_on_its_way_is_no_warning() {
     let normal = Reason::ALL.iter().filter(|reason| reason.severity() == Severity::Normal);
     let names: Vec<String> = normal.map(|reason| format!("{reason:?}")).collect();
-    let wanted = "Creating Running Stopped Stopping Terminating VmCreated VmPending PvcBound PvcPending NetworkConfigured \
-        NetworkPending ClusterConnected RestartPending ConfigConnected";
+    let wanted = "Creating Running Stopped Stopping Terminating VmCreated VmPending Unmanaged PvcBound PvcPending NetworkConfigured \
+        NetworkPending ClusterConnected RestartPending SpecApplied SpecPartlyApplied ConfigConnected";
     assert_eq!(names.join(" "), wanted);
 }
 

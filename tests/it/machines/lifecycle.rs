@@ -69,7 +69,7 @@ async fn c21_x18_a_machine_stops_and_starts_with_its_run_strategy() {
     ground.running("db").await;
     ground.applied(&machine("db", Some("east"), &json!({"template": "small", "runStrategy": "Halted"}))).await;
     let stopped = ground.until("db", "Stopped", |machine| super::phase(machine) == "Stopped").await;
-    assert_eq!(condition(&stopped, "Ready"), "False/Stopped");
+    assert_eq!(condition(&stopped, "Ready"), "True/Stopped", "X95: as declared");
     assert_eq!(stopped.status.expect("a status").ip_addresses, Vec::<String>::new());
     ground.applied(&machine("db", Some("east"), &json!({"template": "small", "runStrategy": "Always"}))).await;
     ground.running("db").await;

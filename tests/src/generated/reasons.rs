@@ -66,6 +66,10 @@ fn introduction(place: ShownIn) -> &'static str {
         ShownIn::Machine(Condition::RestartRequired) => {
             "Present while a change waits for a restart of the virtual machine. Nothing is restarted unasked."
         }
+        ShownIn::Machine(Condition::SpecApplied) => {
+            "Whether everything that the Machine asks for has its effect; the message names what has none, or none yet. Present \
+             as soon as there is a VirtualMachine."
+        }
         ShownIn::KubevirtConfig => "Written by the controller: `kubectl get kubevirtconfigs -A -o wide`.",
     }
 }

@@ -68,7 +68,8 @@ impl<'de: 'a, 'a> Visitor<'de> for Keys<'a> {
                     continue;
                 }
                 other => {
-                    if names::PATCH_PREFIXES.iter().any(|prefix| other.starts_with(prefix)) {
+                    let ours = names::PATCH_PREFIXES.iter().any(|prefix| other.starts_with(prefix));
+                    if ours && !names::WORDS_FOR_THE_CONTROLLER.contains(&other) {
                         out.unknown.push(key);
                     }
                     map.next_value::<IgnoredAny>()?;

@@ -2,7 +2,8 @@
 
 use model::machine::DELETION_POLICIES;
 use model::names::{
-    DELETION_POLICY, IGNORE_FIELDS, KUBEVIRT_CONFIG, MODE, PATCH, PATCH_PREFIXES, PLACEMENT, REFRESH_CLASS, RESOLVED,
+    DELETION_POLICY, IGNORE_FIELDS, KUBEVIRT_CONFIG, MODE, PATCH, PATCH_PREFIXES, PLACEMENT, RECONCILE_PAUSED,
+    REFRESH_CLASS, RESOLVED, RESTART,
 };
 use model::reason::{Reason, nearest};
 
@@ -11,7 +12,7 @@ use crate::findings::Findings;
 use crate::review::Object;
 
 /// Those that a Machine may carry beside the ones about patches.
-const KNOWN: [&str; 5] = [KUBEVIRT_CONFIG, RESOLVED, PLACEMENT, REFRESH_CLASS, DELETION_POLICY];
+const KNOWN: [&str; 6] = [KUBEVIRT_CONFIG, RESOLVED, PLACEMENT, REFRESH_CLASS, DELETION_POLICY, RESTART];
 
 /// Prefix and word of a key of ours.
 fn parts(key: &str) -> Option<(&'static str, &str)> {
@@ -47,7 +48,7 @@ pub fn check(object: &Object<'_>, old: Option<&Object<'_>>, found: &mut Findings
     for key in &annotations.unknown {
         let Some((prefix, word)) = parts(key) else { continue };
         let own = KNOWN.iter().filter_map(|known| Some(parts(known)?.1));
-        match nearest(word, own.chain([PATCH, IGNORE_FIELDS, MODE])) {
+        match nearest(word, own.chain([PATCH, IGNORE_FIELDS, MODE, RECONCILE_PAUSED])) {
             None => found.warn(format!("{}: nobody reads it", path(key))),
             Some(near) => {
                 let own = KNOWN.into_iter().find(|known| parts(known).is_some_and(|(_, word)| word == near));

@@ -3,7 +3,7 @@
 use super::ask::Ask;
 use super::cloudinit;
 use crate::findings::LINE;
-use crate::review::{Domain, Spec};
+use crate::review::Spec;
 
 /// Lines of one kind; unknown fields are pruned before admission, so this is never met.
 const LINES: usize = 8;
@@ -115,12 +115,9 @@ fn not_yet(spec: &Spec<'_>, warnings: &mut Vec<String>) {
     let filled = |text: Option<&str>| text.is_some_and(|text| !text.is_empty());
     listing.name_if(networks, "spec.networks");
     listing.name_if(!networks && filled(namespace), "spec.network.networkNamespaceName");
-    listing.name_if(spec.boot_order.as_ref().is_some_and(|order| !order.is_empty()), "spec.bootOrder");
     listing.name_if(spec.cloud_init.is_some(), "spec.cloudInit");
     listing.name_if(spec.user_data.is_some_and(|data| !data.is_empty()), "spec.userData");
     listing.name_if(spec.ssh_keys.as_ref().is_some_and(|keys| !keys.is_empty()), "spec.sshKeys");
-    listing.name_if(spec.domain.as_ref().is_some_and(|domain| *domain != Domain::default()), "spec.domain");
-    listing.name_if(filled(spec.machine_type.as_deref()), "spec.machineType");
     listing.name_if(spec.disks.iter().flatten().any(|disk| disk.source.is_some()), "spec.disks[].source");
     let os = spec.os.as_ref();
     listing.name_if(filled(os.and_then(|os| os.iso_uri.as_deref())), "spec.os.isoUri");

@@ -18,12 +18,10 @@ use crate::review::{Object, PatchAnnotations};
 use crate::sizing::same_size;
 use crate::world::World;
 
-/// Refuses what may not be patched, and says that patches wait for a later version. Annotations that an update does not
+/// Refuses what may not be patched. Annotations that an update does not
 /// touch, on a Machine of the same size, are not judged anew (X76).
 pub fn check(ask: &Ask<'_>, decided: Decided<'_>, world: &World, found: &mut Findings) {
     let Some(given) = given(ask.object) else { return };
-    let names: Vec<&str> = given.iter().map(|(key, _)| &**key).take(6).collect();
-    found.warn(format!("judged, but without effect yet: {}", names.join(", ")));
     let cluster = decided.cluster.map(|it| it.0.as_str());
     let kept =
         |old: &Object<'_>| self::given(old) == Some(given) && same_size(ask.object, old) && old.cluster() == cluster;
@@ -66,6 +64,7 @@ fn admitted(ask: &Ask<'_>, decided: Decided<'_>, world: &World) -> Admitted {
         sizing: decided.sizing.cloned().unwrap_or_else(|| stand_in(ask.object)),
         spec: as_read::as_read(&ask.object.spec),
         words: BTreeMap::new(),
+        labels: BTreeMap::new(),
         run_strategy: ask.object.spec.run_strategy.as_deref().unwrap_or("Always").to_owned(),
         power_declared: ask.object.spec.run_strategy.is_some(),
         guarded: true,

@@ -11,10 +11,12 @@ use serde_json::{Map, Value, json};
 
 use super::identity::Identity;
 use super::intent::Admitted;
+use super::labels;
 use super::observed::{Lookup, Observed, Stray, Vm};
 use super::owner;
-use super::vm::{DESIRED, owner_labels};
+use super::vm::DESIRED;
 use super::write::{Failure, Kind, Plan, There};
+use crate::baseline::LAST_APPLIED;
 use crate::names;
 use crate::reason::Reason;
 
@@ -100,14 +102,14 @@ pub fn unknown(seen: &Observed) -> Option<Failure> {
 
 /// Makes the VM the Machine's, if it is still the one that was judged.
 fn take(admitted: &Admitted, stray: &Stray, supervisor: &str) -> Value {
-    let mut labels = owner_labels(&admitted.identity, supervisor);
+    let mut labels = labels::owner(&admitted.identity, supervisor);
     labels[names::RETAINED] = Value::Null;
     json!({"metadata": {
         "uid": stray.uid,
         "resourceVersion": stray.resource_version,
         "labels": labels,
         "annotations": {
-            names::ADOPTED: asked(admitted).text(), names::RETAINED_FROM: null, names::RETAINED_SUPERVISOR: null, DESIRED: null,
+            names::ADOPTED: asked(admitted).text(), names::RETAINED_FROM: null, names::RETAINED_SUPERVISOR: null, DESIRED: null, LAST_APPLIED: null,
         },
         "ownerReferences": stray.owners,
     }})

@@ -12,6 +12,7 @@ use super::observed::{Lookup, Observed, Remote, Vm};
 use super::owner;
 use super::vm::DESIRED;
 use super::write::{Failure, Here, Kind, Plan, There};
+use crate::baseline::LAST_APPLIED;
 use crate::names;
 use crate::reason::Reason;
 
@@ -120,7 +121,7 @@ pub fn standing(vm: Option<Standing<'_>>, vmi: Option<Standing<'_>>, leaving: &L
 pub fn lost_its_labels(vm: &ObjectMeta) -> bool {
     let marked = |key: &str| vm.annotations.as_ref().is_some_and(|all| all.contains_key(key));
     let labelled = vm.labels.as_ref().is_some_and(|all| all.contains_key(names::MACHINE_UID));
-    (marked(DESIRED) || marked(names::ADOPTED)) && !marked(names::RETAINED_FROM) && !labelled
+    [LAST_APPLIED, DESIRED, names::ADOPTED].into_iter().any(marked) && !marked(names::RETAINED_FROM) && !labelled
 }
 
 /// How to make a VM this Machine's again.

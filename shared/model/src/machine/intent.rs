@@ -23,6 +23,8 @@ pub struct Admitted {
     pub spec: MachineSpec,
     /// Its annotations in our two domains, by their full keys.
     pub words: BTreeMap<String, String>,
+    /// Its labels.
+    pub labels: BTreeMap<String, String>,
     /// KubeVirt's `runStrategy`.
     pub run_strategy: String,
     /// The author says so. Else it counts when the VM is made, and from then on power is the cluster's own tools' (X96).
@@ -158,6 +160,7 @@ impl Intent {
                 sizing,
                 spec: machine.spec.clone(),
                 words: words(machine),
+                labels: machine.labels().clone(),
                 run_strategy: said(machine.spec.run_strategy.as_deref()).unwrap_or("Always").to_owned(),
                 power_declared: said(machine.spec.run_strategy.as_deref()).is_some(),
             })),

@@ -6,6 +6,8 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 
 use super::write::Kind;
 use crate::api::KubevirtConfig;
+use crate::baseline::Drift;
+use crate::baseline::war::Turn;
 use crate::clusters::View;
 use crate::names::MachineKey;
 
@@ -30,6 +32,12 @@ pub struct Observed {
     pub awaited: BTreeSet<(Kind, String)>,
     /// The VM that admission found, when there is none of the Machine's yet.
     pub found: Lookup,
+    /// Whether what others changed of the VM may be taken back now.
+    pub turn: Turn,
+    /// `spec.allowSchedulingPatches` of its KubevirtConfig.
+    pub scheduling_patches: bool,
+    /// The setting MACHINE_LABELS.
+    pub copied_labels: Vec<String>,
     /// A MAC address that it asks for, and the older Machine that has it.
     pub address_of: Option<(String, MachineKey)>,
 }
@@ -47,6 +55,9 @@ impl Observed {
             storage_classes: BTreeSet::new(),
             awaited: BTreeSet::new(),
             found: Lookup::Unasked,
+            turn: Turn::Now,
+            scheduling_patches: false,
+            copied_labels: Vec::new(),
             address_of: None,
         }
     }
@@ -131,10 +142,22 @@ pub struct Vm {
     pub resource_version: String,
     /// Deletion was asked for.
     pub deleting: bool,
-    /// Hash of the desired state it was last written from.
+    /// Hash of what it was last written from.
     pub hash: Option<String>,
+    /// What others changed of that since.
+    pub drift: Vec<Drift>,
+    /// Whether [`crate::baseline::war::PAUSED`] says that nothing of it is corrected.
+    pub paused: Option<bool>,
     /// `vitistack.io/adopted`: it was there before the Machine. The text is what the Machine asked for when it was written.
     pub adopted: Option<String>,
+    /// `spec.runStrategy`, or what `spec.running` stands for.
+    pub run_strategy: Option<String>,
+    /// [`crate::names::RESTARTED`].
+    pub restarted: Option<String>,
+    /// KubeVirt has a request to stop or start it, and has not carried it out.
+    pub restarting: bool,
+    /// [`crate::names::CHANGED_FIELDS`].
+    pub changed: Option<String>,
     /// `status.printableStatus`.
     pub printable: String,
     /// Message of KubeVirt's condition `Failure`.
@@ -148,6 +171,8 @@ pub struct Vm {
 pub struct Vmi {
     /// Its name.
     pub name: String,
+    /// `metadata.uid`.
+    pub uid: String,
     /// `status.phase`.
     pub phase: String,
     /// Condition `Ready` is true.

@@ -1,8 +1,10 @@
 //! What a Machine shows of itself. Pure: computed from what was seen, never accumulated. C10, C21, C26, C51 to C53, X18, X19,
 //! X71, X75; regressions KVO14, KVO15, KVO16, KVO18.
 
+mod applied;
 mod conditions;
 mod mirror;
+mod phase;
 
 use std::time::Duration;
 
@@ -13,16 +15,17 @@ use self::conditions::{
     Statement, describe_cluster, describe_network, describe_storage, describe_vm, replace_conditions,
 };
 use self::mirror::{mirror, resolved};
-use super::cleanup;
 use super::intent::{Admitted, Intent, Leaving};
 use super::observed::{Observed, Remote};
 use super::write::Failure;
+use super::{cleanup, restart};
 use crate::api::{self, MachineStatus};
 use crate::reason::{Condition, Reason, ShownIn};
 use crate::text::line;
 
-/// How old a status gets before a change that nobody waits for is written.
-pub const SETTLING: Duration = Duration::from_secs(5);
+/// How old a status gets before a change that nobody waits for is written; and while the Machine comes or goes, when what is being
+/// waited for changes all the time.
+pub const SETTLING: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(5)];
 
 /// The status that follows from what was seen. `failure` is the write that stopped this pass.
 ///
@@ -60,17 +63,21 @@ pub fn status(
 
 /// How long a change may still wait for others, so that a burst of small ones costs one write; zero when it may not.
 ///
-/// What people and scripts wait for is written at once: the phase, and whether the Machine is ready. The rest, such as what
+/// What people and scripts wait for is written at once: the phase, whether the Machine is ready, and that an edit was seen (FR16). The rest, such as what
 /// is being waited for, follows within [`SETTLING`].
 pub fn patience(previous: &MachineStatus, next: &MachineStatus, now: &Time) -> Duration {
     let ready = |status| find_ready(status).map(|ready| &ready.status);
     let first = previous.conditions.is_empty() && previous.kubevirt_config_ref.is_none();
-    if first || previous.phase != next.phase || (ready(previous) != ready(next) && ready(previous).is_some()) {
+    let edited = previous.observed_generation != next.observed_generation;
+    if first || edited || previous.phase != next.phase || (ready(previous) != ready(next) && ready(previous).is_some())
+    {
         return Duration::ZERO;
     }
+    let moving = matches!(next.phase.as_deref(), Some("Pending" | "Creating" | "Terminating"));
+    let settling = SETTLING[usize::from(moving)];
     let Some(written) = &previous.last_updated else { return Duration::ZERO };
     let age = now.0.duration_since(written.0);
-    Duration::try_from(age).map_or(Duration::ZERO, |age| SETTLING.saturating_sub(age))
+    Duration::try_from(age).map_or(Duration::ZERO, |age| settling.saturating_sub(age))
 }
 
 /// The reason of `Ready` and its sentence, if it is another reason than before: that is worth an Event.
@@ -122,9 +129,10 @@ fn run(next: &mut MachineStatus, admitted: &Admitted, seen: &Observed, failure: 
     let cluster = describe_cluster(&admitted.cluster.0, admitted.identity.cluster_id.as_deref(), seen);
     let mut said = Vec::new();
     if cluster.truth != True {
-        for unknown in
-            [Condition::Ready, Condition::VirtualMachineReady, Condition::StorageReady, Condition::NetworkReady]
-        {
+        // Before anything was made there is nothing that could be as it should be (X95).
+        let made = admitted.identity.cluster_id.is_some();
+        said.push(Statement::new(Condition::Ready, if made { Unknown } else { False }, cluster.reason, &*cluster.why));
+        for unknown in [Condition::VirtualMachineReady, Condition::StorageReady, Condition::NetworkReady] {
             said.push(Statement::new(unknown, Unknown, cluster.reason, cluster.why.as_str()));
         }
         said.push(cluster);
@@ -133,57 +141,19 @@ fn run(next: &mut MachineStatus, admitted: &Admitted, seen: &Observed, failure: 
     }
     said.push(cluster);
     let storage = describe_storage(admitted, seen);
-    let vm = describe_vm(seen, failure);
-    let (phase, ready) = derive_phase(seen, &storage, &vm, failure);
+    let vm = describe_vm(admitted, seen, failure);
+    let (phase, ready) = phase::derive(admitted, seen, &storage, &vm, failure);
     next.phase = Some(phase.to_owned());
     said.push(ready);
     said.push(describe_network(seen));
     said.push(storage);
     said.push(vm);
-    if let Some(why) = seen.vm.as_ref().and_then(|vm| vm.restart_required.as_ref()) {
-        said.push(Statement::new(Condition::RestartRequired, True, Reason::RestartPending, why.as_str()));
+    if let Some(why) = seen.vm.as_ref().and_then(restart::waiting) {
+        said.push(Statement::new(Condition::RestartRequired, True, Reason::RestartPending, why));
     }
+    said.extend(applied::describe(admitted, seen, failure));
     mirror(next, admitted, seen);
     said
-}
-
-fn derive_phase(
-    seen: &Observed,
-    storage: &Statement,
-    vm: &Statement,
-    failure: Option<&Failure>,
-) -> (&'static str, Statement) {
-    let ready = |ready, reason, why: &str| Statement::new(Condition::Ready, ready, reason, why);
-    let printable = seen.vm.as_ref().map(|vm| vm.printable.as_str()).unwrap_or_default();
-    // KubeVirt's word lags behind its instance: it runs once both say so. Migrating and paused VMs run, too.
-    let starting = matches!(printable, "Starting" | "Provisioning" | "WaitingForVolumeBinding");
-    let ending = matches!(printable, "Stopped" | "Stopping" | "Terminating");
-    let up = seen.vmi.as_ref().is_some_and(|vmi| vmi.phase == "Running" && vmi.ready) && !starting && !ending;
-    let deleting = seen.vm.as_ref().is_some_and(|vm| vm.deleting);
-    match (&seen.vm, failure) {
-        // A change that failed is said in its own condition; it does not take a running VM down.
-        (Some(_), _) if up && !deleting => ("Running", ready(True, Reason::Running, "the virtual machine runs")),
-        (_, Some(failure)) => {
-            let failed = matches!(failure.reason, Reason::VmRefused | Reason::Conflict);
-            (if failed { "Failed" } else { "Creating" }, ready(False, failure.reason, &failure.message))
-        }
-        (Some(_), _) if deleting => (
-            "Creating",
-            ready(False, Reason::Creating, "its VirtualMachine is being deleted, and made again once it is gone"),
-        ),
-        (Some(_), _) if printable == "CrashLoopBackOff" => ("Failed", ready(False, Reason::VmFailed, &vm.why)),
-        (Some(_), _) if printable == "Stopped" => {
-            ("Stopped", ready(False, Reason::Stopped, "the virtual machine is stopped"))
-        }
-        (Some(_), _) if printable == "Stopping" => {
-            ("Stopping", ready(False, Reason::Stopping, "the virtual machine is stopping"))
-        }
-        _ if vm.truth == False && vm.reason == Reason::VmFailed => {
-            ("Creating", ready(False, Reason::VmFailed, &vm.why))
-        }
-        _ if storage.truth == False => ("Creating", ready(False, storage.reason, &storage.why)),
-        _ => ("Creating", ready(False, Reason::Creating, "waiting until the virtual machine runs")),
-    }
 }
 
 fn leave(next: &mut MachineStatus, leaving: &Leaving, seen: &Observed, failure: Option<&Failure>) -> Vec<Statement> {

@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use super::intent::Admitted;
+use super::labels;
 use super::observed::Observed;
-use super::vm;
 use super::write::{Failure, Kind, There};
 use crate::message::SizedDisk;
 use crate::names::claim_name;
@@ -56,7 +56,7 @@ fn claim(admitted: &Admitted, disk: &SizedDisk, name: &str, seen: &Observed) -> 
         "metadata": {
             "name": name,
             "namespace": admitted.identity.vm.namespace,
-            "labels": vm::owner_labels(&admitted.identity, &seen.supervisor),
+            "labels": labels::owner(&admitted.identity, &seen.supervisor),
         },
         "spec": spec,
     })

@@ -1,32 +1,25 @@
 //! The VirtualMachine of a Machine, and when it is written. Pure. C16, C18, X13, X14, X28, X64.
 
 use serde_json::{Map, Value, json};
-use sha2::{Digest, Sha256};
 
 use super::identity::Identity;
 use super::intent::Admitted;
 use super::observed::{Observed, Remote};
 use super::template::template;
-use super::write::{Kind, There};
+use super::write::{Failure, Kind, There};
+use super::{labels, restart};
+use crate::baseline::Wanted;
+use crate::baseline::war::{self, Turn};
 use crate::names;
+use crate::patch::{UserPatch, UserPatches};
+use crate::reason::{Reason, Violation};
 
-/// Annotation of a VM: hash of the desired state it was last written from. The same hash means nothing to do.
+/// Annotation of a VM that an earlier version wrote: a hash in place of [`crate::baseline::LAST_APPLIED`].
 pub const DESIRED: &str = "vitistack.io/desired-hash";
 
 /// A remote namespace. It is shared by every Machine of that namespace and never deleted by us, so it carries no owner.
 pub fn namespace(name: &str) -> Value {
     json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": {names::MANAGED_BY: names::OPERATOR}}})
-}
-
-/// The labels of everything that belongs to a Machine; ownership is judged by the UIDs (X13, X14).
-pub fn owner_labels(identity: &Identity, supervisor: &str) -> Value {
-    json!({
-        names::MANAGED_BY: names::OPERATOR,
-        names::MACHINE: identity.key.name,
-        names::SOURCE_MACHINE: identity.key.name,
-        names::MACHINE_UID: identity.uid,
-        names::SUPERVISOR: supervisor,
-    })
 }
 
 /// An ownerReference to the Machine, only where the remote cluster *is* the supervisor: any other cluster's garbage
@@ -41,55 +34,90 @@ pub fn owner_references(identity: &Identity, seen: &Observed) -> Value {
     }
 }
 
-/// Creates the VM, or brings it in line after the Machine was edited. A VM that is being deleted is waited for.
-pub fn plan(admitted: &Admitted, seen: &Observed) -> Option<There> {
+/// Creates the VM, brings it in line after the Machine was edited, and takes back what others changed in it. A VM that is being
+/// deleted is waited for.
+pub(super) fn plan(admitted: &Admitted, seen: &Observed) -> Result<Option<There>, Failure> {
     let name = &admitted.identity.vm.name;
-    let desired = desired(admitted, seen);
-    let hash = desired["metadata"]["annotations"][DESIRED].as_str();
-    match &seen.vm {
-        None if seen.awaited.contains(&(Kind::Vm, name.clone())) => None,
-        None => Some(There::Create(Kind::Vm, name.clone(), desired)),
-        Some(vm) if vm.deleting || vm.hash.as_deref() == hash => None,
-        Some(vm) => {
-            let change = change(&desired, &vm.uid, &vm.resource_version, admitted.power_declared);
-            Some(There::Merge(Kind::Vm, vm.name.clone(), change))
-        }
+    let user = user(admitted)?;
+    if user.unmanaged {
+        return Ok(None);
     }
+    let wanted = Box::new(wanted(admitted, seen, user)?);
+    let Some(vm) = &seen.vm else {
+        let awaited = seen.awaited.contains(&(Kind::Vm, name.clone()));
+        return Ok((!awaited).then(|| There::Create(Kind::Vm, name.clone(), wanted.object().clone())));
+    };
+    let edited = vm.hash.as_deref() != Some(&wanted.hash());
+    if vm.deleting {
+        return Ok(None);
+    }
+    if !edited && vm.drift.is_empty() {
+        return Ok(restart::plan(admitted, vm, seen));
+    }
+    if edited {
+        return Ok(Some(There::Update { kind: Kind::Vm, name: vm.name.clone(), wanted, drift: Vec::new() }));
+    }
+    Ok(match &seen.turn {
+        Turn::Now => Some(There::Update { kind: Kind::Vm, name: vm.name.clone(), wanted, drift: vm.drift.clone() }),
+        Turn::Pause(_) => {
+            let mark = json!({"metadata": {"uid": vm.uid, "annotations": {war::PAUSED: "true"}}});
+            Some(There::Merge(Kind::Vm, vm.name.clone(), mark))
+        }
+        Turn::In(_) | Turn::Paused => None,
+    })
 }
 
-/// A merge patch, because a PUT without KubeVirt's generated firmware UUID would change the guest's identity. It is bound
-/// to the version that was seen. It neither starts nor stops a VM unless its author says what power it shall have (X96).
-fn change(desired: &Value, uid: &str, resource_version: &str, power: bool) -> Value {
-    let mut spec = desired["spec"].clone();
-    if let Some(spec) = spec.as_object_mut() {
-        if power {
-            spec.insert("running".to_owned(), Value::Null);
-        } else {
-            spec.remove("runStrategy");
-        }
+/// What the author's annotations say about the VM. Admission has judged them, unless they are older than the webhook.
+fn user(admitted: &Admitted) -> Result<UserPatch, Failure> {
+    let words = admitted.words.iter().map(|(key, value)| (key.as_str(), value.as_str()));
+    UserPatches::read(words).map(|patches| patches.vm).map_err(|wrong| refused(&wrong))
+}
+
+/// The author leaves the VM to somebody else.
+pub(super) fn is_unmanaged(admitted: &Admitted) -> bool {
+    user(admitted).is_ok_and(|user| user.unmanaged)
+}
+
+fn refused(wrong: &[Violation]) -> Failure {
+    let all: Vec<String> = wrong.iter().map(|it| format!("{}: {}", it.path, it.message)).take(4).collect();
+    Failure { reason: Reason::PatchRefused, message: all.join("; ") }
+}
+
+/// Power that is not declared is the cluster's own tools' from the moment that the VM is there (X96).
+const POWER: &[&str] = &["/spec/runStrategy", "/spec/running"];
+
+/// The VM as it should be, patched, and what of it is kept true.
+fn wanted(admitted: &Admitted, seen: &Observed, user: UserPatch) -> Result<Wanted, Failure> {
+    let mut object = desired(admitted, seen);
+    if let Some(mark) = restart::mark(admitted) {
+        object["metadata"]["annotations"][names::RESTARTED] = mark;
     }
-    json!({
-        "metadata": {"uid": uid, "resourceVersion": resource_version, "annotations": desired["metadata"]["annotations"]},
-        "spec": spec,
-    })
+    let object = user.apply(&object, seen.scheduling_patches).map_err(|wrong| refused(&wrong))?;
+    let mut kept = json!({"metadata": {"labels": object["metadata"]["labels"]}, "spec": object["spec"]});
+    let power = admitted.power_declared && user.without_ignored(&kept)["spec"].get("runStrategy").is_some();
+    if power {
+        // KubeVirt takes one of the two (X28).
+        kept["spec"]["running"] = Value::Null;
+    } else if let Some(spec) = kept["spec"].as_object_mut() {
+        spec.remove("runStrategy");
+    }
+    Ok(Wanted::new(object, kept, user, if power { &[] } else { POWER }))
 }
 
 /// The VM as it should be.
 pub fn desired(admitted: &Admitted, seen: &Observed) -> Value {
     let identity = &admitted.identity;
-    let labels = owner_labels(identity, &seen.supervisor);
+    let mut labels = labels::owner(identity, &seen.supervisor);
+    labels::add(&mut labels, &admitted.labels, &seen.copied_labels);
     let spec = json!({
         "runStrategy": admitted.run_strategy,
         "template": {"metadata": {"labels": labels}, "spec": template(admitted, seen)},
     });
-    // To declare what is the default already takes power over, too.
-    let wanted = format!("{spec}{}", if admitted.power_declared { " power" } else { "" });
-    let hash = format!("{:.16}", format!("{:x}", Sha256::digest(wanted.as_bytes())));
     let mut metadata = Map::new();
     metadata.insert("name".to_owned(), json!(identity.vm.name));
     metadata.insert("namespace".to_owned(), json!(identity.vm.namespace));
     metadata.insert("labels".to_owned(), labels);
-    metadata.insert("annotations".to_owned(), json!({DESIRED: hash}));
+    metadata.insert("annotations".to_owned(), json!({}));
     if let owners @ Value::Array(_) = owner_references(identity, seen)
         && owners != json!([])
     {

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use crate::baseline::{Drift, Wanted};
 use crate::names::ClusterName;
 use crate::reason::Reason;
 
@@ -52,8 +53,21 @@ pub enum There {
     Create(Kind, String, Value),
     /// Merge this into the VM of this name, which is nobody's and becomes the Machine's, if it is still that version.
     Adopt(String, Value),
+    /// Read the object of this name, and make it the wanted one.
+    Update {
+        /// Its kind.
+        kind: Kind,
+        /// Its name.
+        name: String,
+        /// What it should be.
+        wanted: Box<Wanted>,
+        /// What others changed of it since it was written last, where that is the reason.
+        drift: Vec<Drift>,
+    },
     /// Merge this into the object, if it is still that version.
     Merge(Kind, String, Value),
+    /// Merge this request into the status of the VM of this name.
+    Restart(String, Value),
     /// Delete the object of this name, if it still has this UID.
     Delete(Kind, String, String),
 }

@@ -93,6 +93,15 @@ pub(super) fn mask(desired: &mut Value, live: &Value, pointer: &Pointer) {
     }
 }
 
+/// Takes the field at `pointer` out. An entry of a list stays: it is what the others are counted by.
+pub(super) fn take_out(object: &mut Value, pointer: &Pointer) {
+    let Some((last, parents)) = pointer.0.split_last() else { return };
+    let parents = Pointer(parents.to_vec()).encoded();
+    if let Some(fields) = object.pointer_mut(parents.as_str()).and_then(Value::as_object_mut) {
+        fields.remove(last);
+    }
+}
+
 /// One segment further into both.
 fn step<'d, 'l>(
     desired: &'d mut Value,

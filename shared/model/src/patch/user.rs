@@ -83,6 +83,19 @@ impl UserPatch {
     }
 }
 
+impl UserPatch {
+    /// The object without the fields that are ignored.
+    pub fn without_ignored(&self, object: &Value) -> Value {
+        let mut rest = object.clone();
+        for pointer in &self.ignored {
+            for part in ignored::parts(pointer, self.target, object, &Value::Null) {
+                ignored::take_out(&mut rest, &part);
+            }
+        }
+        rest
+    }
+}
+
 /// Adds empty labels and annotations, so that a patch can add one without knowing whether there are others. Returns what
 /// was added.
 fn with_maps(object: &mut Value) -> Vec<&'static str> {

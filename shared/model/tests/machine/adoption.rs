@@ -204,7 +204,7 @@ fn x54_r14_to_adopt_writes_metadata_only_and_to_the_version_that_was_judged() {
             },
             "annotations": {
                 "vitistack.io/adopted": r#"{"runStrategy":"Always","cores":1,"threads":1,"sockets":1,"memory":"2Gi"}"#,
-                "vitistack.io/retained-from": null, "vitistack.io/retained-supervisor": null, "vitistack.io/desired-hash": null,
+                "vitistack.io/retained-from": null, "vitistack.io/retained-supervisor": null, "vitistack.io/desired-hash": null, "vitistack.io/last-applied": null,
             },
             "ownerReferences": [],
         }})

@@ -78,7 +78,7 @@ proptest! {
                 There::Create(Kind::Vm, name, _) | There::Adopt(name, _) => prop_assert!(["vm-web", "web"].contains(&name.as_str()), "{name}"),
                 There::Create(Kind::Namespace, name, _) => prop_assert_eq!(name, mapped.unwrap_or("shop")),
                 There::Create(Kind::Claim, name, _) => prop_assert!(name.starts_with("web-"), "{name}"),
-                There::Merge(..) => prop_assert!(near, "I5: {write:?}: nothing of it is there"),
+                There::Merge(..) | There::Update { .. } | There::Restart(..) => prop_assert!(near, "I5: {write:?}: nothing of it is there"),
             }
         }
     }

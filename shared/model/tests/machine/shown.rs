@@ -50,6 +50,67 @@ fn c21_c26_c51_c52_c53_x18_what_was_seen_becomes_phase_and_conditions() {
 }
 
 #[test]
+fn x95_ready_means_as_declared() {
+    let stopped = |live: &str| Observed {
+        vm: vm("Stopped").map(|vm| Vm { run_strategy: Some(live.to_owned()), ..vm }),
+        vmi: None,
+        ..running()
+    };
+    let up = |live: &str| Observed {
+        vm: vm("Running").map(|vm| Vm { run_strategy: Some(live.to_owned()), ..vm }),
+        ..running()
+    };
+    #[rustfmt::skip]
+    let cases = [
+        ("stopped, and always to run",        Some("Always"),         stopped("Always"),         "Stopped",  "False/Stopped"),
+        ("stopped, as declared",              Some("Halted"),         stopped("Halted"),         "Stopped",  "True/Stopped"),
+        ("stopped by virtctl",                Some("Manual"),         stopped("Manual"),         "Stopped",  "True/Stopped"),
+        ("ran once",                          Some("Once"),           stopped("Once"),           "Stopped",  "True/Stopped"),
+        ("finished without a failure",        Some("RerunOnFailure"), stopped("RerunOnFailure"), "Stopped",  "True/Stopped"),
+        ("X96: stopped by virtctl, undeclared", None,                 stopped("Halted"),         "Stopped",  "True/Stopped"),
+        ("down although the cluster wants it up", None,               stopped("Always"),         "Stopped",  "False/Stopped"),
+        ("runs, and is to be stopped",        Some("Halted"),         up("Always"),              "Stopping", "False/Stopping"),
+        ("runs, by virtctl",                  Some("Manual"),         up("Manual"),              "Running",  "True/Running"),
+    ];
+    every_row(cases, |(name, strategy, seen, phase, ready)| {
+        let intent = intent(|machine| machine["spec"]["runStrategy"] = json!(strategy));
+        let shown = status(&MachineStatus::default(), &intent, &seen, None, now(1));
+        assert_eq!((shown.phase.as_deref(), condition(&shown, "Ready").as_str()), (Some(phase), ready), "{name}");
+    });
+    let away = Observed { remote: Remote::Unreachable("down".to_owned()), ..seen() };
+    let fresh = intent(|machine| machine["status"] = json!({}));
+    let shown = status(&MachineStatus::default(), &fresh, &away, None, now(1));
+    assert_eq!(condition(&shown, "Ready"), "False/ClusterUnreachable", "nothing was made yet");
+}
+
+#[test]
+fn fr19_x74_what_has_no_effect_stands_in_the_status() {
+    let shown = |spec: Value| {
+        let intent = intent(|machine| machine["spec"] = spec.clone());
+        let shown = status(&MachineStatus::default(), &intent, &running(), None, now(1));
+        let applied = shown.conditions.iter().find(|it| it.type_ == "SpecApplied").expect("it is said");
+        format!("{}: {}", applied.status, applied.message)
+    };
+    assert_eq!(shown(json!({"template": "small"})), "True: everything that the Machine asks for is carried out");
+    let published = json!({"tags": {"a": "b"}, "monitoring": false, "os": {"family": "linux"}, "disks": [{"iops": 100}], "securityGroups": []});
+    assert_eq!(
+        shown(published),
+        "False: without effect on KubeVirt: spec.tags, spec.monitoring, spec.os.family, spec.disks[].iops"
+    );
+    let not_there = status(&MachineStatus::default(), &intent(|_| ()), &seen(), None, now(1));
+    assert_eq!(condition(&not_there, "SpecApplied"), "", "nothing is applied before there is a VM");
+}
+
+#[test]
+fn fr16_a_second_edit_shows_as_fast_as_the_first() {
+    let before = status(&MachineStatus::default(), &intent(|_| ()), &running(), None, now(100));
+    let edited = intent(|machine| machine["metadata"]["generation"] = json!(4));
+    let next = status(&before, &edited, &running(), None, now(100));
+    assert_eq!(next.observed_generation, Some(4));
+    assert_eq!(patience(&before, &next, &now(100)).as_secs(), 0);
+}
+
+#[test]
 fn c10_x71_a_running_machine_shows_where_it_is() {
     let shown = status(&MachineStatus::default(), &intent(|_| ()), &running(), None, now(1));
     assert_eq!(shown.vm_name.as_deref(), Some("vm-web"));
@@ -130,11 +191,15 @@ fn a_burst_of_small_changes_costs_one_write_and_a_transition_never_waits() {
     let starting = Observed { vm: vm("Starting"), claims: claims("Bound"), ..seen() };
     let away = Observed { remote: Remote::Unreachable("down".to_owned()), ..running() };
     let ready = shown(&creating, &running(), 102);
+    let moved =
+        Observed { vmi: vmi("Running", true).map(|vmi| Vmi { node: Some("n2".to_owned()), ..vmi }), ..running() };
     #[rustfmt::skip]
     let cases = [
         ("the first status of all",     MachineStatus::default(), seen(),           101, 0),
         ("progress soon after",         creating.clone(),         starting.clone(), 101, 4),
         ("progress that has waited",    creating.clone(),         starting,         105, 0),
+        ("another address",             ready.clone(),            moved.clone(),    102, 1),
+        ("an address that has waited",  ready.clone(),            moved,            103, 0),
         ("it runs",                     creating,                 running(),        102, 0),
         ("its cluster is away",         ready,                    away,             103, 0),
     ];

@@ -20,12 +20,16 @@ pub(super) const GENERATION: &str = "kubevirt.io/vm-generation";
 /// On the VMI: what the template was. KubeVirt keeps a ControllerRevision for this.
 const TEMPLATE: &str = "sim.kubevirt.io/template";
 
+/// On the VMI: what the instance in the template was.
+const SPEC: &str = "sim.kubevirt.io/spec";
+
 /// The VMI of a VM.
 pub(super) fn of(vm: &Object) -> Value {
     let template = vm.data.pointer("/spec/template").cloned().unwrap_or_default();
     let mut annotations = template.pointer("/metadata/annotations").cloned().unwrap_or_else(|| json!({}));
     annotations[GENERATION] = json!(vm.metadata.generation.unwrap_or_default().to_string());
-    annotations[TEMPLATE] = json!(template_id(vm));
+    annotations[TEMPLATE] = json!(id_of(vm, "/spec/template"));
+    annotations[SPEC] = json!(id_of(vm, "/spec/template/spec"));
     let name = Name::of(vm);
     json!({
         "apiVersion": "kubevirt.io/v1",
@@ -83,15 +87,21 @@ fn without_nulls(value: Value) -> Value {
     }
 }
 
-fn template_id(vm: &Object) -> String {
-    let template = vm.data.pointer("/spec/template").map(Value::to_string).unwrap_or_default();
-    format!("{:016x}", draw(&template))
+fn id_of(vm: &Object, part: &str) -> String {
+    let part = vm.data.pointer(part).map(Value::to_string).unwrap_or_default();
+    format!("{:016x}", draw(&part))
+}
+
+/// The template says something else than the instance that runs was made from. KubeVirt carries some of that out live, where
+/// the guest can move to another node; no guest moves here.
+pub(super) fn is_outdated(vm: &Object, vmi: &Object) -> bool {
+    annotation(vmi, SPEC).is_some_and(|spec| spec != id_of(vm, "/spec/template/spec"))
 }
 
 /// A new generation of the VM that leaves the template alone counts as observed; any other waits for a restart.
 pub(super) fn follow(vm: &Object, vmi: &Object) -> Option<Move> {
     let generation = vm.metadata.generation.unwrap_or_default().to_string();
-    let unchanged = annotation(vmi, TEMPLATE) == Some(template_id(vm).as_str());
+    let unchanged = annotation(vmi, TEMPLATE) == Some(id_of(vm, "/spec/template").as_str());
     if !unchanged || annotation(vmi, GENERATION) == Some(generation.as_str()) || is_final(vmi) {
         return None;
     }

@@ -75,6 +75,7 @@ fn is_ready(vmi: &Object) -> bool {
 fn mirrored(vm: &Object, vmi: Option<&Object>, now: Timestamp) -> Vec<Value> {
     const OWN: [&str; 3] = ["Ready", "Failure", "RestartRequired"];
     let mut all = list(vm, "/status/conditions").to_vec();
+    all.retain(|c| c["type"] != "RestartRequired" || vmi.is_some_and(|vmi| instance::is_outdated(vm, vmi)));
     let Some(vmi) = vmi else {
         conditions::set(&mut all, &Condition::no("Ready", "VMINotExists", "VMI does not exist"), now);
         return all;
@@ -87,6 +88,11 @@ fn mirrored(vm: &Object, vmi: Option<&Object>, now: Timestamp) -> Vec<Value> {
     if conditions::find(theirs, "Ready").is_none() {
         let missing = Condition::no("Ready", "VMIConditionMissing", "VMI is missing the Ready condition");
         conditions::set(&mut all, &missing, now);
+    }
+    if instance::is_outdated(vm, vmi) && !is_final(vmi) && conditions::find(&all, "RestartRequired").is_none() {
+        let message = "a non-live-updatable field was changed in the template spec";
+        let changed = Condition { kind: "RestartRequired", status: "True", reason: "RestartRequired", message };
+        conditions::set(&mut all, &changed, now);
     }
     for condition in theirs {
         match all.iter_mut().find(|c| c["type"] == condition["type"]) {

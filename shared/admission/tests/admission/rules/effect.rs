@@ -8,6 +8,7 @@ const EFFECTIVE: &[&str] = &[
     "spec.template", "spec.instanceType", "spec.machineClass", "spec.resources", "spec.cpu", "spec.memory", "spec.runStrategy", "spec.provider",
     "spec.kubevirtConfigRef", "spec.clusterSelector", "spec.disks[].name", "spec.disks[].size", "spec.disks[].sizeGB",
     "spec.disks[].storageClass", "spec.disks[].accessMode", "spec.disks[].volumeMode", "spec.disks[].boot",
+    "spec.bootOrder", "spec.domain", "spec.machineType",
 ];
 
 /// A value of a leaf that the schema allows.
@@ -121,8 +122,8 @@ fn x74_what_has_no_effect_is_named_compactly() {
     );
     let order = json!({"template": "small", "bootOrder": ["disk", "cdrom"], "disks": [{"name": "root", "boot": true, "accessMode": "ReadOnlyMany"}]});
     let warnings = admit(&machine(order), &networked()).warnings;
-    assert_eq!(warnings[1], "spec.bootOrder: cdrom is passed over: without spec.os.isoUri there is none", "C7");
-    assert!(warnings[2].contains("its accessMode is ReadOnlyMany"), "{warnings:?}");
+    assert_eq!(warnings[0], "spec.bootOrder: cdrom is passed over: without spec.os.isoUri there is none", "C7");
+    assert!(warnings[1].contains("its accessMode is ReadOnlyMany"), "{warnings:?}");
     let long = json!({"template": "small", "os": (0..40).map(|at| (format!("{at:0>60}"), json!("x"))).collect::<serde_json::Map<_, _>>()});
     let warnings = admit(&machine(long), &networked()).warnings;
     assert!((2..=8).contains(&warnings.len()) && warnings.iter().all(|line| line.len() <= 256), "{warnings:?}");

@@ -212,7 +212,7 @@ fn c1_x1_documented_labels_are_read_or_kept() {
 /// Labels of a Machine do not reach a cluster, so nobody can write ours by way of his own.
 #[test]
 fn t13_what_a_user_labels_is_not_copied_and_our_labels_are_not_his() {
-    use model::machine::{Intent, Shown, vm::owner_labels};
+    use model::machine::{Intent, Shown, labels};
     let mut hostile = stored("CREATE", &machine(json!({"template": "small"})), None, &world(&["east"]));
     hostile["apiVersion"] = json!("vitistack.io/v1alpha1");
     hostile["kind"] = json!("Machine");
@@ -224,7 +224,7 @@ fn t13_what_a_user_labels_is_not_copied_and_our_labels_are_not_his() {
     else {
         panic!("admitted")
     };
-    let labels = owner_labels(&admitted.identity, "s-1");
+    let labels = labels::owner(&admitted.identity, "s-1");
     let wanted = json!({
         names::MANAGED_BY: "kubevirt-operator", names::MACHINE: "web", names::SOURCE_MACHINE: "web", names::MACHINE_UID: "m-1", names::SUPERVISOR: "s-1",
     });

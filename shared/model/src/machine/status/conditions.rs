@@ -5,6 +5,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use super::super::adoption;
 use super::super::intent::Admitted;
 use super::super::observed::{Observed, Remote};
+use super::super::vm;
 use super::super::write::Failure;
 use crate::api::{self, MachineStatus};
 use crate::names::claim_name;
@@ -34,12 +35,16 @@ impl Statement {
     }
 }
 
-pub(super) fn describe_vm(seen: &Observed, failure: Option<&Failure>) -> Statement {
+pub(super) fn describe_vm(admitted: &Admitted, seen: &Observed, failure: Option<&Failure>) -> Statement {
     let said = |truth, reason, why: String| Statement::new(Condition::VirtualMachineReady, truth, reason, why);
     if let Some(failure) = failure {
         return said(False, failure.reason, failure.message.clone());
     }
     let Some(vm) = &seen.vm else {
+        if vm::is_unmanaged(admitted) {
+            let why = "no VirtualMachine is made: the annotation mode: unmanaged leaves it to somebody else";
+            return said(False, Reason::Unmanaged, why.to_owned());
+        }
         return said(False, Reason::VmPending, "the VirtualMachine is not there yet".to_owned());
     };
     let unschedulable = seen.vmi.as_ref().and_then(|vmi| vmi.unschedulable.clone());

@@ -1,0 +1,103 @@
+//! The baseline of an object on a cluster: what of it is kept true, whoever changes it there. Pure. D1 to D5, X41, X46, X47;
+//! regressions KVO20, KVO28.
+//!
+//! What an object was last written from stands in one of its annotations, as with `kubectl apply`. So a watch event is enough to
+//! tell whether somebody changed it since, and who; nothing is asked while nothing changes, not even after a restart. A change
+//! is a merge of three: what was written last, what is wanted now, and what is there. What others added stays, what was taken
+//! out of the Machine goes, and lists of named entries are merged by name. `docs/adr/0003` says why it is not server-side apply.
+
+mod compare;
+mod merge;
+mod values;
+pub mod war;
+
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+pub use self::compare::{Drift, drift};
+pub use crate::names::LAST_APPLIED;
+use crate::patch::UserPatch;
+
+/// An object as it should be on a cluster.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Wanted {
+    /// What is created where there is none.
+    object: Value,
+    /// What of it is kept true afterwards. A `null` is kept absent.
+    kept: Value,
+    /// What the author has to say about it.
+    user: UserPatch,
+    /// Fields that are left to others from now on: what was written to them last is not taken out.
+    released: &'static [&'static str],
+}
+
+/// What brings an object in line.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Change {
+    /// A merge patch (RFC 7386), bound to the version that was read.
+    pub patch: Value,
+    /// The fields that it changes, such as `spec.template.spec.domain.cpu.cores`.
+    pub fields: Vec<String>,
+}
+
+impl Wanted {
+    /// `object` is created, `kept` is the part of it that is kept true.
+    pub fn new(object: Value, kept: Value, user: UserPatch, released: &'static [&'static str]) -> Self {
+        let mut wanted = Self { object, kept, user, released };
+        let text = wanted.text();
+        wanted.object["metadata"]["annotations"][LAST_APPLIED] = json!(text);
+        wanted
+    }
+
+    /// The object to create.
+    pub fn object(&self) -> &Value {
+        &self.object
+    }
+
+    /// The text of [`LAST_APPLIED`]. Fields that the author wants ignored are not in it, so that they never differ.
+    fn text(&self) -> String {
+        self.user.without_ignored(&self.kept).to_string()
+    }
+
+    /// Tells what was written last from what is wanted now.
+    pub fn hash(&self) -> String {
+        hash(&self.text())
+    }
+
+    /// What makes the object on the cluster the wanted one; `None` when it is.
+    pub fn change(&self, live: &Value) -> Option<Change> {
+        let mut last = live["metadata"]["annotations"][LAST_APPLIED]
+            .as_str()
+            .and_then(|text| serde_json::from_str(text).ok())
+            .unwrap_or(Value::Null);
+        for pointer in self.released {
+            remove(&mut last, pointer);
+        }
+        let mut wanted = self.kept.clone();
+        self.user.mask(&mut wanted, live);
+        let mut fields = Vec::new();
+        let merged = merge::merge(&last, &wanted, live, &mut Vec::new(), &mut fields);
+        let text = self.text();
+        if merged.is_none() && live["metadata"]["annotations"][LAST_APPLIED] == text {
+            return None;
+        }
+        let mut patch = merged.unwrap_or_else(|| json!({}));
+        let metadata = &mut patch["metadata"];
+        metadata["uid"] = live["metadata"]["uid"].clone();
+        metadata["resourceVersion"] = live["metadata"]["resourceVersion"].clone();
+        metadata["annotations"][LAST_APPLIED] = json!(text);
+        Some(Change { patch, fields })
+    }
+}
+
+/// The hash of a text of [`LAST_APPLIED`].
+pub fn hash(text: &str) -> String {
+    format!("{:.16}", format!("{:x}", Sha256::digest(text.as_bytes())))
+}
+
+fn remove(object: &mut Value, pointer: &str) {
+    let Some((parent, name)) = pointer.rsplit_once('/') else { return };
+    if let Some(parent) = object.pointer_mut(parent).and_then(Value::as_object_mut) {
+        parent.remove(name);
+    }
+}
