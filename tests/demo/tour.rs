@@ -21,11 +21,16 @@ struct Example {
     shows: &'static str,
 }
 
-const EXAMPLES: [Example; 7] = [
+const EXAMPLES: [Example; 8] = [
     Example { file: "basic.yaml", machine: "basic-vm", shows: "a template, on the cluster east" },
     Example { file: "overrides.yaml", machine: "custom-vm", shows: "overrides and an extra disk, on the cluster west" },
     Example { file: "root-disk.yaml", machine: "roomy-vm", shows: "a template with a larger root disk" },
     Example { file: "cluster-selector.yaml", machine: "western-vm", shows: "any cluster with the label region: west" },
+    Example {
+        file: "firmware.yaml",
+        machine: "secure-vm",
+        shows: "UEFI with secure boot, and a TPM by a patch of the VM",
+    },
     Example { file: "unplaced.yaml", machine: "unplaced-vm", shows: "no cluster named, and there are two" },
     Example { file: "two-mistakes.yaml", machine: "wrong-vm", shows: "two mistakes, told together" },
     Example { file: "adoption.yaml", machine: "legacy", shows: "no cluster named, but its VM is on west already" },
@@ -64,8 +69,38 @@ pub(crate) async fn run(home: &Home, fleet: &Fleet) -> Result<bool> {
         let kubeconfig = home::shown(&remote.kubeconfig());
         kubectl::run(home, supervisor, &["--kubeconfig", &kubeconfig, "get", "vm,vmi,pvc"]).await?;
     }
+    meddle(home, fleet).await?;
     spread(home, fleet, &machines).await?;
     Ok(ready)
+}
+
+/// Somebody changes a VM on its cluster, and the controller sets that back; then the author edits it, and restarts it.
+async fn meddle(home: &Home, fleet: &Fleet) -> Result<()> {
+    let supervisor = fleet.supervisor();
+    let east = home::shown(&fleet.remote("east")?.kubeconfig());
+    say::line("");
+    say::line(
+        "# somebody gives the VM of basic-vm seven cores, on its cluster and past its Machine: that is set back, and told",
+    );
+    let seven = r#"{"spec":{"template":{"spec":{"domain":{"cpu":{"cores":7}}}}}}"#;
+    kubectl::run(home, supervisor, &["--kubeconfig", &east, "patch", "vm", "vm-basic-vm", "--type=merge", "-p", seven])
+        .await?;
+    let one = "--for=jsonpath={.spec.template.spec.domain.cpu.cores}=1";
+    kubectl::run(home, supervisor, &["--kubeconfig", &east, "wait", "vm/vm-basic-vm", one, "--timeout=60s"]).await?;
+    kubectl::run(home, supervisor, &["get", "events", "--field-selector", "reason=DriftCorrected"]).await?;
+    say::line("");
+    say::line("# the author gives it two: the guest sees them with its next start, which he asks for");
+    let edit = r#"{"spec":{"resources":{"cpu":{"cores":2}}}}"#;
+    kubectl::run(home, supervisor, &["patch", "machine", "basic-vm", "--type=merge", "-p", edit]).await?;
+    kubectl::run(home, supervisor, &["wait", "machine/basic-vm", "--for=condition=RestartRequired", "--timeout=60s"])
+        .await?;
+    let why = r#"jsonpath={.status.conditions[?(@.type=="RestartRequired")].message}{"\n"}"#;
+    kubectl::run(home, supervisor, &["get", "machine", "basic-vm", "-o", why]).await?;
+    kubectl::run(home, supervisor, &["annotate", "machine", "basic-vm", "vitistack.io/restart=now"]).await?;
+    kubectl::run(home, supervisor, &["wait", "machine/basic-vm", "--for=condition=SpecApplied", "--timeout=60s"])
+        .await?;
+    kubectl::run(home, supervisor, &["wait", "machine/basic-vm", "--for=condition=Ready", "--timeout=60s"]).await?;
+    Ok(())
 }
 
 /// Twenty Machines under another strategy, which is taken back afterwards, and the Machines with it.

@@ -32,7 +32,7 @@ const GROWTH: u64 = 64 << 20;
 const OURS: [&str; 2] = ["controller", "webhook"];
 
 /// What the status of a KubevirtConfig says in the end. The rest is said when nothing else is asked.
-const SAYS: [(&str, &str); 11] = [
+const SAYS: [(&str, &str); 12] = [
     ("endless-body", "the answer is larger than 8 MiB"),
     ("endless-line", "a line of the watch is larger than 4 MiB"),
     ("endless-pages", "more than 20 MiB would be kept of the objects of a kind"),
@@ -43,6 +43,7 @@ const SAYS: [(&str, &str); 11] = [
     ("drip", "no answer within 10 s"),
     ("html", "the credentials lack a right there: get the Namespace kube-system"),
     ("refusal", "the credentials lack a right there: get the Namespace kube-system"),
+    ("stall", "the cluster answers"),
     ("lies", "the cluster answers"),
 ];
 /// Those that send much; the others are there all the time.
@@ -65,6 +66,7 @@ async fn atk1_atk5_atk7_t5_t21_a_hostile_cluster_costs_its_share_and_nobody_else
         says(&configs, name, sentence).await;
     }))
     .await;
+    many_wait_for_a_slow_one(&ground).await;
     tokio::join!(comes_and_goes(&ground, "beside"), large_ones_in_turn(&fleet, &configs, &before));
     a_machine_there_shows_nothing_unfit(&ground).await;
     for (name, sentence) in SAYS.iter().filter(|(name, _)| !LARGE.contains(name)) {
@@ -117,6 +119,18 @@ async fn comes_and_goes(ground: &Ground<'_>, name: &str) {
     ground.running(name).await;
     ground.delete(name).await;
     ground.gone(name).await;
+}
+
+/// ATK8: so many Machines on a cluster that takes 9 s for each write that those on another would wait for minutes behind them.
+async fn many_wait_for_a_slow_one(ground: &Ground<'_>) {
+    const MANY: usize = 60;
+    let machines = ground.machines();
+    join_all((0..MANY).map(async |at| {
+        let slow = machine(&format!("slow-{at}"), Some("stall"), &json!({"template": "small"}));
+        let slow = serde_json::from_value(slow).expect("a Machine");
+        machines.create(&Default::default(), &slow).await.expect("admitted");
+    }))
+    .await;
 }
 
 /// ATK1: each of them is met by both processes, which grow by no more than is allowed for all of them.

@@ -47,13 +47,15 @@ pub enum Mode {
     Html,
     /// A refusal whose sentence nobody should read.
     Refusal,
+    /// It reads well, and takes 9 s for every write, which it then refuses: an admission webhook there hangs.
+    Stall,
     /// It works, and nothing that it says of its objects is fit to be shown.
     Lies,
 }
 
 impl Mode {
     /// All of them, with the folder of each, which is also a good name for its KubevirtConfig.
-    pub const ALL: [(Self, &'static str); 11] = [
+    pub const ALL: [(Self, &'static str); 12] = [
         (Self::EndlessBody, "endless-body"),
         (Self::EndlessLine, "endless-line"),
         (Self::EndlessPages, "endless-pages"),
@@ -64,6 +66,7 @@ impl Mode {
         (Self::Drip, "drip"),
         (Self::Html, "html"),
         (Self::Refusal, "refusal"),
+        (Self::Stall, "stall"),
         (Self::Lies, "lies"),
     ];
 
@@ -127,7 +130,13 @@ async fn answer(stream: &mut Stream, request: &Request, lies: &Lies) -> io::Resu
         Some(Mode::EndlessPages) if request.path.ends_with("/virtualmachines") && !request.is_watch() => {
             respond(stream, "200 OK", &page()).await
         }
-        Some(Mode::EndlessLine | Mode::EndlessPages) => usual(stream, request, &[]).await,
+        Some(Mode::Stall) if request.method != "GET" => {
+            tokio::time::sleep(Duration::from_secs(9)).await;
+            let failure =
+                json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "message": "too slow", "code": 500});
+            respond(stream, "500 Internal Server Error", &failure).await
+        }
+        Some(Mode::EndlessLine | Mode::EndlessPages | Mode::Stall) => usual(stream, request, &[]).await,
         Some(Mode::Lies) => lies.answer(stream, request).await,
         None => respond(stream, "404 Not Found", &refused(404)).await,
     }

@@ -42,7 +42,11 @@ fn settings_reach_the_processes_that_read_them() {
         ("METRICS_BIND_ADDRESS", ":8080"),
         ("VM_NAME_PREFIX", "vm-"),
     ];
-    let controller = [("MAX_CONCURRENT_RECONCILES", "5"), ("RECONCILE_INTERVAL", "30s")];
+    let controller = [
+        ("MACHINE_LABELS", "cluster.vitistack.io/"),
+        ("MAX_CONCURRENT_RECONCILES", "5"),
+        ("RECONCILE_INTERVAL", "30s"),
+    ];
     let webhook = [
         ("ADOPT_BEFORE_DEFAULT", "false"),
         ("PLACEMENT_STRATEGY", "strict"),
