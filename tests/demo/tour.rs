@@ -85,12 +85,12 @@ async fn meddle(home: &Home, fleet: &Fleet) -> Result<()> {
     let seven = r#"{"spec":{"template":{"spec":{"domain":{"cpu":{"cores":7}}}}}}"#;
     kubectl::run(home, supervisor, &["--kubeconfig", &east, "patch", "vm", "vm-basic-vm", "--type=merge", "-p", seven])
         .await?;
-    let one = "--for=jsonpath={.spec.template.spec.domain.cpu.cores}=1";
-    kubectl::run(home, supervisor, &["--kubeconfig", &east, "wait", "vm/vm-basic-vm", one, "--timeout=60s"]).await?;
+    let two = "--for=jsonpath={.spec.template.spec.domain.cpu.cores}=2";
+    kubectl::run(home, supervisor, &["--kubeconfig", &east, "wait", "vm/vm-basic-vm", two, "--timeout=60s"]).await?;
     kubectl::run(home, supervisor, &["get", "events", "--field-selector", "reason=DriftCorrected"]).await?;
     say::line("");
-    say::line("# the author gives it two: the guest sees them with its next start, which he asks for");
-    let edit = r#"{"spec":{"resources":{"cpu":{"cores":2}}}}"#;
+    say::line("# the author gives it four: the guest sees them with its next start, which he asks for");
+    let edit = r#"{"spec":{"resources":{"cpu":{"cores":4}}}}"#;
     kubectl::run(home, supervisor, &["patch", "machine", "basic-vm", "--type=merge", "-p", edit]).await?;
     kubectl::run(home, supervisor, &["wait", "machine/basic-vm", "--for=condition=RestartRequired", "--timeout=60s"])
         .await?;
