@@ -34,6 +34,10 @@ pub struct Args {
     /// How many Machines of one cluster are worked on at once: one that is slow keeps none of another waiting
     #[arg(long, env = "MAX_CONCURRENT_RECONCILES", default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..=1000))]
     pub max_concurrent_reconciles: u16,
+
+    /// Of several controllers one works, the one that holds the Lease in NAMESPACE; false: this one works whoever else does
+    #[arg(long, env = "LEADER_ELECTION", default_value_t = true, action = clap::ArgAction::Set)]
+    pub leader_election: bool,
 }
 
 /// An entry of MACHINE_LABELS.
@@ -42,4 +46,44 @@ fn label(text: &str) -> Result<String, String> {
         return Err(format!("labels of {text:?} are written by others, and are never copied: leave it out"));
     }
     Ok(text.trim().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+    use crate::table::every_row;
+
+    fn parsed(args: &[&str]) -> Result<Args, String> {
+        Args::try_parse_from(["controller"].iter().chain(args)).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn c54_c55_c57_x20_defaults() {
+        let args = parsed(&[]).unwrap();
+        assert_eq!(args.reconcile_interval, Duration::from_secs(30), "C54");
+        assert_eq!(args.max_concurrent_reconciles, 5, "C55");
+        assert!(args.leader_election, "C57");
+        let listen = [args.shared.metrics_bind_address, args.shared.health_probe_bind_address, args.debug_bind_address];
+        assert_eq!(listen.map(|bind| bind.to_string()), [":8080", ":8081", "127.0.0.1:8082"], "X20");
+    }
+
+    #[test]
+    fn c54_c55_c57_settings_are_taken_or_refused_with_what_is_allowed() {
+        let given = ["--reconcile-interval=1h30m", "--max-concurrent-reconciles=1000", "--leader-election=false"];
+        let args = parsed(&given).unwrap();
+        assert_eq!((args.reconcile_interval.as_secs(), args.max_concurrent_reconciles), (5400, 1000));
+        assert!(!args.leader_election);
+        let cases = [
+            ("C54: no unit", "--reconcile-interval=30", "write it like 30s, 5m or 1h30m"),
+            ("C54: never", "--reconcile-interval=0s", "must be longer than zero"),
+            ("C55: none at once", "--max-concurrent-reconciles=0", "is not in 1..=1000"),
+            ("C57: neither", "--leader-election=maybe", "[possible values: true, false]"),
+        ];
+        every_row(cases, |(name, arg, says)| {
+            let said = parsed(&[arg]).map(drop).unwrap_err();
+            assert!(said.contains(says), "{name}: {said}");
+        });
+    }
 }

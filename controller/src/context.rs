@@ -1,13 +1,13 @@
 //! What every reconcile needs, and why one may not come to its end. No I/O.
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use kube::Client;
 use kube::runtime::events::Recorder;
 use kube::runtime::reflector::Store;
-use model::api::KubevirtConfig;
+use model::api::{KubevirtConfig, Machine};
 use model::machine::owner::Adoption;
 use model::names::ClusterName;
 use runtime::clusters::{ClusterMap, Scope, explain, said};
@@ -26,6 +26,14 @@ use crate::wars::Wars;
 
 /// A pass that takes longer than this is given up and tried again: it must not hold its place in the queue.
 pub const LONGEST_PASS: Duration = Duration::from_secs(30);
+
+/// What the log says where a cluster did not tell what it has (B33).
+pub const UNREAD: &str = "Failed to get VirtualMachine from remote cluster";
+
+/// The phase that a Machine shows, for the log (C33).
+pub fn phase_of(machine: &Machine) -> &str {
+    machine.status.as_ref().and_then(|status| status.phase.as_deref()).unwrap_or("Pending")
+}
 
 /// What every reconcile needs. Nothing in it is changed by one.
 pub struct Context {
@@ -68,6 +76,17 @@ pub struct Context {
     /// UIDs of Machines on their way out whose VM and instance are proven gone by name, so that it is asked once.
     pub proven_gone: Mutex<BTreeSet<String>>,
 }
+
+/// What there is to tell of this process: nothing before it leads.
+pub struct Known {
+    /// What every reconcile knows.
+    pub ctx: Arc<Context>,
+    /// Every Machine.
+    pub machines: Store<Guarded>,
+}
+
+/// Filled once, when the work begins.
+pub type AtWork = Arc<OnceLock<Known>>;
 
 /// Why a pass did not come to its end.
 #[derive(Debug, thiserror::Error)]

@@ -99,6 +99,22 @@ impl ObjectIndex {
         objects.collect()
     }
 
+    /// What each VirtualMachine shows, in no order.
+    pub fn printable(&self) -> Vec<String> {
+        let all = self.read();
+        let records = all.objects.get(&WatchedKind::Vm).into_iter().flat_map(BTreeMap::values);
+        let printable = records.filter_map(|(_, record)| match record {
+            Record::Vm(vm) => Some(vm.printable.clone()),
+            Record::Vmi(_) | Record::Claim(_) => None,
+        });
+        printable.collect()
+    }
+
+    /// How many objects are kept.
+    pub fn count(&self) -> usize {
+        self.read().objects.values().map(BTreeMap::len).sum()
+    }
+
     /// How many bytes are kept of all objects.
     pub fn bytes(&self) -> usize {
         self.read().bytes

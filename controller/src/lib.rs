@@ -4,15 +4,19 @@ pub mod args;
 pub mod awaited;
 pub mod configs;
 pub mod context;
+mod debug;
+pub mod election;
 pub mod event_budget;
 pub mod index;
 pub mod instances;
+pub mod lead;
 pub mod machine;
 pub mod metrics;
 pub mod objects;
 pub mod offer;
 mod orphans;
 pub mod retries;
+pub mod scrape;
 pub mod session;
 #[cfg(test)]
 #[path = "../../tests/table.rs"]
@@ -22,52 +26,94 @@ pub mod turns;
 pub mod uids;
 pub mod wars;
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use futures::StreamExt;
-use kube::Api;
 use kube::runtime::controller::{Action, Config, applier};
 use kube::runtime::events::{Recorder, Reporter};
 use kube::runtime::reflector;
+use kube::{Api, Client};
 use model::machine::owner::Adoption;
 use prometheus_client::registry::Registry;
 use runtime::clusters::{ClusterMap, KeyOrder, Source, identify};
 use runtime::pause::until_it_answers;
-use runtime::ready::Ready;
+use runtime::ready::{Latch, Ready};
 use runtime::shutdown::Shutdown;
 use tokio::sync::mpsc;
 
 use crate::args::Args;
 use crate::awaited::Awaited;
-use crate::context::{Context, Fault, Guarded};
+use crate::context::{AtWork, Context, Fault, Guarded, Known, UNREAD, phase_of};
+use crate::election::Election;
+use crate::lead::{Lead, Standing};
 use crate::machine::reconcile;
+use crate::orphans::Orphans;
+use crate::scrape::Scrape;
 use crate::session::Watches;
 
 /// Why the process cannot go on.
 pub type Fatal = Box<dyn std::error::Error + Send + Sync>;
 
-/// Runs until the process is asked to stop.
+/// Runs until the process is asked to stop, or does not lead any more.
 pub async fn run(args: Args) -> Result<(), Fatal> {
     let shutdown = Shutdown::on_signals()?;
     let ready = Ready::new();
-    let synced = ready.latch("watches on the supervisor");
+    let (leader, synced) = (ready.latch("word of who leads"), ready.latch("watches on the supervisor"));
+    let client = runtime::client::supervisor(args.shared.kubeconfig.as_deref()).await?;
+    let mut election = args.leader_election.then(|| Election::new(client.clone(), &args.shared.namespace));
+    let lead = election.as_ref().map_or_else(|| Lead::new(Standing::Alone), Election::lead);
+    let at_work: AtWork = Arc::new(OnceLock::new());
     let mut registry = Registry::default();
     let metrics = metrics::Metrics::register(&mut registry);
+    registry.register_collector(Box::new(Scrape { lead: lead.clone(), at_work: at_work.clone() }));
     runtime::admin::metrics(args.shared.metrics_bind_address, Arc::new(registry)).await?;
     runtime::admin::health(args.shared.health_probe_bind_address, ready).await?;
-    tokio::select! {
+    debug::serve(args.debug_bind_address, lead.clone(), at_work.clone()).await?;
+    let working = work(&args, client, lead, metrics, at_work, &synced, shutdown.clone());
+    let ended = tokio::select! {
         () = shutdown.asked() => Ok(()),
-        ended = work(args, metrics, synced, shutdown.clone()) => ended,
+        ended = elected(election.as_mut(), &leader, &synced, working) => ended,
+    };
+    if let Some(election) = election {
+        election.release().await;
+    }
+    ended
+}
+
+/// Works while it leads. Who waits for that is ready: there is nothing else that it could be waited for.
+async fn elected(
+    election: Option<&mut Election>,
+    leader: &Latch,
+    synced: &Latch,
+    working: impl Future<Output = Result<(), Fatal>>,
+) -> Result<(), Fatal> {
+    let Some(election) = election else {
+        leader.open();
+        return working.await;
+    };
+    let waits = || {
+        leader.open();
+        synced.open();
+    };
+    election.won(waits).await;
+    leader.open();
+    synced.close();
+    tokio::select! {
+        ended = working => ended,
+        why = election.lost() => Err(why.into()),
     }
 }
 
 async fn work(
-    args: Args,
+    args: &Args,
+    client: Client,
+    lead: Lead,
     metrics: metrics::Metrics,
-    synced: runtime::ready::Latch,
+    at_work: AtWork,
+    synced: &Latch,
     shutdown: Shutdown,
 ) -> Result<(), Fatal> {
-    let client = runtime::client::supervisor(args.shared.kubeconfig.as_deref()).await?;
+    let client = lead.fence(client);
     let supervisor = until_it_answers("the supervisor does not answer yet", || identify(&client)).await;
     let (clusters, awaited) = (Arc::new(ClusterMap::default()), Arc::new(Awaited::default()));
     let (touch, touched) = mpsc::unbounded_channel();
@@ -89,7 +135,7 @@ async fn work(
         scope: source.scope().clone(),
         vm_prefix: args.shared.vm_name_prefix.clone(),
         adoption: Adoption::of(&args.adoption),
-        machine_labels: args.machine_labels,
+        machine_labels: args.machine_labels.clone(),
         interval: args.reconcile_interval,
         retries: retries::Retries::default(),
         instances: instances::Instances::default(),
@@ -106,7 +152,7 @@ async fn work(
     let (changed, links) = mpsc::channel(64);
     let registry = tokio::spawn(runtime::clusters::run(
         source,
-        Arc::new(Watches { supervisor, awaited, touched: touch.clone(), offers }),
+        Arc::new(Watches { supervisor, awaited, touched: touch.clone(), offers, lead }),
         clusters.clone(),
         changed,
     ));
@@ -119,10 +165,9 @@ async fn work(
         touch,
     };
     let following = tokio::spawn(of_configs.follow(links, configs_changed, offered));
-    let orphans = orphans::Orphans { clusters: ctx.clusters.clone(), uids: uids.clone() };
-    let counting = tokio::spawn(orphans.clone().count(ctx.metrics.clone()));
-    let page: runtime::admin::Page = Arc::new(move || orphans.said());
-    runtime::admin::pages(args.debug_bind_address, vec![("/debug/orphans", page)]).await?;
+    let counting = tokio::spawn(Orphans::of(&ctx).count(ctx.metrics.clone()));
+    // Nobody else does it.
+    let _ = at_work.set(Known { ctx: ctx.clone(), machines: machines.clone() });
     let queue = triggers::queue(Api::all(client), writer, touched, uids, shutdown);
     let listed = machines.clone();
     let open_when_listed = async {
@@ -139,7 +184,6 @@ async fn work(
             tracing::debug!(error = runtime::clusters::said(&why), "a reconciliation ended with an error");
         }
     });
-    // A latch that is dropped closes again, so this one lives as long as the work.
     let work = async { futures::join!(reconciling, open_when_listed) };
     tokio::select! {
         _ = work => Ok(()),
@@ -151,7 +195,12 @@ async fn work(
 
 fn on_fault(machine: Arc<Guarded>, fault: &Fault, ctx: Arc<Context>) -> Action {
     use kube::ResourceExt;
-    tracing::warn!(controller = "Machine", machine = machine.name_any(), namespace = machine.namespace(), error = %fault, "reconciliation failed; it is tried again");
+    let phase = machine.0.as_ref().map_or("Unknown", phase_of);
+    let sentence = match fault {
+        Fault::Cluster { .. } => UNREAD,
+        Fault::Supervisor(_) | Fault::Late(_) => "reconciliation failed; it is tried again",
+    };
+    tracing::warn!(controller = "Machine", machine = machine.name_any(), namespace = machine.namespace(), phase, error = %fault, "{sentence}");
     ctx.metrics.failed(fault.kind());
     Action::requeue(ctx.retries.failed(&machine.uid().unwrap_or_default()))
 }

@@ -3,6 +3,7 @@
 mod adopt;
 mod execute;
 mod gather;
+pub(crate) mod preview;
 mod remains;
 mod remote;
 mod report;
@@ -14,9 +15,11 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use k8s_openapi::jiff::Timestamp;
 use kube::runtime::controller::Action;
 use model::baseline::war::Turn;
-use model::machine::{Intent, cluster_of, plan, status};
+use model::machine::{cluster_of, plan, status};
 use model::reason::Retry;
 
+use self::gather::{Asking, Read};
+pub(crate) use self::remote::kind_name;
 use crate::context::{Context, Fault, Guarded, LONGEST_PASS};
 
 /// Makes one Machine true, as far as its cluster allows now.
@@ -27,7 +30,7 @@ pub async fn reconcile(machine: Arc<Guarded>, ctx: Arc<Context>) -> Result<Actio
 }
 
 async fn pass(machine: Arc<Guarded>, ctx: Arc<Context>) -> Result<Action, Fault> {
-    let (started, now) = (Instant::now(), Time(Timestamp::now()));
+    let (started, now, _running) = (Instant::now(), Time(Timestamp::now()), ctx.metrics.begin());
     let machine = match &machine.0 {
         Ok(machine) => machine,
         Err(broken) => {
@@ -35,18 +38,16 @@ async fn pass(machine: Arc<Guarded>, ctx: Arc<Context>) -> Result<Action, Fault>
                 controller = "Machine",
                 machine = broken.metadata.name,
                 namespace = broken.metadata.namespace,
+                phase = "Unknown",
                 error = broken.error,
                 "the Machine cannot be read"
             );
             return Ok(Action::await_change());
         }
     };
-    let config = cluster_of(machine).and_then(|name| ctx.configs.get(&ctx.scope.key(&name)));
-    let mapped = config.as_ref().and_then(|config| config.spec.namespace.as_deref());
-    let (connection, shown) = gather::connect(machine, &ctx);
-    let intent = Intent::of(machine, &ctx.vm_prefix, mapped, &shown); // pure
+    let Read { config, connection, intent } = gather::read(machine, &ctx);
     let Some(identity) = intent.identity() else { return Ok(Action::await_change()) };
-    let (seen, cluster) = gather::gather(&intent, config.as_deref(), connection, &now, &ctx).await?; // I/O in: a snapshot of the indexes, and a lookup only on doubt
+    let (seen, cluster) = gather::gather(&intent, config.as_deref(), connection, Asking::Clusters(&now), &ctx).await?; // I/O in: a snapshot of the indexes, and a lookup only on doubt
     let plan = plan(&intent, &seen); // pure
     let mut done = execute::execute(machine, &intent, plan, cluster.as_deref(), &now, &ctx).await?; // I/O out: stops at the first failure
     if let Turn::Pause(field) = &seen.turn {

@@ -7,6 +7,7 @@ use std::time::Duration;
 use model::names::ClusterName;
 use runtime::clusters::ClusterMap;
 
+use crate::context::Context;
 use crate::metrics::Metrics;
 use crate::objects::{MachineUid, ObjectKey, WatchedKind};
 use crate::session::ClusterIndex;
@@ -18,14 +19,19 @@ const EVERY: Duration = Duration::from_secs(30);
 /// Looks for what nobody accounts for. Clones are the same one.
 #[derive(Clone)]
 pub(crate) struct Orphans {
-    pub(crate) clusters: Arc<ClusterMap<ClusterIndex>>,
-    pub(crate) uids: Arc<Uids>,
+    clusters: Arc<ClusterMap<ClusterIndex>>,
+    uids: Arc<Uids>,
 }
 
 /// One object whose labels name a Machine that is not there.
 type Orphan = (ClusterName, WatchedKind, ObjectKey, MachineUid);
 
 impl Orphans {
+    /// What a controller knows of them.
+    pub(crate) fn of(ctx: &Context) -> Self {
+        Self { clusters: ctx.clusters.clone(), uids: ctx.uids.clone() }
+    }
+
     /// All of them; nothing is said before every Machine was listed.
     fn find(&self) -> Option<Vec<Orphan>> {
         if !self.uids.are_listed() {

@@ -21,6 +21,11 @@ impl Retries {
         spread(pause.lengthen(), uid)
     }
 
+    /// How many Machines failed the last time.
+    pub fn waiting(&self) -> usize {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).len()
+    }
+
     /// A pass came to its end.
     pub fn settled(&self, uid: &str) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(uid);
@@ -36,7 +41,9 @@ mod tests {
         let retries = Retries::default();
         let pauses: Vec<u64> = (0..12).map(|_| retries.failed("").as_secs()).collect();
         assert_eq!(pauses, [1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300, 300]);
+        assert_eq!(retries.waiting(), 1);
         retries.settled("");
+        assert_eq!(retries.waiting(), 0);
         assert_eq!(retries.failed("").as_secs(), 1);
     }
 }

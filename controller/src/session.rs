@@ -22,6 +22,7 @@ use tokio::sync::mpsc;
 
 use crate::awaited::Awaited;
 use crate::index::{ObjectIndex, weigh};
+use crate::lead::Lead;
 use crate::objects::{
     MachineUid, ObjectKey, Record, WatchedKind, key_of, owner_of, read_claim, read_vm, read_vmi, resource_of,
 };
@@ -38,6 +39,8 @@ pub struct Watches {
     pub touched: mpsc::UnboundedSender<MachineUid>,
     /// Hears of clusters that offer something else than before.
     pub offers: mpsc::UnboundedSender<ClusterName>,
+    /// Nothing is written while this process does not lead.
+    pub lead: Lead,
 }
 
 /// What is kept of one cluster.
@@ -60,6 +63,10 @@ type Stream = BoxStream<'static, Result<WatchStep, String>>;
 
 impl Session for Watches {
     type Index = ClusterIndex;
+
+    fn client(&self, client: Client) -> Client {
+        self.lead.fence(client)
+    }
 
     fn run(&self, cluster: Arc<Cluster<ClusterIndex>>, synced: Box<dyn FnOnce() + Send>) -> BoxFuture<'static, String> {
         let streams = self.streams(&cluster.client);

@@ -58,6 +58,7 @@ async fn state(fleet: &Fleet, component: &Component) -> String {
         Component::Sim(_) => return "running".to_owned(),
         Component::Webhook => ready(fleet, Endpoint::WebhookHealth).await,
         Component::Controller => ready(fleet, Endpoint::ControllerHealth).await,
+        Component::SecondController => ready(fleet, Endpoint::SecondHealth).await,
     };
     answer.map_or_else(|why| format!("not ready: {}", why.lines().next().unwrap_or_default()), |()| "ready".to_owned())
 }
@@ -87,5 +88,6 @@ fn address(fleet: &Fleet, component: &Component) -> Result<String> {
         Component::Sim(_) => String::new(),
         Component::Webhook => format!("https://{}", fleet.address(Endpoint::Webhook)?),
         Component::Controller => format!("http://{}", fleet.address(Endpoint::ControllerHealth)?),
+        Component::SecondController => format!("http://{}", fleet.address(Endpoint::SecondHealth)?),
     })
 }

@@ -1,6 +1,7 @@
 //! The chart as real Helm renders it: what is deployed, which requests call the webhook, and how the pods are
 //! confined. Runs helm, talks to no API server.
 
+mod controllers;
 mod policies;
 mod rights;
 mod values;
@@ -111,13 +112,11 @@ fn g6_both_processes_are_deployed_by_one_chart() {
         json!({"limits": {"cpu": "500m", "memory": "512Mi"}, "requests": {"cpu": "100m", "memory": "256Mi"}}),
         "C35"
     );
-    // Two controllers would both write: there is no leader election yet.
-    assert_eq!(release.get("Deployment", CONTROLLER)["spec"]["strategy"], json!({"type": "Recreate"}));
 }
 
 #[test]
-fn every_service_and_probe_reaches_a_port_of_its_pods() {
-    let release = Rendered::with(&["webhook.replicas=2"]);
+fn kvo24_every_service_and_probe_reaches_a_port_of_its_pods() {
+    let release = Rendered::with(&["webhook.replicas=2,replicaCount=2"]);
     let mut reached = Vec::new();
     for service in release.of_kind("Service").chain(release.of_kind("PodDisruptionBudget")) {
         let spec = &service["spec"];

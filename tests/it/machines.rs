@@ -4,9 +4,12 @@
 mod adoption;
 mod attacked;
 mod bad_input;
+mod debug;
 mod examples;
 mod kept;
+mod lead;
 mod lifecycle;
+mod lines;
 mod mapping;
 mod outages;
 mod ownership;

@@ -158,6 +158,13 @@ impl Processes {
         }
     }
 
+    /// Stops a process from running, without ending it, or lets it run again.
+    pub fn pause(&self, name: &str, paused: bool) -> Result<()> {
+        let Some(process) = self.running(name) else { return Err(Error::Absent { what: format!("process {name}") }) };
+        let signal = if paused { Signal::STOP } else { Signal::CONT };
+        send(process, signal).map_err(io_error("cannot signal the process of", &self.pid_file(name)))
+    }
+
     /// Sends a signal; true once the process is gone.
     async fn end(&self, name: &str, process: Started, signal: Signal, limit: Duration) -> Result<bool> {
         send(process, signal).map_err(io_error("cannot signal the process of", &self.pid_file(name)))?;

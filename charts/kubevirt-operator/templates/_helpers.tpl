@@ -79,6 +79,8 @@ app.kubernetes.io/component: {{ index . 1 }}
   value: {{ .reconcileInterval | quote }}
 - name: MAX_CONCURRENT_RECONCILES
   value: {{ .maxConcurrentReconciles | int64 | quote }}
+- name: LEADER_ELECTION
+  value: {{ .leaderElection | quote }}
 {{- else }}
 {{- with .defaultKubevirtConfig }}
 - name: DEFAULT_KUBEVIRT_CONFIG

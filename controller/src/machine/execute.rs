@@ -6,15 +6,15 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::api::Patch;
 use kube::{Api, ResourceExt};
 use model::api::{Machine, MachineStatus};
-use model::machine::{Failure, Here, Identity, Intent, Plan, There, Write, record};
+use model::machine::{Failure, Here, Identity, Intent, Kind, Plan, There, Write, record};
 use model::names::{CLEANUP, KUBEVIRT_CONFIG};
-use model::reason::Reason;
+use model::reason::{Reason, ShownIn};
 use runtime::clusters::{Cluster, said};
 use serde_json::json;
 
 use super::remote::{self, Target};
 use super::report::Done;
-use crate::context::{Context, Fault};
+use crate::context::{Context, Fault, UNREAD, phase_of};
 use crate::objects::patch_params;
 use crate::session::ClusterIndex;
 
@@ -28,6 +28,8 @@ pub(super) async fn execute(
     ctx: &Context,
 ) -> Result<Done, Fault> {
     let mut done = Done::default();
+    let phase = phase_of(machine);
+    let mut sentence = "a write failed";
     let Some(identity) = intent.identity() else { return Ok(done) };
     for write in &plan.writes {
         done.touched |= matches!(write, Write::Here(Here::Record { .. } | Here::Guard | Here::Release(_)));
@@ -38,14 +40,14 @@ pub(super) async fn execute(
                 write_status(&next, ctx, identity).await.map(Ok)?
             }
             Write::Here(Here::Guard) => guard(machine, ctx, identity).await.map(Ok)?,
-            Write::Here(Here::AskAdmission) => ask_admission(ctx, identity).await,
+            Write::Here(Here::AskAdmission) => ask_admission(ctx, identity, &mut done.refused_for).await,
             Write::Here(Here::Release(finalizers)) => {
                 release(machine, finalizers, ctx, identity).await?;
                 ctx.proven_gone.lock().unwrap_or_else(PoisonError::into_inner).remove(&identity.uid);
                 Ok(())
             }
             Write::There(write) => {
-                let outcome = write_there(write, identity, cluster, ctx).await;
+                let outcome = write_there(write, identity, phase, cluster, ctx).await;
                 match (write, &outcome) {
                     (There::Adopt(vm, _), Ok(_)) => done.adopted = Some(vm.clone()),
                     (There::Update { drift, .. }, Ok(true)) if !drift.is_empty() => {
@@ -58,9 +60,17 @@ pub(super) async fn execute(
             }
         };
         if let Err(failure) = outcome {
+            if matches!(write, Write::There(There::Create(Kind::Vm, ..))) {
+                sentence = "Failed to create VirtualMachine in remote cluster"; // B32
+            }
             done.failure = Some(failure);
             break;
         }
+    }
+    if let (None, Some(refused)) = (&done.failure, &plan.refused) {
+        // What could not be looked up is the one refusal of this kind.
+        let unread = refused.reason == Reason::KubeVirtApiError;
+        sentence = if unread { UNREAD } else { "nothing more can be written" };
     }
     done.failure = done.failure.or(plan.refused);
     if let Some(failure) = &done.failure {
@@ -68,11 +78,12 @@ pub(super) async fn execute(
             controller = "Machine",
             machine = identity.key.name,
             namespace = identity.key.namespace,
+            phase,
             reason = failure.reason.code(),
             error = failure.message,
-            "a write failed"
+            "{sentence}"
         );
-        ctx.metrics.failed(failure.reason.code());
+        ctx.metrics.failed(done.refused_for.unwrap_or(failure.reason).code());
     }
     Ok(done)
 }
@@ -80,6 +91,7 @@ pub(super) async fn execute(
 async fn write_there(
     write: &There,
     identity: &Identity,
+    phase: &str,
     cluster: Option<&Cluster<ClusterIndex>>,
     ctx: &Context,
 ) -> Result<bool, Failure> {
@@ -87,7 +99,7 @@ async fn write_there(
         let message = "there is no connection to the cluster".to_owned();
         return Err(Failure { reason: Reason::ClusterUnreachable, message });
     };
-    remote::write(&Target { cluster, identity, supervisor: &ctx.supervisor, awaited: &ctx.awaited }, write).await
+    remote::write(&Target { cluster, identity, supervisor: &ctx.supervisor, awaited: &ctx.awaited, phase }, write).await
 }
 
 fn machines(ctx: &Context, identity: &Identity) -> Api<Machine> {
@@ -102,14 +114,26 @@ async fn write_status(status: &MachineStatus, ctx: &Context, identity: &Identity
 }
 
 /// X11: the controller never places. The patch is empty; admission makes the change.
-async fn ask_admission(ctx: &Context, identity: &Identity) -> Result<(), Failure> {
+async fn ask_admission(ctx: &Context, identity: &Identity, refused_for: &mut Option<Reason>) -> Result<(), Failure> {
     let asked = machines(ctx, identity).patch(&identity.key.name, &patch_params(), &Patch::Merge(json!({}))).await;
     let message = match asked {
         Ok(machine) if machine.annotations().contains_key(KUBEVIRT_CONFIG) => return Ok(()),
         Ok(_) => "admission did not decide: check that the webhook is registered".to_owned(),
-        Err(why) => said(&why),
+        Err(why) => {
+            *refused_for = cause_of(&why);
+            said(&why)
+        }
     };
     Err(Failure { reason: Reason::NotAdmitted, message })
+}
+
+/// The reason that admission gave first, such as an unknown template (C41).
+fn cause_of(refused: &kube::Error) -> Option<Reason> {
+    let kube::Error::Api(answer) = refused else { return None };
+    let mut causes = answer.details.iter().flat_map(|details| &details.causes);
+    let known =
+        |code: &str| Reason::ALL.iter().copied().find(|it| it.shown_in() == ShownIn::Admission && it.code() == code);
+    causes.find_map(|cause| known(&cause.reason))
 }
 
 /// The finalizer comes before anything that it protects.
@@ -129,5 +153,34 @@ async fn release(machine: &Machine, finalizers: &[String], ctx: &Context, identi
         Ok(_) => Ok(()),
         Err(kube::Error::Api(answer)) if answer.code == 404 => Ok(()),
         Err(why) => Err(Fault::Supervisor(why)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use kube::core::Status;
+    use serde_json::json;
+
+    use super::*;
+    use crate::table::every_row;
+
+    #[test]
+    fn c41_c46_c47_c48_c49_a_refusal_of_admission_counts_under_its_own_name() {
+        let refused = |causes: &[&str]| {
+            let causes: Vec<_> =
+                causes.iter().map(|reason| json!({"reason": reason, "message": "", "field": ""})).collect();
+            let status: Status = serde_json::from_value(json!({
+                "status": "Failure", "message": "no", "reason": "Invalid", "code": 422, "details": {"causes": causes},
+            }))
+            .expect("a Status");
+            cause_of(&kube::Error::Api(Box::new(status))).map(Reason::code)
+        };
+        every_row(
+            ["TemplateNotFound", "NetworkConfigurationNotFound", "StorageClassNotFound", "InsufficientResources"],
+            |code| assert_eq!(refused(&[code, "FieldValueInvalid"]), Some(code)),
+        );
+        assert_eq!(refused(&["Made up", "AmbiguousPlacement"]), Some("AmbiguousPlacement"));
+        assert_eq!(refused(&["Running"]), None, "that is no refusal");
+        assert_eq!(refused(&[]), None);
     }
 }

@@ -28,9 +28,37 @@ use crate::session::ClusterIndex;
 /// The connection of a pass, and how it was when the pass began.
 pub(super) type Connection = (Option<View>, Option<Arc<Cluster<ClusterIndex>>>);
 
+/// A Machine, and what it is about, at the moment when a pass begins.
+pub(super) struct Read {
+    /// The KubevirtConfig of its cluster.
+    pub(super) config: Option<Arc<KubevirtConfig>>,
+    /// The connection to it.
+    pub(super) connection: Connection,
+    /// What the Machine asks for.
+    pub(super) intent: Intent,
+}
+
+/// Whether a cluster is asked for what no watch shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Asking<'t> {
+    /// As a pass does, at this time.
+    Clusters(&'t Time),
+    /// What the watches show has to do: nothing is waited for.
+    Nobody,
+}
+
+/// Reads a Machine.
+pub(super) fn read(machine: &Machine, ctx: &Context) -> Read {
+    let config = cluster_of(machine).and_then(|name| ctx.configs.get(&ctx.scope.key(&name)));
+    let mapped = config.as_ref().and_then(|config| config.spec.namespace.as_deref());
+    let (connection, shown) = connect(machine, ctx);
+    let intent = Intent::of(machine, &ctx.vm_prefix, mapped, &shown); // pure
+    Read { config, connection, intent }
+}
+
 /// The connection to the Machine's cluster, and what that shows of it. How the connection is comes first: what a fresh one does
 /// not show is not there.
-pub(super) fn connect(machine: &Machine, ctx: &Context) -> (Connection, Shown) {
+fn connect(machine: &Machine, ctx: &Context) -> (Connection, Shown) {
     let (Some(name), Some(uid)) = (cluster_of(machine), machine.uid()) else { return Default::default() };
     let clusters = ctx.clusters.load();
     let entry = clusters.get(&name);
@@ -46,7 +74,7 @@ pub(super) async fn gather(
     intent: &Intent,
     config: Option<&KubevirtConfig>,
     (view, cluster): Connection,
-    now: &Time,
+    asking: Asking<'_>,
     ctx: &Context,
 ) -> Result<(Observed, Option<Arc<Cluster<ClusterIndex>>>), Fault> {
     let nothing = |remote| Observed::nothing(&ctx.supervisor, remote);
@@ -61,7 +89,7 @@ pub(super) async fn gather(
     // A creation that no watch has shown: too long ago, or of a Machine that is to go and must leave nothing behind.
     let leaving = matches!(intent, Intent::Leave(_));
     let doubtful = waiting.overdue || (leaving && !waiting.is_empty());
-    if doubtful && matches!(remote, Remote::Connected { .. }) {
+    if asking != Asking::Nobody && doubtful && matches!(remote, Remote::Connected { .. }) {
         let vmi = look_up(&cluster, identity, &ctx.supervisor, &waiting.all()).await?;
         ctx.awaited.looked_up(name, &identity.uid);
         waiting = ctx.awaited.of(name, &identity.uid);
@@ -69,6 +97,7 @@ pub(super) async fn gather(
         objects.vmi = objects.vmi.or(vmi);
     }
     let found = match intent {
+        _ if asking == Asking::Nobody => Lookup::Unasked,
         Intent::Run(admitted) if is_its_own(&remote, identity) => {
             adopt::look(admitted, &mut objects, &waiting.stored, &cluster, ctx).await?
         }
@@ -81,8 +110,10 @@ pub(super) async fn gather(
     let (namespace_known, storage_classes) = cluster.index.objects.surroundings(&identity.vm.namespace);
     let OwnObjects { vm, vmi, claims } = objects;
     let seen = Observed {
-        turn: match (intent, &vm) {
-            (Intent::Run(admitted), Some(vm)) if !vm.drift.is_empty() => ctx.wars.turn(admitted, vm, now),
+        turn: match (intent, &vm, asking) {
+            (Intent::Run(admitted), Some(vm), Asking::Clusters(now)) if !vm.drift.is_empty() => {
+                ctx.wars.turn(admitted, vm, now)
+            }
             _ => Turn::Now,
         },
         vm,

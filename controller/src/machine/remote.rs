@@ -31,6 +31,8 @@ pub(super) struct Target<'p> {
     pub(super) supervisor: &'p String,
     /// Creations that are not seen yet.
     pub(super) awaited: &'p Awaited,
+    /// The Machine's phase, for the log.
+    pub(super) phase: &'p str,
 }
 
 /// Asks a cluster under the deadline of a request. One that does not answer is asked at once whether it still does.
@@ -93,7 +95,7 @@ async fn create(at: &Target<'_>, kind: Kind, name: &str, object: &Value) -> Resu
             at.awaited.created(&at.cluster.name, kind, &key);
         }
         let Identity { key, .. } = at.identity;
-        tracing::info!(controller = "Machine", machine = key.name, namespace = key.namespace, kubevirtConfig = %at.cluster.name, kind = ?kind, object = name, "created");
+        tracing::info!(controller = "Machine", machine = key.name, namespace = key.namespace, phase = at.phase, kubevirtConfig = %at.cluster.name, kind = ?kind, object = name, "created");
         return Ok(());
     };
     match &why {
@@ -131,7 +133,7 @@ async fn exists(
         return Ok(());
     }
     at.awaited.settled(&at.cluster.name, kind, key);
-    let (what, namespace) = (name_of(kind), &at.identity.vm.namespace);
+    let (what, namespace) = (kind_name(kind), &at.identity.vm.namespace);
     let cluster = &at.cluster.name.0;
     let another = "give the Machine another name".to_owned();
     let (whose, next) = match Left::read(&found.metadata) {
@@ -236,10 +238,11 @@ fn failure_of(kind: Kind, name: &str, why: &kube::Error) -> Failure {
         kube::Error::Api(_) => Reason::KubeVirtApiError,
         _ => Reason::ClusterUnreachable,
     };
-    Failure { reason, message: format!("{} {name}: {}", name_of(kind), said(why)) }
+    Failure { reason, message: format!("{} {name}: {}", kind_name(kind), said(why)) }
 }
 
-const fn name_of(kind: Kind) -> &'static str {
+/// As kubectl users call it.
+pub(crate) const fn kind_name(kind: Kind) -> &'static str {
     match kind {
         Kind::Namespace => "Namespace",
         Kind::Claim => "PersistentVolumeClaim",

@@ -9,16 +9,17 @@ use kube::runtime::events::{Event, EventType};
 use kube::{Api, Resource, ResourceExt};
 use model::api::{Machine, MachineStatus};
 use model::baseline::Drift;
+use model::machine::outcome::Outcome;
 use model::machine::status::{patience, transition, without_mirror};
 use model::machine::{Failure, Intent, drift};
 use model::merge::changes;
 use model::names::ClusterName;
-use model::reason::Severity;
+use model::reason::{Reason, Severity};
 use model::text::line;
 use runtime::clusters::{code, said};
 use serde_json::json;
 
-use crate::context::{Context, Fault};
+use crate::context::{Context, Fault, phase_of};
 use crate::objects::patch_params;
 
 /// How a plan went.
@@ -34,6 +35,8 @@ pub(super) struct Done {
     pub(super) corrected: Vec<Drift>,
     /// The field over which corrections begin to be paused.
     pub(super) paused: Option<String>,
+    /// What admission had against the Machine when it was asked again.
+    pub(super) refused_for: Option<Reason>,
 }
 
 /// Writes the status when it changed, or says how long that may still wait. A Machine that is gone meanwhile needs none.
@@ -83,6 +86,9 @@ pub(super) async fn report(
             return Err(Fault::Supervisor(why));
         }
     }
+    if let Some(outcome) = Outcome::of(previous, next) {
+        ctx.metrics.provisioned(outcome);
+    }
     announce_transition(machine, previous, next, ctx).await;
     Ok(None)
 }
@@ -90,20 +96,25 @@ pub(super) async fn report(
 /// Says that a VM which was there before became the Machine's.
 async fn announce_adoption(machine: &Machine, vm: &str, cluster: &ClusterName, ctx: &Context) {
     let note = format!("VirtualMachine {vm} on {:?} was there before, and is this Machine's now", cluster.0);
-    tracing::info!(controller = "Machine", machine = machine.name_any(), namespace = machine.namespace(), kubevirtConfig = %cluster, vm, "adopted");
+    tracing::info!(controller = "Machine", machine = machine.name_any(), namespace = machine.namespace(), phase = phase_of(machine), kubevirtConfig = %cluster, vm, "adopted");
     publish(machine, EventType::Normal, "Adopted", &note, ctx).await;
 }
 
 /// One Event when the reason of `Ready` changes. An Event that cannot be written is no reason to try the pass again.
 async fn announce_transition(machine: &Machine, previous: &MachineStatus, next: &MachineStatus, ctx: &Context) {
     let Some((reason, message)) = transition(previous, next) else { return };
+    // B22: it is the cluster that is missing.
+    let without = matches!(reason, Reason::ClusterUnreachable | Reason::KubevirtConfigMissing);
+    let (sentence, error) =
+        if without { ("Failed to get KubeVirt client for machine", Some(message)) } else { (message, None) };
     tracing::info!(
         controller = "Machine",
         machine = machine.name_any(),
         namespace = machine.namespace(),
         phase = next.phase,
         reason = reason.code(),
-        "{message}"
+        error,
+        "{sentence}"
     );
     let kind = match reason.severity() {
         Severity::Normal => EventType::Normal,
@@ -115,7 +126,14 @@ async fn announce_transition(machine: &Machine, previous: &MachineStatus, next: 
 /// A Machine that comes and goes floods neither the API server nor its namespace: what is beyond its budget is only logged.
 async fn publish(machine: &Machine, kind: EventType, reason: &str, note: &str, ctx: &Context) {
     if !ctx.event_budget.spend(machine.uid().as_deref().unwrap_or_default(), Instant::now()) {
-        tracing::debug!(controller = "Machine", machine = machine.name_any(), reason, "too many Events: not written");
+        tracing::debug!(
+            controller = "Machine",
+            machine = machine.name_any(),
+            namespace = machine.namespace(),
+            phase = phase_of(machine),
+            reason,
+            "too many Events: not written"
+        );
         return;
     }
     write_event(machine, kind, reason, note, ctx).await;
@@ -134,6 +152,8 @@ async fn write_event(machine: &Machine, kind: EventType, reason: &str, note: &st
         tracing::warn!(
             controller = "Machine",
             machine = machine.name_any(),
+            namespace = machine.namespace(),
+            phase = phase_of(machine),
             error = said(&why),
             "the Event was not written"
         );

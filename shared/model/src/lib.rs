@@ -7,7 +7,7 @@
 //!   [`machine::status()`] says what the Machine shows of it.
 //! - [`patch`] answers what a user's JSON patch, ignored fields and opt-outs make of the objects we write.
 //! - [`baseline`] answers what of an object on a cluster is kept true, and what brings it back.
-//! - [`clusters`] answers which connections to remote clusters should run.
+//! - [`clusters`] answers which connections to remote clusters should run; [`lease`] which of several controllers works.
 //!
 //! `runtime` and the two binaries fetch what these functions are given, and carry their answers to API servers.
 
@@ -15,6 +15,7 @@ pub mod api;
 pub mod baseline;
 pub mod clusters;
 pub mod crds;
+pub mod lease;
 pub mod machine;
 pub mod merge;
 pub mod message;

@@ -7,9 +7,11 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Router;
+use axum::extract::RawPathParams;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use model::text::is_hidden;
 use prometheus_client::registry::Registry;
 
 use crate::bind::Bind;
@@ -17,8 +19,8 @@ use crate::ready::Ready;
 
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-/// The text of a page, made anew for each request.
-pub type Page = Arc<dyn Fn() -> String + Send + Sync>;
+/// The text of a page, made anew for each request, of the parameters of its path in their order; none: there is no such page.
+pub type Page = Arc<dyn Fn(&[String]) -> Option<String> + Send + Sync>;
 
 /// Serves `/metrics` from now on. Returns the address, or none if it is turned off; the error names the address.
 pub async fn metrics(bind: Bind, registry: Arc<Registry>) -> io::Result<Option<SocketAddr>> {
@@ -32,10 +34,35 @@ pub async fn health(bind: Bind, ready: Ready) -> io::Result<Option<SocketAddr>> 
     serve(bind, routes).await
 }
 
-/// Serves what `pages` says of each path, as plain text.
+/// Serves what `pages` says of each path, such as `/a/{name}`, as plain text in which nothing is hidden.
 pub async fn pages(bind: Bind, pages: Vec<(&'static str, Page)>) -> io::Result<Option<SocketAddr>> {
-    let route = |routes: Router, (path, page): (&'static str, Page)| routes.route(path, get(async move || page()));
+    let route = |routes: Router, (path, page): (&'static str, Page)| {
+        routes.route(path, get(async move |parameters: RawPathParams| shown(page, &parameters).await))
+    };
     serve(bind, pages.into_iter().fold(Router::new(), route)).await
+}
+
+/// A page may take a while, and keeps nobody waiting but who asked for it.
+async fn shown(page: Page, parameters: &RawPathParams) -> Response {
+    let parameters: Vec<String> = parameters.iter().map(|(_, value)| value.to_owned()).collect();
+    match tokio::task::spawn_blocking(move || page(&parameters)).await {
+        Ok(Some(text)) => ([(header::X_CONTENT_TYPE_OPTIONS, "nosniff")], unhide(&text)).into_response(),
+        Ok(None) => (StatusCode::NOT_FOUND, "there is no such page\n").into_response(),
+        Err(_) => (StatusCode::INTERNAL_SERVER_ERROR, "the page could not be made: see the log\n").into_response(),
+    }
+}
+
+/// What others wrote commands no terminal and reorders nothing (T22).
+fn unhide(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for c in text.chars() {
+        if is_hidden(c) && c != '\n' {
+            shown.extend(c.escape_default());
+        } else {
+            shown.push(c);
+        }
+    }
+    shown
 }
 
 async fn serve(bind: Bind, routes: Router) -> io::Result<Option<SocketAddr>> {
@@ -86,7 +113,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn readyz_names_what_is_missing() {
+    async fn c44_readyz_names_what_is_missing() {
         let ready = Ready::new();
         let (certificate, watches) = (ready.latch("serving certificate"), ready.latch("watches"));
         let address = health(HERE, ready).await.unwrap().unwrap();
@@ -100,7 +127,21 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn metrics_are_open_metrics() {
+    async fn t22_pages_take_parameters_and_hide_nothing() {
+        let hello: Page = Arc::new(|names| (names[1] != "nobody").then(|| format!("{}:\n{}\n", names[0], names[1])));
+        let broken: Page = Arc::new(|_| panic!("a page that fails"));
+        let address = pages(HERE, vec![("/hello/{a}/{b}", hello), ("/broken", broken)]).await.unwrap().unwrap();
+        let answer = fetch(address, "/hello/a%2Fb/c%1B%5B2J%E2%80%AE").await;
+        assert!(answer.starts_with("HTTP/1.1 200") && answer.contains("text/plain"), "{answer}");
+        assert!(answer.ends_with("\r\n\r\na/b:\nc\\u{1b}[2J\\u{202e}\n"), "{answer}");
+        let answer = fetch(address, "/hello/a/nobody").await;
+        assert!(answer.starts_with("HTTP/1.1 404") && answer.ends_with("there is no such page\n"), "{answer}");
+        assert!(fetch(address, "/broken").await.starts_with("HTTP/1.1 500"));
+        assert!(fetch(address, "/hello/a/b").await.starts_with("HTTP/1.1 200"), "and the others go on");
+    }
+
+    #[tokio::test]
+    async fn c45_metrics_are_open_metrics() {
         let mut registry = Registry::default();
         let counter: Counter = Counter::default();
         registry.register("admitted", "Admitted Machines", counter.clone());

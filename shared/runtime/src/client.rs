@@ -9,6 +9,7 @@
 mod answer;
 mod bounded;
 mod bounds;
+mod fence;
 mod lists;
 
 use std::path::{Path, PathBuf};
@@ -23,6 +24,7 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 
 use self::bounds::Bounds;
+pub use self::fence::fenced;
 
 /// How long a client waits for the network. A call's own deadline is its caller's to set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -57,6 +57,8 @@ fn x30_cert7_cert9_rights_on_the_supervisor_are_exactly_these() {
         "kubevirt-operator-controller-manager | kubevirt-configs | vitistack.io/kubevirtconfigs         | get,list,watch",
         "kubevirt-operator-controller-manager | kubevirt-configs | vitistack.io/kubevirtconfigs/status  | patch",
         "kubevirt-operator-controller-manager | kubevirt-configs | /secrets                             | get,list,watch",
+        "kubevirt-operator-controller-manager | kubevirt-operator-system | coordination.k8s.io/leases   | create",
+        "kubevirt-operator-controller-manager | kubevirt-operator-system | coordination.k8s.io/leases[kubevirt-operator-controller] | get,patch",
         "kubevirt-operator-webhook | cluster                     | vitistack.io/machineclasses          | get,list,watch",
         "kubevirt-operator-webhook | cluster                     | vitistack.io/machines                | list,watch",
         "kubevirt-operator-webhook | cluster                     | vitistack.io/networkconfigurations   | list,watch",
@@ -73,6 +75,8 @@ fn x30_cert7_cert9_rights_on_the_supervisor_are_exactly_these() {
     // C34 names these two.
     let binding = release.get("ClusterRoleBinding", "kubevirt-operator-manager-rolebinding");
     assert_eq!(binding["roleRef"]["name"], "kubevirt-operator");
+    let alone = rights(&Rendered::with(&["leaderElection=false"]));
+    assert!(!alone.iter().any(|right| right.contains("leases")), "{alone:?}");
 }
 
 #[test]

@@ -30,7 +30,7 @@ fn images_are_named_by_tag_or_digest() {
 }
 
 #[test]
-fn settings_reach_the_processes_that_read_them() {
+fn c54_c55_c56_c57_settings_reach_the_processes_that_read_them() {
     let service = "kubevirt-operator-webhook.kubevirt-operator-system";
     let names = format!("kubevirt-operator-webhook,{service},{service}.svc,{service}.svc.cluster.local");
     let both = [
@@ -43,6 +43,7 @@ fn settings_reach_the_processes_that_read_them() {
         ("VM_NAME_PREFIX", "vm-"),
     ];
     let controller = [
+        ("LEADER_ELECTION", "true"),
         ("MACHINE_LABELS", "cluster.vitistack.io/"),
         ("MAX_CONCURRENT_RECONCILES", "5"),
         ("RECONCILE_INTERVAL", "30s"),
@@ -144,7 +145,8 @@ fn wrong_values_are_refused_by_name() {
         (&["networkPolicy.apiServers[0]=10.0.0.1"],    "at '/networkPolicy/apiServers/0'"),
         (&["mode=null"],                               "missing property 'mode'"),
         // Each valid alone, together a contradiction.
-        (&["replicaCount=2"],                          "replicaCount: 2 is more than 1, but the controller has no leader election"),
+        (&["replicaCount=2", "leaderElection=false"],  "replicaCount: 2 is more than 1, and leaderElection is false"),
+        (&["leaderElection=maybe"],                    "at '/leaderElection': got string, want boolean"),
         (&["mode=remote", "webhook.url=https://h:1"],  "webhook.url: nothing is served on a remote"),
         (&["mode=remote", "defaultKubevirtConfig=e"],  "defaultKubevirtConfig: nothing is decided on a remote"),
         (&["extraEnv[0].name=LOG_LEVEL"],              "extraEnv: LOG_LEVEL is set already"),

@@ -18,7 +18,7 @@ use super::{Ground, LIMIT, condition, machine, resource, said};
 use crate::fleet::{fresh, shared};
 
 /// A VM on west as a person makes one, with a disk of its own.
-fn by_hand(namespace: &str, name: &str, strategy: &str) -> DynamicObject {
+pub(super) fn by_hand(namespace: &str, name: &str, strategy: &str) -> DynamicObject {
     DynamicObject::new(name, &resource("VirtualMachine", "kubevirt.io")).within(namespace).data(json!({"spec": {
         "runStrategy": strategy,
         "template": {
@@ -167,7 +167,7 @@ async fn x54_kvo6_kvo7_a_vm_that_belongs_to_somebody_is_a_conflict_and_stays_unt
 }
 
 /// Waits until admission finds the VM: the webhook's watch has no other signal.
-async fn until_seen(ground: &Ground<'_>, manifest: &Value, vm: &str) {
+pub(super) async fn until_seen(ground: &Ground<'_>, manifest: &Value, vm: &str) {
     let args = ["--namespace", &ground.namespace, "apply", "--dry-run=server", "--output", "yaml", "--filename", "-"];
     let named = format!(r#""vm":"{vm}""#);
     eventually(&format!("{vm} is found"), async || {

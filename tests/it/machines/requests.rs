@@ -27,7 +27,7 @@ fn marks(fleet: &Fleet) -> Vec<u64> {
 }
 
 /// Waits for the Event that follows a transition: it is the last request of one.
-async fn told(ground: &Ground<'_>, name: &str, reason: &str) {
+pub(super) async fn told(ground: &Ground<'_>, name: &str, reason: &str) {
     let events: Api<Event> = Api::namespaced(ground.supervisor.clone(), &ground.namespace);
     let about = |event: &Event| {
         event.regarding.as_ref().and_then(|it| it.name.as_deref()) == Some(name)

@@ -28,6 +28,8 @@ pub enum Component {
     Webhook,
     /// The process that executes.
     Controller,
+    /// Another one beside it, which is started by name only.
+    SecondController,
 }
 
 /// Where webhook and controller listen.
@@ -45,6 +47,12 @@ pub enum Endpoint {
     ControllerHealth,
     /// The controller's `/debug`.
     ControllerDebug,
+    /// `/metrics` of the second controller.
+    SecondMetrics,
+    /// `/healthz` and `/readyz` of the second controller.
+    SecondHealth,
+    /// `/debug` of the second controller.
+    SecondDebug,
 }
 
 impl fmt::Display for Component {
@@ -56,6 +64,7 @@ impl fmt::Display for Component {
             Self::Sim(name) => write!(f, "{name}-sim"),
             Self::Webhook => f.write_str("webhook"),
             Self::Controller => f.write_str("controller"),
+            Self::SecondController => f.write_str("controller-2"),
         }
     }
 }
@@ -69,6 +78,9 @@ impl Endpoint {
             Self::ControllerMetrics => "controller-metrics",
             Self::ControllerHealth => "controller-health",
             Self::ControllerDebug => "controller-debug",
+            Self::SecondMetrics => "controller-2-metrics",
+            Self::SecondHealth => "controller-2-health",
+            Self::SecondDebug => "controller-2-debug",
         }
     }
 }
@@ -137,6 +149,15 @@ impl Fleet {
                 ];
                 self.start_ours(component, path, &listen, env).await
             }
+            Component::SecondController => {
+                let path = self.binary("kubevirt-operator-controller");
+                let listen = [
+                    ("METRICS_BIND_ADDRESS", Endpoint::SecondMetrics),
+                    ("HEALTH_PROBE_BIND_ADDRESS", Endpoint::SecondHealth),
+                    ("DEBUG_BIND_ADDRESS", Endpoint::SecondDebug),
+                ];
+                self.start_ours(component, path, &listen, env).await
+            }
         }
     }
 
@@ -146,7 +167,7 @@ impl Fleet {
             Component::Etcd => self.etcd.stop(how).await,
             Component::Supervisor => self.supervisor.stop(how).await,
             Component::Remote(name) => self.remote(name)?.stop(how).await,
-            Component::Sim(_) | Component::Webhook | Component::Controller => {
+            Component::Sim(_) | Component::Webhook | Component::Controller | Component::SecondController => {
                 self.processes.stop(&component.to_string(), how).await
             }
         }
@@ -173,10 +194,13 @@ impl Fleet {
         let name = component.to_string();
         let (mut env, health) = match component {
             Component::Webhook => (self.state.webhook.clone(), Endpoint::WebhookHealth),
+            Component::SecondController => (self.state.controller.clone(), Endpoint::SecondHealth),
             _ => (self.state.controller.clone(), Endpoint::ControllerHealth),
         };
+        // Both controllers are one user.
+        let user = if *component == Component::Webhook { "webhook" } else { "controller" };
         let pair = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
-        let kubeconfig = self.user_kubeconfig(&name).display().to_string();
+        let kubeconfig = self.user_kubeconfig(user).display().to_string();
         env.extend([("NAMESPACE", NAMESPACE), ("KUBECONFIG", kubeconfig.as_str())].iter().map(pair));
         for (variable, endpoint) in listen {
             let address = self.address(*endpoint)?;

@@ -33,7 +33,9 @@ pub(super) async fn remote_definitions() -> Result<String> {
 pub(super) fn release(fleet: &Fleet, set: &[String]) -> Result<Render<'static>> {
     let url = format!("webhook.url=https://{}", fleet.address(Endpoint::Webhook)?);
     let configs = format!("kubevirtConfigs.namespace={CONFIGS_NAMESPACE}");
-    let set = ["mode=supervisor".to_owned(), url, configs].into_iter().chain(set.iter().cloned()).collect();
+    // One controller is all there is, and it outlives an API server that is stopped. What the blueprint sets counts more.
+    let alone = "leaderElection=false".to_owned();
+    let set = ["mode=supervisor".to_owned(), url, configs, alone].into_iter().chain(set.iter().cloned()).collect();
     Ok(Render { set, ..Render::in_namespace(NAMESPACE) })
 }
 

@@ -73,6 +73,12 @@ fn user(admitted: &Admitted) -> Result<UserPatch, Failure> {
     UserPatches::read(words).map(|patches| patches.vm).map_err(|wrong| refused(&wrong))
 }
 
+/// The VM as it should be, with what its author patches; without that where it is refused.
+pub fn patched(admitted: &Admitted, seen: &Observed) -> Value {
+    let wanted = user(admitted).and_then(|user| wanted(admitted, seen, user));
+    wanted.map_or_else(|_| desired(admitted, seen), |wanted| wanted.object().clone())
+}
+
 /// The author leaves the VM to somebody else.
 pub(super) fn is_unmanaged(admitted: &Admitted) -> bool {
     user(admitted).is_ok_and(|user| user.unmanaged)

@@ -34,6 +34,11 @@ pub struct UserPatch {
 }
 
 impl UserPatch {
+    /// The pointers to fields that keep what they have on the cluster, as they were written.
+    pub fn ignored_fields(&self) -> Vec<String> {
+        self.ignored.iter().map(ToString::to_string).collect()
+    }
+
     /// What may not be ignored, and what [`UserPatch::apply`] has against the patch.
     pub(super) fn wrong(&self, desired: &Value, scheduling: bool) -> Vec<Violation> {
         let mut wrong = ignored::judge(&self.ignored, self.target, desired, &self.ignored_by);

@@ -55,6 +55,11 @@ pub trait Session: Send + Sync + 'static {
     /// What it keeps.
     type Index: Default + Send + Sync + 'static;
 
+    /// The client that everybody uses who works on the connection.
+    fn client(&self, client: Client) -> Client {
+        client
+    }
+
     /// Fills the index, calls `synced` once it is complete, keeps it true, and returns only to say why it cannot any more.
     fn run(&self, cluster: Arc<Cluster<Self::Index>>, synced: Box<dyn FnOnce() + Send>) -> BoxFuture<'static, String>;
 }
@@ -74,7 +79,7 @@ pub(super) fn start<S: Session>(
 ) -> (Arc<Cluster<S::Index>>, JoinHandle<()>) {
     let cluster = Arc::new(Cluster {
         name,
-        client,
+        client: session.client(client),
         index: S::Index::default(),
         state: watch::Sender::new(State::Connecting),
         suspect: Notify::new(),
