@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use kube::ResourceExt;
-use model::machine::{Claim, Identity, Kind, Shown, Vm, Vmi};
+use model::machine::{Claim, Identity, Import, Kind, Shown, StorageClass, Vm, Vmi};
 use model::names::VmKey;
 
 use crate::objects::{MachineUid, ObjectKey, Record, WatchedKind, key_of, owner_of};
@@ -19,7 +19,7 @@ struct Records {
     /// Of all objects.
     bytes: usize,
     by_machine: BTreeMap<String, BTreeSet<(WatchedKind, ObjectKey)>>,
-    storage_classes: BTreeSet<String>,
+    storage_classes: BTreeMap<String, StorageClass>,
     namespaces: BTreeSet<String>,
 }
 
@@ -32,6 +32,8 @@ pub struct OwnObjects {
     pub vmi: Option<Vmi>,
     /// Its claims by name.
     pub claims: BTreeMap<String, Claim>,
+    /// Its DataVolumes by name.
+    pub imports: BTreeMap<String, Import>,
 }
 
 /// How many bytes are kept of an object.
@@ -105,7 +107,7 @@ impl ObjectIndex {
         let records = all.objects.get(&WatchedKind::Vm).into_iter().flat_map(BTreeMap::values);
         let printable = records.filter_map(|(_, record)| match record {
             Record::Vm(vm) => Some(vm.printable.clone()),
-            Record::Vmi(_) | Record::Claim(_) => None,
+            Record::Vmi(_) | Record::Claim(_) | Record::DataVolume(_) => None,
         });
         printable.collect()
     }
@@ -121,13 +123,13 @@ impl ObjectIndex {
     }
 
     /// The StorageClasses are these.
-    pub fn keep_storage_classes(&self, names: Vec<String>) {
-        self.write().storage_classes = names.into_iter().collect();
+    pub fn keep_storage_classes(&self, all: Vec<(String, StorageClass)>) {
+        self.write().storage_classes = all.into_iter().collect();
     }
 
-    /// A StorageClass came.
-    pub fn saw_storage_class(&self, name: String) {
-        self.write().storage_classes.insert(name);
+    /// A StorageClass came, or changed.
+    pub fn saw_storage_class(&self, name: String, class: StorageClass) {
+        self.write().storage_classes.insert(name, class);
     }
 
     /// A StorageClass went.
@@ -146,7 +148,7 @@ impl ObjectIndex {
     }
 
     /// Whether a namespace is known to exist, and the StorageClasses.
-    pub fn surroundings(&self, namespace: &str) -> (bool, BTreeSet<String>) {
+    pub fn surroundings(&self, namespace: &str) -> (bool, BTreeMap<String, StorageClass>) {
         let all = self.read();
         (all.namespaces.contains(namespace), all.storage_classes.clone())
     }
@@ -155,7 +157,7 @@ impl ObjectIndex {
     pub fn shown(&self, uid: &str) -> Shown {
         let all = self.read();
         let keys = all.by_machine.get(uid).into_iter().flatten().map(|(watched, key)| {
-            let kind = if *watched == WatchedKind::Claim { Kind::Claim } else { Kind::Vm };
+            let kind = watched.written().unwrap_or(Kind::Vm);
             (kind, VmKey { namespace: key.namespace.clone(), name: key.name.clone() })
         });
         keys.collect()
@@ -168,13 +170,15 @@ impl ObjectIndex {
         let mut found = OwnObjects::default();
         let VmKey { namespace, name } = &machine.vm;
         let own = |at: &&(WatchedKind, ObjectKey)| {
-            at.1.namespace == *namespace && (at.0 == WatchedKind::Claim || at.1.name == *name)
+            let by_name = matches!(at.0, WatchedKind::Vm | WatchedKind::Vmi);
+            at.1.namespace == *namespace && (!by_name || at.1.name == *name)
         };
         for at in all.by_machine.get(&machine.uid).into_iter().flatten().filter(own) {
             match all.objects.get(&at.0).and_then(|all| all.get(&at.1)).map(|(_, record)| record.clone()) {
                 Some(Record::Vm(vm)) => found.vm = Some(vm),
                 Some(Record::Vmi(vmi)) => found.vmi = Some(vmi),
                 Some(Record::Claim(claim)) => drop(found.claims.insert(at.1.name.clone(), claim)),
+                Some(Record::DataVolume(import)) => drop(found.imports.insert(at.1.name.clone(), import)),
                 None => {}
             }
         }

@@ -7,6 +7,7 @@ pub(crate) mod preview;
 mod remains;
 mod remote;
 mod report;
+mod writes;
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -15,7 +16,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use k8s_openapi::jiff::Timestamp;
 use kube::runtime::controller::Action;
 use model::baseline::war::Turn;
-use model::machine::{cluster_of, plan, status};
+use model::machine::{cluster_of, plan, status, storage};
 use model::reason::Retry;
 
 use self::gather::{Asking, Read};
@@ -56,6 +57,12 @@ async fn pass(machine: Arc<Guarded>, ctx: Arc<Context>) -> Result<Action, Fault>
     let previous = machine.status.clone().unwrap_or_default();
     let next = status(&previous, &intent, &seen, done.failure.as_ref(), now.clone()); // pure
     let later = report::report(machine, &intent, &previous, &next, &done, &now, &ctx).await?; // I/O out: /status and Events
+    if later.is_none() {
+        let since = machine.metadata.creation_timestamp.as_ref().map_or(0, |since| since.0.as_second());
+        for (class, seconds) in storage::provisioned(&previous, &next, &seen, since, now.0.as_second()) {
+            ctx.metrics.bound(class, seconds);
+        }
+    }
     ctx.metrics.took(started.elapsed().as_secs_f64());
     let next_look = match done.failure.map(|failure| failure.reason.retry()) {
         Some(Retry::Backoff) => ctx.retries.failed(&identity.uid),

@@ -1,5 +1,5 @@
-//! What the controller counts. Labels are static words; the names of templates alone are not, and few of these are kept.
-//! C29, C31, C41, E20. `scrape` has what is counted anew for each scrape.
+//! What the controller counts. Labels are static words; the names of templates and of StorageClasses alone are not, and few of these
+//! are kept. C29, C31, C41, C42, E20. `scrape` has what is counted anew for each scrape.
 
 use model::machine::outcome::Outcome;
 use model::reason::Reason;
@@ -41,6 +41,12 @@ const DOCUMENTED: [Reason; 5] = [
     Reason::KubeVirtApiError,
 ];
 
+/// The class of a disk: a cluster's word, of which there are few.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct Class {
+    storage_class: String,
+}
+
 /// The metrics of this process.
 #[derive(Clone)]
 pub struct Metrics {
@@ -49,6 +55,7 @@ pub struct Metrics {
     running: Gauge,
     provisioned: Family<Ended, Counter>,
     orphans: Gauge,
+    provisioning: Family<Class, Histogram>,
 }
 
 /// A pass that is counted as running until this is dropped.
@@ -94,7 +101,14 @@ impl Metrics {
             "Objects on clusters that this supervisor made and no Machine accounts for; /debug/orphans lists them",
             orphans.clone(),
         );
-        let metrics = Self { durations, errors, running, provisioned, orphans };
+        let provisioning =
+            Family::new_with_constructor((|| Histogram::new(exponential_buckets(1.0, 2.0, 12))) as fn() -> Histogram);
+        registry.register(
+            "kubevirt_operator_storage_provisioning_duration_seconds",
+            "From the creation of a claim until it was bound",
+            provisioning.clone(),
+        );
+        let metrics = Self { durations, errors, running, provisioned, orphans, provisioning };
         drop(metrics.durations.get_or_create(&Controller { controller: MACHINE }));
         for reason in DOCUMENTED {
             drop(metrics.errors.get_or_create(&Failed { controller: MACHINE, error_type: reason.code() }));
@@ -108,6 +122,12 @@ impl Metrics {
     /// So many objects have no Machine.
     pub fn orphaned(&self, count: usize) {
         self.orphans.set(i64::try_from(count).unwrap_or(i64::MAX));
+    }
+
+    /// A claim of this class took so many seconds to be bound.
+    pub fn bound(&self, storage_class: String, seconds: i64) {
+        let seconds = u32::try_from(seconds).map_or(f64::from(u32::MAX), f64::from);
+        self.provisioning.get_or_create(&Class { storage_class }).observe(seconds);
     }
 
     /// A pass began.

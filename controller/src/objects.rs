@@ -4,17 +4,17 @@
 //! The records are a few hundred bytes each; whole objects and managedFields are never kept. A cluster may lie: its words are
 //! cleaned and cut, its lists are short, and what is no address or quantity is left out (ATK7, ATK8).
 
-use k8s_openapi::api::core::v1::PersistentVolumeClaim;
+use kube::ResourceExt;
 use kube::api::{ApiResource, DynamicObject, PatchParams};
 use kube::core::GroupVersionKind;
-use kube::{Resource, ResourceExt};
 use model::baseline::war::PAUSED;
 use model::baseline::{self, Drift, LAST_APPLIED};
-use model::machine::{Claim, Nic, Vm, Vmi};
+use model::machine::{Claim, Import, Kind, Nic, Vm, Vmi};
 use model::names::{ADOPTED, CHANGED_FIELDS, MACHINE_UID, OPERATOR, RESTARTED};
-use model::quantity;
 use model::text::line;
 use serde_json::Value;
+
+use crate::disks::claim_bytes;
 
 /// Bytes that are kept of a name or a word, of a UID, of a sentence, and of what a Machine asked for.
 const WORD: usize = 256;
@@ -53,6 +53,8 @@ pub enum WatchedKind {
     Vmi,
     /// PersistentVolumeClaims.
     Claim,
+    /// DataVolumes.
+    DataVolume,
 }
 
 impl WatchedKind {
@@ -62,6 +64,17 @@ impl WatchedKind {
             WatchedKind::Vm => "VirtualMachine",
             WatchedKind::Vmi => "VirtualMachineInstance",
             WatchedKind::Claim => "PersistentVolumeClaim",
+            WatchedKind::DataVolume => "DataVolume",
+        }
+    }
+
+    /// The kind that we write; an instance is KubeVirt's.
+    pub const fn written(self) -> Option<Kind> {
+        match self {
+            WatchedKind::Vm => Some(Kind::Vm),
+            WatchedKind::Vmi => None,
+            WatchedKind::Claim => Some(Kind::Claim),
+            WatchedKind::DataVolume => Some(Kind::DataVolume),
         }
     }
 }
@@ -75,6 +88,8 @@ pub enum Record {
     Vmi(Vmi),
     /// A claim.
     Claim(Claim),
+    /// A DataVolume.
+    DataVolume(Import),
 }
 
 impl Record {
@@ -84,6 +99,7 @@ impl Record {
             Record::Vm(_) => WatchedKind::Vm,
             Record::Vmi(_) => WatchedKind::Vmi,
             Record::Claim(_) => WatchedKind::Claim,
+            Record::DataVolume(_) => WatchedKind::DataVolume,
         }
     }
 
@@ -106,7 +122,8 @@ impl Record {
                 let nics: usize = vmi.interfaces.iter().map(nic).sum();
                 vmi.name.len() + vmi.uid.len() + vmi.phase.len() + text(&vmi.node) + text(&vmi.unschedulable) + nics
             }
-            Record::Claim(claim) => claim.uid.len() + claim.phase.len() + text(&claim.requested),
+            Record::Claim(claim) => claim_bytes(claim),
+            Record::DataVolume(import) => import.uid.len() + text(&import.failure) + text(&import.source),
         }
     }
 }
@@ -222,25 +239,6 @@ pub fn read_vmi(object: &DynamicObject) -> Vmi {
 
 fn is_mac(text: &str) -> bool {
     (1..=UID).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_hexdigit() || matches!(byte, b':' | b'-'))
-}
-
-/// Reads a claim.
-pub fn read_claim(object: &PersistentVolumeClaim) -> Claim {
-    let capacity = object.status.as_ref().and_then(|status| status.capacity.as_ref());
-    let requested = object.spec.as_ref().and_then(|spec| spec.resources.as_ref()?.requests.as_ref());
-    Claim {
-        uid: uid_of(object),
-        phase: object
-            .status
-            .as_ref()
-            .and_then(|status| status.phase.as_deref())
-            .map_or_else(String::new, |it| line(it, WORD)),
-        size: capacity.and_then(|capacity| quantity::parse(&capacity.get("storage")?.0).ok()),
-        requested: requested
-            .and_then(|requests| Some(requests.get("storage")?.0.clone()))
-            .filter(|it| quantity::size(it).is_ok()),
-        deleting: object.meta().deletion_timestamp.is_some(),
-    }
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use k8s_openapi::api::core::v1::PersistentVolumeClaim;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use k8s_openapi::jiff::Timestamp;
 use model::api::{Machine, MachineStatus};
@@ -10,6 +11,7 @@ use model::reason::Reason;
 use serde_json::json;
 
 use super::*;
+use crate::disks::{read_claim, read_data_volume, read_storage_class};
 use crate::table::every_row;
 
 /// Far too long, and it moves the cursor, reverses what follows it and ends lines; in JSON each of the rest takes two bytes.
@@ -74,6 +76,43 @@ fn atk7_every_word_of_a_cluster_is_cleaned_and_cut() {
     every_row([nasty().as_str(), "1500m", "-1", "20 Gi", "1".repeat(33).as_str()], |no_size| {
         assert_eq!(read_claim(&claim(no_size)).requested, None, "the supervisor takes no such size: {no_size:.20}");
     });
+}
+
+#[test]
+fn atk7_an_import_is_read_in_few_steps_and_its_words_are_cut() {
+    let volume = |status: Value| -> DynamicObject {
+        let metadata =
+            json!({"name": "web-root", "uid": nasty(), "annotations": {"vitistack.io/desired-hash": nasty()}});
+        serde_json::from_value(json!({"metadata": metadata, "status": status})).expect("an object")
+    };
+    let stopped = |reason: &str| json!({"phase": "ImportInProgress", "conditions": [{"type": "Running", "status": "False", "reason": reason, "message": "404"}]});
+    #[rustfmt::skip]
+    let cases = [
+        ("nothing said",    json!({}),                                                false, 0,   None),
+        ("no number",       json!({"progress": "N/A"}),                               false, 0,   None),
+        ("a little",        json!({"progress": "24.99%"}),                            false, 0,   None),
+        ("a step",          json!({"progress": "25.0%"}),                             false, 25,  None),
+        ("nearly",          json!({"phase": "ImportInProgress", "progress": "100.0%"}), false, 75, None),
+        ("done",            json!({"phase": "Succeeded", "progress": "100.0%"}),      true,  100, None),
+        ("done, so stopped", json!({"phase": "Succeeded", "conditions": stopped("Error")["conditions"]}), true, 100, None),
+        ("it ended",        stopped("Completed"),                                     false, 0,   None),
+        ("it fails",        stopped("Error"),                                         false, 0,   Some("CDI says: 404")),
+        ("it is not found", stopped("ImagePullFailed"),                               false, 0,   Some("CDI says: 404")),
+        ("no room",         json!({"phase": "Pending", "conditions": [{"type": "Bound", "status": "False", "reason": "ErrExceededQuota", "message": "quota"}]}), false, 0, Some("CDI says: quota")),
+        ("given up",        json!({"phase": "Failed"}),                               false, 0,   Some("CDI says: Failed")),
+        ("hostile",         json!({"phase": {}, "progress": [], "conditions": 7}),    false, 0,   None),
+    ];
+    every_row(cases, |(name, status, done, percent, failure)| {
+        let read = read_data_volume(&volume(status));
+        assert_eq!((read.done, read.percent, read.failure.as_deref()), (done, percent, failure), "{name}");
+        assert_eq!((read.uid.len(), read.source.map(|hash| hash.len())), (64, Some(256)), "{name}");
+    });
+    let class = |object: Value| read_storage_class(&serde_json::from_value(object).expect("an object"));
+    let late =
+        class(json!({"metadata": {}, "allowVolumeExpansion": true, "volumeBindingMode": "WaitForFirstConsumer"}));
+    assert!(late.expands && late.waits);
+    let lying = class(json!({"metadata": {}, "allowVolumeExpansion": "true", "volumeBindingMode": 1}));
+    assert!(!lying.expands && !lying.waits, "unknown is no permission");
 }
 
 #[test]

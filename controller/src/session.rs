@@ -1,19 +1,18 @@
-//! What the controller watches on every cluster: its own VMs, instances and claims by label, and the StorageClasses' names.
+//! What the controller watches on every cluster: its own VMs, instances and claims by label, and the StorageClasses.
 //! I/O: four watches on the remote cluster. Any failure ends the session; the link starts another one. What the cluster
-//! offers is followed beside them (`offer`) and ends nothing.
+//! offers is followed beside them (`offer`), and so is CDI (`imports`): neither ends anything.
 
 use std::fmt::Debug;
 use std::sync::Arc;
 
 use futures::future::BoxFuture;
-use futures::stream::{BoxStream, StreamExt, TryStreamExt, select_all};
+use futures::stream::{self, BoxStream, StreamExt, TryStreamExt, select_all};
 use k8s_openapi::api::core::v1::PersistentVolumeClaim;
-use k8s_openapi::api::storage::v1::StorageClass;
-use kube::api::DynamicObject;
-use kube::core::PartialObjectMeta;
+use k8s_openapi::api::storage::v1;
+use kube::api::{ApiResource, DynamicObject};
 use kube::runtime::watcher::{self, watcher};
 use kube::{Api, Client, Resource, ResourceExt};
-use model::machine::Kind;
+use model::machine::StorageClass;
 use model::names::{ClusterName, MANAGED_BY, OPERATOR, SUPERVISOR};
 use runtime::clusters::{Cluster, Session, explain};
 use runtime::listing::{Listing, Step, check_bytes, watching};
@@ -21,11 +20,11 @@ use serde::de::DeserializeOwned;
 use tokio::sync::mpsc;
 
 use crate::awaited::Awaited;
+use crate::disks::{read_claim, read_storage_class};
+use crate::imports::{Cdi, Kept};
 use crate::index::{ObjectIndex, weigh};
 use crate::lead::Lead;
-use crate::objects::{
-    MachineUid, ObjectKey, Record, WatchedKind, key_of, owner_of, read_claim, read_vm, read_vmi, resource_of,
-};
+use crate::objects::{MachineUid, ObjectKey, Record, WatchedKind, key_of, owner_of, read_vm, read_vmi, resource_of};
 use crate::offer::{self, Offer};
 
 /// Watches one cluster, and tells of every Machine whose objects changed.
@@ -50,13 +49,17 @@ pub struct ClusterIndex {
     pub objects: ObjectIndex,
     /// What it offers beside them.
     pub offer: Offer,
+    /// Whether it has CDI.
+    pub cdi: Cdi,
 }
 
 /// One step of one of the watches.
 #[allow(clippy::large_enum_variant)] // reason: it lives for one step
 enum WatchStep {
-    Object(WatchedKind, Step<(ObjectKey, Option<MachineUid>, Record)>),
-    StorageClass(Step<String>),
+    Object(WatchedKind, Step<Kept>),
+    StorageClass(Step<(String, StorageClass)>),
+    /// Whether there are DataVolumes was answered.
+    Cdi,
 }
 
 type Stream = BoxStream<'static, Result<WatchStep, String>>;
@@ -69,7 +72,20 @@ impl Session for Watches {
     }
 
     fn run(&self, cluster: Arc<Cluster<ClusterIndex>>, synced: Box<dyn FnOnce() + Send>) -> BoxFuture<'static, String> {
-        let streams = self.streams(&cluster.client);
+        let mut streams = self.streams(&cluster.client);
+        let (asked, to_fill) = (cluster.clone(), cluster.clone());
+        // A disk that CDI fills must not be taken for one that is not there.
+        let answered = async move {
+            asked.index.cdi.answered().await;
+            Ok(WatchStep::Cdi)
+        };
+        streams.push(stream::once(answered).boxed());
+        let (seen, tell, selected) = (self.awaited.clone(), self.touched.clone(), self.selected());
+        let filling = async move {
+            let take =
+                |step| take_in(&to_fill, WatchStep::Object(WatchedKind::DataVolume, step), &seen, &tell).map(drop);
+            to_fill.index.cdi.follow(to_fill.client.clone(), &to_fill.name, selected, take).await;
+        };
         let (touched, awaited, offers) = (self.touched.clone(), self.awaited.clone(), self.offers.clone());
         let learning = cluster.clone();
         let following = offer::follow(cluster.client.clone(), cluster.name.clone(), move |finding| {
@@ -102,14 +118,20 @@ impl Session for Watches {
             tokio::select! {
                 why = watching => why,
                 () = following => "what the cluster offers is not followed any more".to_owned(),
+                () = filling => "the DataVolumes of the cluster are not followed any more".to_owned(),
             }
         })
     }
 }
 
 impl Watches {
+    /// Objects of ours.
+    fn selected(&self) -> watcher::Config {
+        watching().labels(&format!("{MANAGED_BY}={OPERATOR},{SUPERVISOR}={}", self.supervisor))
+    }
+
     fn streams(&self, client: &Client) -> Vec<Stream> {
-        let ours = watching().labels(&format!("{MANAGED_BY}={OPERATOR},{SUPERVISOR}={}", self.supervisor));
+        let ours = self.selected();
         let dynamic = |kind: &str, watched, read: fn(&DynamicObject) -> Record| {
             let api: Api<DynamicObject> = Api::all_with(client.clone(), &resource_of(kind));
             let read = move |object: &DynamicObject| (key_of(object), owner_of(object), read(object));
@@ -117,7 +139,7 @@ impl Watches {
         };
         let read_owned =
             |claim: &PersistentVolumeClaim| (key_of(claim), owner_of(claim), Record::Claim(read_claim(claim)));
-        let classes: Api<PartialObjectMeta<StorageClass>> = Api::all(client.clone());
+        let classes: Api<DynamicObject> = Api::all_with(client.clone(), &ApiResource::erase::<v1::StorageClass>(&()));
         vec![
             dynamic("VirtualMachine", WatchedKind::Vm, |object| Record::Vm(read_vm(object))),
             dynamic("VirtualMachineInstance", WatchedKind::Vmi, |object| Record::Vmi(read_vmi(object))),
@@ -127,15 +149,15 @@ impl Watches {
             steps(
                 classes,
                 watching(),
-                ResourceExt::name_any,
-                |name| size_of_val(name) + name.len(),
+                |class: &DynamicObject| (class.name_any(), read_storage_class(class)),
+                |kept| size_of_val(kept) + kept.0.len(),
                 WatchStep::StorageClass,
             ),
         ]
     }
 }
 
-fn weigh_object((key, owner, record): &(ObjectKey, Option<MachineUid>, Record)) -> usize {
+fn weigh_object((key, owner, record): &Kept) -> usize {
     weigh(key, owner.as_deref().unwrap_or_default(), record)
 }
 
@@ -173,12 +195,12 @@ fn take_in(
         // The receiver lives as long as the process.
         let _ = touched.send(owner);
     };
-    let settle = |watched, key: &ObjectKey| match watched {
-        WatchedKind::Vm => awaited.settled(&cluster.name, Kind::Vm, key),
-        WatchedKind::Claim => awaited.settled(&cluster.name, Kind::Claim, key),
-        WatchedKind::Vmi => {}
+    let settle = |watched: WatchedKind, key: &ObjectKey| {
+        if let Some(kind) = watched.written() {
+            awaited.settled(&cluster.name, kind, key);
+        }
     };
-    let take = |watched, (key, owner, record): (ObjectKey, Option<MachineUid>, Record)| {
+    let take = |watched, (key, owner, record): Kept| {
         match owner {
             Some(owner) => {
                 index.put(key.clone(), owner.clone(), record);
@@ -190,12 +212,13 @@ fn take_in(
         settle(watched, &key);
     };
     match step {
-        WatchStep::StorageClass(Step::Listed(names)) => {
-            index.keep_storage_classes(names);
+        WatchStep::Cdi => return Ok(true),
+        WatchStep::StorageClass(Step::Listed(all)) => {
+            index.keep_storage_classes(all);
             return Ok(true);
         }
-        WatchStep::StorageClass(Step::Seen(name)) => index.saw_storage_class(name),
-        WatchStep::StorageClass(Step::Deleted(name)) => index.forget_storage_class(&name),
+        WatchStep::StorageClass(Step::Seen((name, class))) => index.saw_storage_class(name, class),
+        WatchStep::StorageClass(Step::Deleted((name, _))) => index.forget_storage_class(&name),
         WatchStep::Object(watched, Step::Listed(all)) => {
             let listed = all.iter().map(|(key, ..)| key.clone()).collect();
             index.keep_only(watched, &listed).into_iter().for_each(tell);

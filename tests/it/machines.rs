@@ -5,6 +5,7 @@ mod adoption;
 mod attacked;
 mod bad_input;
 mod debug;
+mod disks;
 mod examples;
 mod kept;
 mod lead;

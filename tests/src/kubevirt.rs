@@ -20,9 +20,9 @@
 //! # What differs from a real cluster
 //!
 //! Nodes and the KubeVirt object are made once, at start, where there are none. No pods, Events, ControllerRevisions, live updates or RestartRequired. A VMI whose PVC is unbound waits in
-//! Pending (a real scheduler would make it Unschedulable). `volumeBindingMode` is read as Immediate. A PVC in use can
-//! be deleted. Defaults that virt-api's webhooks fill in are put on the VMI only.
+//! Pending (a real scheduler would make it Unschedulable). A PVC in use can be deleted. CDI fills a disk as `cdi` says. Defaults that virt-api's webhooks fill in are put on the VMI only.
 
+mod cdi;
 mod conditions;
 mod controller;
 mod driver;
@@ -49,7 +49,7 @@ pub const RULES: &str = "kubevirt-sim";
 pub enum Role {
     /// virt-controller: VirtualMachine to VirtualMachineInstance, up to phase Scheduled; stop and delete.
     Controller,
-    /// The provisioner and the PV controller: claims become Bound, volumes go with their claims.
+    /// The provisioner and the PV controller: claims become Bound, volumes go with their claims. And CDI, where it is.
     Storage,
     /// kubelet and virt-handler: Scheduled to Running, and shutdown.
     Node,

@@ -1,12 +1,12 @@
 //! The manifests that turn a bare kube-apiserver into a remote cluster: KubeVirt's VirtualMachine,
-//! VirtualMachineInstance and KubeVirt CRDs with KubeVirt's own schemas, NetworkAttachmentDefinition, StorageClasses.
+//! VirtualMachineInstance and KubeVirt CRDs with KubeVirt's own schemas, NetworkAttachmentDefinition, CDI's DataVolume, StorageClasses.
 //!
 //! I/O: runs `go mod download` and reads the files it names, once per machine; the result is kept in the cache folder
 //! (`KUBEVIRT_OPERATOR_CACHE`, else `XDG_CACHE_HOME/kubevirt-operator`, else `~/.cache/kubevirt-operator`).
 
 mod frames;
 
-use frames::{FRAMES, definition, storage_class};
+use frames::{FRAMES, data_volumes, definition, storage_class};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use std::path::{Path, PathBuf};
@@ -94,6 +94,7 @@ fn generate() -> Result<String, CrdsError> {
         documents.push(definition(frame, &schema(&schemas, frame.singular)?));
     }
     documents.push(yaml(&networks.0, &networks.1)?);
+    documents.push(data_volumes());
     documents.push(storage_class("default", true));
     documents.push(storage_class("fast-ssd", false));
     Ok(documents.iter().map(document).collect::<Vec<_>>().concat())

@@ -12,8 +12,9 @@ use model::reason::{Reason, ShownIn};
 use runtime::clusters::{Cluster, said};
 use serde_json::json;
 
-use super::remote::{self, Target};
+use super::remote::Target;
 use super::report::Done;
+use super::writes::{self, Outcome};
 use crate::context::{Context, Fault, UNREAD, phase_of};
 use crate::objects::patch_params;
 use crate::session::ClusterIndex;
@@ -50,9 +51,12 @@ pub(super) async fn execute(
                 let outcome = write_there(write, identity, phase, cluster, ctx).await;
                 match (write, &outcome) {
                     (There::Adopt(vm, _), Ok(_)) => done.adopted = Some(vm.clone()),
-                    (There::Update { drift, .. }, Ok(true)) if !drift.is_empty() => {
+                    (There::Update { drift, .. }, Ok(Outcome::Done)) if !drift.is_empty() => {
                         ctx.wars.corrected(&identity.uid, drift, now);
                         done.corrected.clone_from(drift);
+                    }
+                    (There::Create(_, name, _) | There::TakeBack(name), Ok(Outcome::Reattached)) => {
+                        done.reattached.push(name.clone());
                     }
                     _ => {}
                 }
@@ -94,12 +98,12 @@ async fn write_there(
     phase: &str,
     cluster: Option<&Cluster<ClusterIndex>>,
     ctx: &Context,
-) -> Result<bool, Failure> {
+) -> Result<Outcome, Failure> {
     let Some(cluster) = cluster else {
         let message = "there is no connection to the cluster".to_owned();
         return Err(Failure { reason: Reason::ClusterUnreachable, message });
     };
-    remote::write(&Target { cluster, identity, supervisor: &ctx.supervisor, awaited: &ctx.awaited, phase }, write).await
+    writes::write(&Target { cluster, identity, supervisor: &ctx.supervisor, awaited: &ctx.awaited, phase }, write).await
 }
 
 fn machines(ctx: &Context, identity: &Identity) -> Api<Machine> {

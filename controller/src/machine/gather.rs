@@ -1,7 +1,7 @@
-//! What one reconcile sees. I/O: none while the watches are fresh; three LISTs when a creation stayed unseen; one GET of a VM
+//! What one reconcile sees. I/O: none while the watches are fresh; three LISTs, or four, when a creation stayed unseen; one GET of a VM
 //! that is to be adopted, and of the instance of one that was; two before a Machine leaves nothing behind.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,7 +12,9 @@ use kube::{Api, Client, ResourceExt};
 use model::api::{KubevirtConfig, Machine};
 use model::baseline::war::Turn;
 use model::clusters::View;
-use model::machine::{Identity, Intent, Kind, Lookup, Observed, Remote, Shown, Vmi, cluster_of};
+use model::machine::{
+    Identity, Import, Imports, Intent, Kind, Lookup, Observed, Remote, Shown, Vmi, cluster_of, storage,
+};
 use model::names::{MACHINE_UID, SUPERVISOR};
 use runtime::clusters::{Cluster, Entry};
 use runtime::pause::spread;
@@ -21,8 +23,10 @@ use super::remote::ask_in_time;
 use super::{adopt, remains};
 use crate::awaited::AWAITED_FOR;
 use crate::context::{Context, Fault, Unanswered};
+use crate::disks::{data_volumes, read_claim, read_data_volume};
+use crate::imports::Served;
 use crate::index::OwnObjects;
-use crate::objects::{ObjectKey, Record, key_of, owner_of, read_claim, read_vm, read_vmi, resource_of};
+use crate::objects::{ObjectKey, Record, key_of, owner_of, read_vm, read_vmi, resource_of};
 use crate::session::ClusterIndex;
 
 /// The connection of a pass, and how it was when the pass began.
@@ -108,7 +112,8 @@ pub(super) async fn gather(
     };
     let awaited = if leaving { waiting.all() } else { waiting.stored };
     let (namespace_known, storage_classes) = cluster.index.objects.surroundings(&identity.vm.namespace);
-    let OwnObjects { vm, vmi, claims } = objects;
+    let OwnObjects { vm, vmi, claims, imports } = objects;
+    let imports = known_imports(&cluster, imports);
     let seen = Observed {
         turn: match (intent, &vm, asking) {
             (Intent::Run(admitted), Some(vm), Asking::Clusters(now)) if !vm.drift.is_empty() => {
@@ -119,6 +124,7 @@ pub(super) async fn gather(
         vm,
         vmi,
         claims,
+        imports,
         namespace_known,
         storage_classes,
         awaited,
@@ -128,7 +134,21 @@ pub(super) async fn gather(
         scheduling_patches: config.is_some_and(|config| config.spec.allow_scheduling_patches == Some(true)),
         ..nothing(remote)
     };
+    if matches!(intent, Intent::Run(admitted) if storage::needs_import(admitted, &seen)) {
+        cluster.index.cdi.want();
+    }
     Ok((seen, Some(cluster)))
+}
+
+/// The Machine's DataVolumes, if those of its cluster are known.
+fn known_imports(cluster: &Cluster<ClusterIndex>, own: BTreeMap<String, Import>) -> Imports {
+    match cluster.index.cdi.known() {
+        Served::Unasked => Imports::Unknown("they were not listed yet".to_owned()),
+        Served::Unknown(why) => Imports::Unknown(why),
+        Served::Refused(why) => Imports::Refused(why),
+        Served::Missing => Imports::Missing,
+        Served::Listed => Imports::Known(own),
+    }
 }
 
 /// It answers, and is the one that is recorded, if one is.
@@ -145,9 +165,11 @@ async fn look_up(
     supervisor: &str,
     awaited: &BTreeSet<(Kind, String)>,
 ) -> Result<Option<Vmi>, Fault> {
-    let listed = ask_in_time(cluster, list(&cluster.client, &identity.vm.namespace, &identity.uid, supervisor)).await;
-    let listed = listed.map_err(Unanswered::from).and_then(|listed| Ok(listed?));
-    let (claims, vms, vmis) = listed.map_err(|source| Fault::Cluster { cluster: cluster.name.clone(), source })?;
+    let imports = awaited.iter().any(|(kind, _)| *kind == Kind::DataVolume);
+    let asked = list(&cluster.client, &identity.vm.namespace, &identity.uid, supervisor, imports);
+    let listed = ask_in_time(cluster, asked).await.map_err(Unanswered::from).and_then(|listed| Ok(listed?));
+    let (claims, imports, vms, vmis) =
+        listed.map_err(|source| Fault::Cluster { cluster: cluster.name.clone(), source })?;
     let ours = |owner: Option<String>, kind, key: ObjectKey| {
         let asked_for = owner.is_some_and(|owner| owner == identity.uid) && key.namespace == identity.vm.namespace;
         asked_for && awaited.contains(&(kind, key.name))
@@ -155,20 +177,31 @@ async fn look_up(
     for claim in claims.iter().filter(|claim| ours(owner_of(*claim), Kind::Claim, key_of(*claim))) {
         cluster.index.objects.take_in(claim, Record::Claim(read_claim(claim)));
     }
+    for import in imports.iter().filter(|import| ours(owner_of(*import), Kind::DataVolume, key_of(*import))) {
+        cluster.index.objects.take_in(import, Record::DataVolume(read_data_volume(import)));
+    }
     for vm in vms.iter().filter(|vm| ours(owner_of(*vm), Kind::Vm, key_of(*vm))) {
         cluster.index.objects.take_in(vm, Record::Vm(read_vm(vm)));
     }
     Ok(vmis.iter().find(|vmi| vmi.name_any() == identity.vm.name).map(read_vmi))
 }
 
-type Listed = (Vec<PersistentVolumeClaim>, Vec<DynamicObject>, Vec<DynamicObject>);
+type Listed = (Vec<PersistentVolumeClaim>, Vec<DynamicObject>, Vec<DynamicObject>, Vec<DynamicObject>);
 
-async fn list(client: &Client, namespace: &str, uid: &str, supervisor: &str) -> Result<Listed, kube::Error> {
+async fn list(
+    client: &Client,
+    namespace: &str,
+    uid: &str,
+    supervisor: &str,
+    imports: bool,
+) -> Result<Listed, kube::Error> {
     let ours = ListParams::default().labels(&format!("{MACHINE_UID}={uid},{SUPERVISOR}={supervisor}"));
     let dynamic = |kind: &str| Api::<DynamicObject>::namespaced_with(client.clone(), namespace, &resource_of(kind));
     let claims = Api::<PersistentVolumeClaim>::namespaced(client.clone(), namespace).list(&ours).await?.items;
+    let filled = Api::<DynamicObject>::namespaced_with(client.clone(), namespace, &data_volumes());
+    let imports = if imports { filled.list(&ours).await?.items } else { Vec::new() };
     let vms = dynamic("VirtualMachine").list(&ours).await?.items;
-    Ok((claims, vms, dynamic("VirtualMachineInstance").list(&ours).await?.items))
+    Ok((claims, imports, vms, dynamic("VirtualMachineInstance").list(&ours).await?.items))
 }
 
 /// When to look again although nothing happened: soon while a creation is unseen, else after the jittered interval.

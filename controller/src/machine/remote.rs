@@ -1,16 +1,15 @@
-//! Requests to one remote cluster, each under a deadline, and all writes there. I/O: that cluster.
+//! Requests to one remote cluster, each under a deadline. I/O: that cluster.
 //!
-//! A create that meets an object of that name looks whose it is: ours is as good as created, a stranger's is a conflict and
-//! stays untouched.
+//! A create that meets an object of that name looks whose it is: ours is as good as created, a stranger's stays untouched.
 
 use k8s_openapi::api::core::v1::{Namespace, PersistentVolumeClaim};
-use kube::api::{ApiResource, DeleteParams, DynamicObject, Patch, PostParams, Preconditions};
+use kube::api::{ApiResource, DeleteParams, DynamicObject, Patch, PostParams, Preconditions, PropagationPolicy};
 use kube::{Api, ResourceExt};
 use model::baseline::Wanted;
 use model::machine::cleanup::{lost_its_labels, put_back};
 use model::machine::owner::Left;
 use model::machine::restart::note;
-use model::machine::{Failure, Identity, Kind, There};
+use model::machine::{Failure, Identity, Kind};
 use model::names::{MACHINE_UID, OPERATOR, SUPERVISOR};
 use model::reason::Reason;
 use runtime::clusters::{Cluster, DEADLINE, said};
@@ -18,6 +17,7 @@ use serde_json::Value;
 use tokio::time::error::Elapsed;
 
 use crate::awaited::Awaited;
+use crate::disks::data_volumes;
 use crate::objects::{ObjectKey, WatchedKind, patch_params, resource_of};
 use crate::session::ClusterIndex;
 
@@ -47,39 +47,29 @@ pub(super) async fn ask_in_time<T>(
     answer
 }
 
-/// Does one remote write, and says whether there was anything to do.
-pub(super) async fn write(at: &Target<'_>, write: &There) -> Result<bool, Failure> {
-    let writing = async {
-        let done = match write {
-            There::Create(kind, name, object) => create(at, *kind, name, object).await,
-            There::Update { kind, name, wanted, .. } => return update(at, *kind, name, wanted).await,
-            There::Merge(kind, name, change) => return merge(at, *kind, name, change).await,
-            There::Restart(name, request) => restart(at, name, request).await,
-            There::Delete(kind, name, uid) => delete(at, *kind, name, uid).await,
-            There::Adopt(name, change) => adopt(at, name, change).await,
-        };
-        done.map(|()| true)
-    };
-    ask_in_time(at.cluster, writing).await.unwrap_or_else(|_| {
-        let message = format!("the cluster did not answer within {} s", DEADLINE.as_secs());
-        Err(Failure { reason: Reason::ClusterUnreachable, message })
-    })
-}
-
-fn key_there(at: &Target<'_>, name: &str) -> ObjectKey {
+/// Where an object of the Machine is.
+pub(super) fn key_there(at: &Target<'_>, name: &str) -> ObjectKey {
     ObjectKey { namespace: at.identity.vm.namespace.clone(), name: name.to_owned() }
 }
 
-fn api(at: &Target<'_>, kind: Kind) -> Api<DynamicObject> {
+/// The objects of a kind beside the Machine's VM.
+pub(super) fn api(at: &Target<'_>, kind: Kind) -> Api<DynamicObject> {
     let (namespace, client) = (&at.identity.vm.namespace, at.cluster.client.clone());
     match kind {
         Kind::Namespace => Api::all_with(client, &ApiResource::erase::<Namespace>(&())),
         Kind::Claim => Api::namespaced_with(client, namespace, &ApiResource::erase::<PersistentVolumeClaim>(&())),
+        Kind::DataVolume => Api::namespaced_with(client, namespace, &data_volumes()),
         Kind::Vm => Api::namespaced_with(client, namespace, &resource_of("VirtualMachine")),
     }
 }
 
-async fn create(at: &Target<'_>, kind: Kind, name: &str, object: &Value) -> Result<(), Failure> {
+/// Creates an object, or answers with the one that has its name and is not the Machine's.
+pub(super) async fn create(
+    at: &Target<'_>,
+    kind: Kind,
+    name: &str,
+    object: &Value,
+) -> Result<Option<DynamicObject>, Failure> {
     let api = api(at, kind);
     let object: DynamicObject =
         serde_json::from_value(object.clone()).expect("invariant: builders make Kubernetes objects");
@@ -96,7 +86,7 @@ async fn create(at: &Target<'_>, kind: Kind, name: &str, object: &Value) -> Resu
         }
         let Identity { key, .. } = at.identity;
         tracing::info!(controller = "Machine", machine = key.name, namespace = key.namespace, phase = at.phase, kubevirtConfig = %at.cluster.name, kind = ?kind, object = name, "created");
-        return Ok(());
+        return Ok(None);
     };
     match &why {
         kube::Error::Api(answer) if answer.code == 409 && answer.reason == "AlreadyExists" => {
@@ -114,25 +104,35 @@ async fn create(at: &Target<'_>, kind: Kind, name: &str, object: &Value) -> Resu
     Err(failure_of(kind, name, &why))
 }
 
-/// Ours is as good as created, and awaited until a watch shows it; a stranger's stays untouched.
+/// Ours is as good as created, and awaited until a watch shows it.
 async fn exists(
     at: &Target<'_>,
     api: &Api<DynamicObject>,
     kind: Kind,
     name: &str,
     key: &ObjectKey,
-) -> Result<(), Failure> {
+) -> Result<Option<DynamicObject>, Failure> {
     if kind == Kind::Namespace {
         at.cluster.index.objects.saw_namespace(name);
-        return Ok(());
+        return Ok(None);
     }
     let found = api.get(name).await.map_err(|why| failure_of(kind, name, &why))?;
-    let is = |key, value: &String| found.labels().get(key) == Some(value);
-    if is(MACHINE_UID, &at.identity.uid) && is(SUPERVISOR, at.supervisor) {
+    if is_ours(at, &found) {
         at.awaited.created(&at.cluster.name, kind, key);
-        return Ok(());
+        return Ok(None);
     }
     at.awaited.settled(&at.cluster.name, kind, key);
+    Ok(Some(found))
+}
+
+/// Whether an object carries the Machine's labels.
+pub(super) fn is_ours(at: &Target<'_>, object: &DynamicObject) -> bool {
+    let is = |key, value: &String| object.labels().get(key) == Some(value);
+    is(MACHINE_UID, &at.identity.uid) && is(SUPERVISOR, at.supervisor)
+}
+
+/// Why an object that is not the Machine's stays untouched.
+pub(super) fn stranger(at: &Target<'_>, kind: Kind, name: &str, found: &DynamicObject) -> Failure {
     let (what, namespace) = (kind_name(kind), &at.identity.vm.namespace);
     let cluster = &at.cluster.name.0;
     let another = "give the Machine another name".to_owned();
@@ -145,11 +145,12 @@ async fn exists(
         None => ("exists and is not this Machine's".to_owned(), another),
     };
     let message = format!("{what} {namespace}/{name} on {cluster:?} {whose}: {next}");
-    Err(Failure { reason: Reason::Conflict, message })
+    Failure { reason: Reason::Conflict, message }
 }
 
-/// Brings an object in line with what is wanted, from what it is now; one that is not the Machine's any more stays as it is.
-async fn update(at: &Target<'_>, kind: Kind, name: &str, wanted: &Wanted) -> Result<bool, Failure> {
+/// Brings an object in line with what is wanted, from what it is now, and says whether it was not; one that is not the Machine's
+/// any more stays as it is.
+pub(super) async fn update(at: &Target<'_>, kind: Kind, name: &str, wanted: &Wanted) -> Result<bool, Failure> {
     let live = match api(at, kind).get(name).await {
         Ok(live) => live,
         Err(kube::Error::Api(answer)) if answer.code == 404 => {
@@ -158,19 +159,19 @@ async fn update(at: &Target<'_>, kind: Kind, name: &str, wanted: &Wanted) -> Res
         }
         Err(why) => return Err(failure_of(kind, name, &why)),
     };
-    let is = |key, value: &String| live.labels().get(key) == Some(value);
-    let ours = is(MACHINE_UID, &at.identity.uid) && is(SUPERVISOR, at.supervisor);
+    let ours = is_ours(at, &live);
     let live = serde_json::to_value(live).expect("invariant: an object that was read can be written");
     let Some(mut change) = wanted.change(&live).filter(|_| ours) else { return Ok(false) };
     if kind == Kind::Vm {
         note(&mut change, &live);
     }
     let Identity { key, .. } = at.identity;
-    tracing::info!(controller = "Machine", machine = key.name, namespace = key.namespace, kubevirtConfig = %at.cluster.name, kind = ?kind, object = name, fields = ?change.fields, "updated");
+    tracing::info!(controller = "Machine", machine = key.name, namespace = key.namespace, phase = at.phase, kubevirtConfig = %at.cluster.name, kind = ?kind, object = name, fields = ?change.fields, "updated");
     merge(at, kind, name, &change.patch).await
 }
 
-async fn restart(at: &Target<'_>, name: &str, request: &Value) -> Result<(), Failure> {
+/// Asks KubeVirt for a restart.
+pub(super) async fn restart(at: &Target<'_>, name: &str, request: &Value) -> Result<(), Failure> {
     match api(at, Kind::Vm).patch_status(name, &patch_params(), &Patch::Merge(request)).await {
         Ok(_) => Ok(()),
         // Changed since it was seen, or gone: the watch event of that brings the next pass.
@@ -179,7 +180,8 @@ async fn restart(at: &Target<'_>, name: &str, request: &Value) -> Result<(), Fai
     }
 }
 
-async fn merge(at: &Target<'_>, kind: Kind, name: &str, change: &Value) -> Result<bool, Failure> {
+/// Merges a change into an object that is still as it was seen; whether it was.
+pub(super) async fn merge(at: &Target<'_>, kind: Kind, name: &str, change: &Value) -> Result<bool, Failure> {
     match api(at, kind).patch(name, &patch_params(), &Patch::Merge(change)).await {
         Ok(_) => Ok(true),
         // Changed since it was seen: the watch event of that brings the next pass.
@@ -188,13 +190,17 @@ async fn merge(at: &Target<'_>, kind: Kind, name: &str, change: &Value) -> Resul
             forget(at, kind, name);
             Ok(false)
         }
+        // Of a claim nothing but its size is ever changed.
+        Err(why @ kube::Error::Api(_)) if kind == Kind::Claim && change.get("spec").is_some() => {
+            Err(Failure { reason: Reason::ExpansionRefused, ..failure_of(kind, name, &why) })
+        }
         Err(why) => Err(failure_of(kind, name, &why)),
     }
 }
 
 /// No watch tells of a VM before it is ours: until one does, its absence means nothing, and one that changed meanwhile is
 /// looked at again.
-async fn adopt(at: &Target<'_>, name: &str, change: &Value) -> Result<(), Failure> {
+pub(super) async fn adopt(at: &Target<'_>, name: &str, change: &Value) -> Result<(), Failure> {
     let key = key_there(at, name);
     at.awaited.sent(&at.cluster.name, Kind::Vm, &key, &at.identity.uid);
     let Err(why) = api(at, Kind::Vm).patch(name, &patch_params(), &Patch::Merge(change)).await else {
@@ -209,12 +215,25 @@ async fn adopt(at: &Target<'_>, name: &str, change: &Value) -> Result<(), Failur
 
 /// It is gone for certain, whatever a watch said last.
 fn forget(at: &Target<'_>, kind: Kind, name: &str) {
-    let watched = if kind == Kind::Vm { WatchedKind::Vm } else { WatchedKind::Claim };
+    let watched = match kind {
+        Kind::Vm => WatchedKind::Vm,
+        Kind::Claim => WatchedKind::Claim,
+        Kind::DataVolume => WatchedKind::DataVolume,
+        Kind::Namespace => return,
+    };
     at.cluster.index.objects.remove(watched, &key_there(at, name));
 }
 
-async fn delete(at: &Target<'_>, kind: Kind, name: &str, uid: &str) -> Result<(), Failure> {
+/// Deletes an object that is still the one that was seen.
+pub(super) async fn delete(
+    at: &Target<'_>,
+    kind: Kind,
+    name: &str,
+    uid: &str,
+    propagation_policy: Option<PropagationPolicy>,
+) -> Result<(), Failure> {
     let only_this = DeleteParams {
+        propagation_policy,
         preconditions: Some(Preconditions { uid: Some(uid.to_owned()), resource_version: None }),
         ..DeleteParams::default()
     };
@@ -229,11 +248,16 @@ async fn delete(at: &Target<'_>, kind: Kind, name: &str, uid: &str) -> Result<()
     }
 }
 
-fn failure_of(kind: Kind, name: &str, why: &kube::Error) -> Failure {
+/// What a refusal shows as.
+pub(super) fn failure_of(kind: Kind, name: &str, why: &kube::Error) -> Failure {
     let reason = match why {
         kube::Error::Api(answer) if kind == Kind::Vm && matches!(answer.code, 400 | 422) => Reason::VmRefused,
         kube::Error::Api(answer) if answer.code == 403 && answer.message.contains("exceeded quota") => {
             Reason::QuotaExceeded
+        }
+        // CDI refuses what it cannot fill.
+        kube::Error::Api(answer) if kind == Kind::DataVolume && matches!(answer.code, 400 | 403 | 422) => {
+            Reason::ImportFailed
         }
         kube::Error::Api(_) => Reason::KubeVirtApiError,
         _ => Reason::ClusterUnreachable,
@@ -246,6 +270,7 @@ pub(crate) const fn kind_name(kind: Kind) -> &'static str {
     match kind {
         Kind::Namespace => "Namespace",
         Kind::Claim => "PersistentVolumeClaim",
+        Kind::DataVolume => "DataVolume",
         Kind::Vm => "VirtualMachine",
     }
 }

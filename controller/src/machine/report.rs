@@ -37,6 +37,8 @@ pub(super) struct Done {
     pub(super) paused: Option<String>,
     /// What admission had against the Machine when it was asked again.
     pub(super) refused_for: Option<Reason>,
+    /// Claims that a Machine left behind and that are this one's now.
+    pub(super) reattached: Vec<String>,
 }
 
 /// Writes the status when it changed, or says how long that may still wait. A Machine that is gone meanwhile needs none.
@@ -58,6 +60,9 @@ pub(super) async fn report(
     if let Some(field) = &done.paused {
         // Once in a war, which may have used up the budget.
         write_event(machine, EventType::Warning, "CorrectionsPaused", &drift::paused(field), ctx).await;
+    }
+    for claim in &done.reattached {
+        announce_reattachment(machine, claim, intent.cluster(), ctx).await;
     }
     if done.touched || next == previous {
         return Ok(None);
@@ -98,6 +103,23 @@ async fn announce_adoption(machine: &Machine, vm: &str, cluster: &ClusterName, c
     let note = format!("VirtualMachine {vm} on {:?} was there before, and is this Machine's now", cluster.0);
     tracing::info!(controller = "Machine", machine = machine.name_any(), namespace = machine.namespace(), phase = phase_of(machine), kubevirtConfig = %cluster, vm, "adopted");
     publish(machine, EventType::Normal, "Adopted", &note, ctx).await;
+}
+
+/// Says that a disk which was kept is used again.
+async fn announce_reattachment(machine: &Machine, claim: &str, cluster: Option<&ClusterName>, ctx: &Context) {
+    let cluster = cluster.map(|cluster| cluster.0.as_str()).unwrap_or_default();
+    let note = format!(
+        "PersistentVolumeClaim {claim} on {cluster:?} was kept, and is this Machine's disk now, with its content"
+    );
+    tracing::info!(
+        controller = "Machine",
+        machine = machine.name_any(),
+        namespace = machine.namespace(),
+        kubevirtConfig = cluster,
+        claim,
+        "reattached"
+    );
+    publish(machine, EventType::Normal, "DiskReattached", &note, ctx).await;
 }
 
 /// One Event when the reason of `Ready` changes. An Event that cannot be written is no reason to try the pass again.

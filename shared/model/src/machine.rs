@@ -8,6 +8,7 @@ mod cloudinit;
 pub mod drift;
 pub mod exclusions;
 mod identity;
+mod imports;
 mod intent;
 pub mod labels;
 mod network;
@@ -27,6 +28,7 @@ use crate::api::MachineStatus;
 use crate::names::{ClusterName, say_machine};
 use crate::reason::Reason;
 pub use identity::{Identity, Shown, cluster_of};
+pub use imports::{Import, Imports, StorageClass};
 pub use intent::{Admitted, DELETION_POLICIES, DeletionPolicy, Intent, Leaving};
 pub use observed::{Claim, Lookup, Nic, Observed, Remote, Stray, Vm, Vmi};
 pub use status::status;
@@ -94,8 +96,11 @@ fn run(admitted: &Admitted, seen: &Observed) -> Plan {
     let missing = missing.or_else(|| storage::missing(admitted, seen)).or_else(|| network::missing(admitted, seen));
     let refused = match missing {
         Some(missing) => Some(missing),
+        None if storage::waits(admitted, seen) => None,
         None => vm::plan(admitted, seen).map(|write| writes.extend(write)).err(),
     };
+    // Last, so that a claim that may not grow keeps nothing from being done.
+    writes.extend(storage::growth(admitted, seen));
     Plan { refused, ..writes.into() }
 }
 

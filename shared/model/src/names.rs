@@ -72,6 +72,14 @@ pub const RETAINED: &str = "vitistack.io/retained";
 pub const RETAINED_FROM: &str = "vitistack.io/retained-from";
 /// Annotation beside [`RETAINED_FROM`]: UID of that Machine's supervisor, as in [`SUPERVISOR`].
 pub const RETAINED_SUPERVISOR: &str = "vitistack.io/retained-supervisor";
+/// Annotation beside [`RETAINED_FROM`] on a claim: the disk that it was of that Machine (X116).
+pub const RETAINED_DISK: &str = "vitistack.io/retained-disk";
+/// Annotation: names of disks, separated by commas, that are made anew if they are lost (FR7).
+pub const REPLACE_LOST_DISK: &str = "vitistack.io/replace-lost-disk";
+/// Annotation: size of the CD-ROM's claim, a quantity; [`ISO_BYTES`] without it.
+pub const ISO_SIZE: &str = "vitistack.io/iso-size";
+/// Size of the CD-ROM's claim, a quantity. How large the image is, is never asked.
+pub const ISO_BYTES: &str = "10Gi";
 
 /// Disk and volume of a VM that carry its cloud-init data; no disk of a Machine has this name (C24).
 pub const CLOUD_INIT_DISK: &str = "cloudinitdisk";

@@ -177,6 +177,14 @@ reasons! {
     Conflict, "Conflict", Machine(VirtualMachineReady), Backoff, Warning, "An object of that name exists and is not this Machine's; give the Machine another name.";
     PvcBound, "PVCBound", Machine(StorageReady), Event, Normal, "Nothing to do.";
     PvcPending, "PVCPending", Machine(StorageReady), Event, Normal, "Check that the StorageClass exists and has room: `kubectl describe pvc -l vitistack.io/machine=NAME`.";
+    DiskGrowing, "DiskGrowing", Machine(StorageReady), Event, Normal, "Wait until the volume has grown; the message says from which size to which.";
+    ExpansionRefused, "ExpansionRefused", Machine(StorageReady), Backoff, Warning, "Have `allowVolumeExpansion: true` set on the StorageClass by whoever runs the cluster, or set the size back.";
+    DiskLost, "DiskLost", Machine(StorageReady), Event, Warning, "Restore the claim, or set the annotation `vitistack.io/replace-lost-disk` to the name of the disk: docs/disks.md.";
+    DiskTerminating, "DiskTerminating", Machine(StorageReady), Event, Warning, "Save what is on the disk while the VM runs: its claim is being deleted.";
+    SourceInvalid, "SourceInvalid", Machine(StorageReady), Backoff, Warning, "Correct what the disk is filled with; the message says what is possible.";
+    CdiMissing, "CDIMissing", Machine(StorageReady), Backoff, Warning, "Have CDI installed on the cluster, or leave out what the disk is filled with.";
+    ImportInProgress, "ImportInProgress", Machine(StorageReady), Event, Normal, "Wait until the disk is filled; the message says how far it is.";
+    ImportFailed, "ImportFailed", Machine(StorageReady), Backoff, Warning, "Correct the source of the disk, or what it leads to; the message says what went wrong.";
     NetworkConfigured, "NetworkConfigured", Machine(NetworkReady), Event, Normal, "Nothing to do.";
     NetworkPending, "NetworkPending", Machine(NetworkReady), Event, Normal, "Wait until the instance reports its interfaces.";
     ClusterConnected, "Connected", Machine(ClusterReachable), Event, Normal, "Nothing to do.";

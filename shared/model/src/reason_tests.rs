@@ -16,9 +16,14 @@ fn nearest_finds_slips_and_invents_nothing() {
 
 #[test]
 fn every_failure_of_a_write_is_tried_again_with_backoff() {
-    use Reason::{ClusterUnreachable, Conflict, KubeVirtApiError, NotAdmitted, QuotaExceeded, VmRefused};
+    use Reason::{
+        CdiMissing, ClusterUnreachable, Conflict, ExpansionRefused, ImportFailed, KubeVirtApiError, NotAdmitted,
+    };
+    use Reason::{QuotaExceeded, SourceInvalid, VmRefused};
     // No event tells that a cluster which did not answer a write does again, or that it takes what it refused.
-    every_row([NotAdmitted, VmRefused, QuotaExceeded, KubeVirtApiError, Conflict, ClusterUnreachable], |reason| {
+    let of_disks = [CdiMissing, ExpansionRefused, ImportFailed, SourceInvalid];
+    let others = [NotAdmitted, VmRefused, QuotaExceeded, KubeVirtApiError, Conflict, ClusterUnreachable];
+    every_row(of_disks.into_iter().chain(others), |reason| {
         assert_eq!(reason.retry(), Retry::Backoff, "{reason:?}");
     });
 }
@@ -27,8 +32,8 @@ fn every_failure_of_a_write_is_tried_again_with_backoff() {
 fn what_is_as_it_should_be_or_on_its_way_is_no_warning() {
     let normal = Reason::ALL.iter().filter(|reason| reason.severity() == Severity::Normal);
     let names: Vec<String> = normal.map(|reason| format!("{reason:?}")).collect();
-    let wanted = "Creating Running Stopped Stopping Terminating VmCreated VmPending Unmanaged PvcBound PvcPending NetworkConfigured \
-        NetworkPending ClusterConnected RestartPending SpecApplied SpecPartlyApplied ConfigConnected";
+    let wanted = "Creating Running Stopped Stopping Terminating VmCreated VmPending Unmanaged PvcBound PvcPending DiskGrowing \
+        ImportInProgress NetworkConfigured NetworkPending ClusterConnected RestartPending SpecApplied SpecPartlyApplied ConfigConnected";
     assert_eq!(names.join(" "), wanted);
 }
 

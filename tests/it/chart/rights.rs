@@ -86,6 +86,7 @@ fn x30_rights_on_a_remote_are_exactly_these() {
     assert_eq!(rights(&release), table(&[
         "kubevirt-operator-controller | cluster | /namespaces                         | get,create",
         "kubevirt-operator-controller | cluster | /persistentvolumeclaims             | get,list,watch,create,patch,delete",
+        "kubevirt-operator-controller | cluster | cdi.kubevirt.io/datavolumes         | get,list,watch,create,patch,delete",
         "kubevirt-operator-controller | cluster | kubevirt.io/virtualmachines         | get,list,watch,create,patch,delete",
         "kubevirt-operator-controller | cluster | kubevirt.io/virtualmachines/status  | patch",
         "kubevirt-operator-controller | cluster | kubevirt.io/virtualmachineinstances | get,list,watch",

@@ -6,6 +6,7 @@ mod status;
 #[cfg(test)]
 mod tests;
 
+use super::cdi::is_filling;
 use super::failures::Failure;
 use super::objects::{
     Kind, Object, VM_FINALIZER, claim_name, claim_names, controlled_by, deleting, has_finalizer, is_final, list, text,
@@ -141,6 +142,8 @@ pub(super) enum Disks {
         data_volume: bool,
     },
     Unbound,
+    /// CDI has not filled all of them.
+    Filling,
     Bound,
 }
 
@@ -154,5 +157,11 @@ fn disks(object: &Object, scene: &Scene<'_>) -> Disks {
         return Disks::Missing { claim: missing.into(), data_volume };
     }
     let bound = |name: &str| find(name).is_some_and(|claim| text(claim, "/status/phase") == "Bound");
-    if claim_names(spec).all(bound) { Disks::Bound } else { Disks::Unbound }
+    if !claim_names(spec).all(bound) {
+        Disks::Unbound
+    } else if claim_names(spec).filter_map(find).any(|claim| is_filling(claim)) {
+        Disks::Filling
+    } else {
+        Disks::Bound
+    }
 }

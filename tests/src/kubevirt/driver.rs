@@ -10,7 +10,7 @@ use super::pace::Timers;
 use super::watch;
 use super::world::World;
 use super::writes::{Fault, Move, send};
-use super::{Role, Settings, furniture, node, storage};
+use super::{Role, Settings, cdi, furniture, node, storage};
 use futures::StreamExt;
 use k8s_openapi::jiff::Timestamp;
 use kube::Client;
@@ -78,12 +78,21 @@ impl Simulator {
     fn touched(&mut self, kind: Kind, object: &Object) {
         let name = Name::of(object);
         match kind {
-            Kind::Vm | Kind::Vmi => self.queue.touch(Key::Instance(name)),
+            Kind::Vm => self.queue.touch(Key::Instance(name)),
+            Kind::Vmi => {
+                // A claim may wait for its first user.
+                for claim in object.data.get("spec").into_iter().flat_map(claim_names) {
+                    self.queue.touch(Key::Claim(Name::new(&name.namespace, claim)));
+                }
+                self.queue.touch(Key::Instance(name));
+            }
+            Kind::DataVolume => self.queue.touch(Key::DataVolume(name)),
             Kind::Claim => {
                 self.queue.touch(Key::Volume(Name::new("", &storage::volume_name(object))));
                 for user in self.users(&name) {
                     self.queue.touch(Key::Instance(user));
                 }
+                self.queue.touch(Key::DataVolume(name.clone()));
                 self.queue.touch(Key::Claim(name));
             }
             Kind::Volume => {
@@ -152,12 +161,20 @@ impl Simulator {
                 let controller = if plays(Role::Controller) { controller::next(&scene, now) } else { Vec::new() };
                 controller.into_iter().chain(node).collect()
             }
-            Key::Claim(_) | Key::Volume(_) if !plays(Role::Storage) => Vec::new(),
+            Key::Claim(_) | Key::Volume(_) | Key::DataVolume(_) if !plays(Role::Storage) => Vec::new(),
+            Key::DataVolume(name) => {
+                let Some(volume) = self.world.get(Kind::DataVolume, name) else { return Vec::new() };
+                cdi::data_volume(volume, self.world.get(Kind::Claim, name)).into_iter().collect()
+            }
             Key::Claim(name) => {
                 let Some(claim) = self.world.get(Kind::Claim, name) else { return Vec::new() };
                 let class = self.world.get(Kind::Class, &Name::new("", text(claim, "/spec/storageClassName")));
                 let volume = self.world.get(Kind::Volume, &Name::new("", &storage::volume_name(claim)));
-                storage::claim(claim, class, volume, &active(&[claim])).into_iter().collect()
+                let mut instances = self.world.within(Kind::Vmi, &name.namespace).filter_map(|it| it.data.get("spec"));
+                let used = instances.any(|spec| claim_names(spec).any(|mounted| mounted == name.name));
+                storage::claim(claim, class.filter(|class| used || !waits(class)), volume, &active(&[claim]))
+                    .into_iter()
+                    .collect()
             }
             Key::Volume(name) => {
                 let Some(volume) = self.world.get(Kind::Volume, name) else { return Vec::new() };
@@ -167,6 +184,11 @@ impl Simulator {
             }
         }
     }
+}
+
+/// Whether claims of this class are bound only when somebody uses them.
+fn waits(class: &Object) -> bool {
+    text(class, "/volumeBindingMode") == "WaitForFirstConsumer"
 }
 
 /// Sends the moves of one key one after another, up to the first that fails.

@@ -26,10 +26,13 @@ pub(super) enum Kind {
     Volume,
     Class,
     Rules,
+    /// Of CDI, which a cluster need not have.
+    DataVolume,
 }
 
 impl Kind {
-    pub(super) const ALL: [Self; 6] = [Self::Vm, Self::Vmi, Self::Claim, Self::Volume, Self::Class, Self::Rules];
+    pub(super) const ALL: [Self; 7] =
+        [Self::Vm, Self::Vmi, Self::Claim, Self::Volume, Self::Class, Self::Rules, Self::DataVolume];
 
     pub(super) fn resource(self) -> ApiResource {
         let kubevirt = |kind| ApiResource::from_gvk(&GroupVersionKind::gvk("kubevirt.io", "v1", kind));
@@ -40,6 +43,9 @@ impl Kind {
             Self::Volume => ApiResource::erase::<PersistentVolume>(&()),
             Self::Class => ApiResource::erase::<StorageClass>(&()),
             Self::Rules => ApiResource::erase::<ConfigMap>(&()),
+            Self::DataVolume => {
+                ApiResource::from_gvk(&GroupVersionKind::gvk("cdi.kubevirt.io", "v1beta1", "DataVolume"))
+            }
         }
     }
 }

@@ -66,9 +66,9 @@ impl World {
         self.newest.get(&kind).is_some_and(|newest| *newest >= version)
     }
 
-    /// Whether every kind has been listed once: before that, absence means nothing.
+    /// Whether every kind has been listed once that each cluster has: before that, absence means nothing.
     pub(super) fn is_complete(&self) -> bool {
-        self.listed.len() == Kind::ALL.len()
+        Kind::ALL.iter().all(|kind| *kind == Kind::DataVolume || self.listed.contains(kind))
     }
 
     pub(super) fn get(&self, kind: Kind, name: &Name) -> Option<&Object> {

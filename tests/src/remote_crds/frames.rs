@@ -85,6 +85,32 @@ pub(super) fn definition(frame: &Frame, schema: &Value) -> Value {
     })
 }
 
+/// CDI's kind, of any content.
+pub(super) fn data_volumes() -> Value {
+    let free = json!({"type": "object", "x-kubernetes-preserve-unknown-fields": true});
+    json!({
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": "datavolumes.cdi.kubevirt.io"},
+        "spec": {
+            "group": "cdi.kubevirt.io",
+            "scope": "Namespaced",
+            "names": {
+                "kind": "DataVolume", "plural": "datavolumes", "singular": "datavolume",
+                "shortNames": ["dv", "dvs"], "categories": ["all"],
+            },
+            "versions": [{
+                "name": "v1beta1", "served": true, "storage": true, "subresources": {"status": {}},
+                "schema": {"openAPIV3Schema": {"type": "object", "properties": {"spec": free, "status": free}}},
+                "additionalPrinterColumns": [
+                    {"name": "Phase", "type": "string", "jsonPath": ".status.phase"},
+                    {"name": "Progress", "type": "string", "jsonPath": ".status.progress"},
+                ],
+            }],
+        },
+    })
+}
+
 pub(super) fn storage_class(name: &str, default: bool) -> Value {
     let mut annotations = Map::new();
     if default {

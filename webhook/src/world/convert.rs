@@ -11,6 +11,7 @@ use model::api::config::Amounts;
 use model::api::{KubevirtConfig, MachineClass, config};
 use model::clusters::View;
 use model::clusters::capability::capabilities;
+use model::machine::storage::iso_url;
 use model::message::{Recorded, Reference, is_ours, said};
 use model::names::{KUBEVIRT_CONFIG, MachineKey, RESOLVED};
 use model::quantity;
@@ -118,7 +119,7 @@ pub fn machine(object: &DynamicObject) -> (MachineKey, Option<Stored>) {
         namespace: recorded.map(|recorded| recorded.namespace.unwrap_or(&key.namespace).to_owned()),
         vm_name: text("/status/vmName").map(str::to_owned),
         macs: networks.into_iter().flatten().filter_map(mac).collect(),
-        iso: said(text("/spec/os/isoUri")).is_some(),
+        iso: iso_url(text("/spec/os/isoUri"), text("/spec/os/imageID")).is_some(),
     };
     (key, Some(stored))
 }

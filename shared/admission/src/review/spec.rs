@@ -88,6 +88,8 @@ part! {
         "registry" registry: UrlSource<'a>,
         /// A copy of a claim on the same cluster.
         "pvc" pvc: PvcSource<'a>,
+        /// The claim of a disk that was left behind.
+        "retained" retained: Text<'a>,
     }
 }
 

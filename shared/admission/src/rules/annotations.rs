@@ -2,8 +2,8 @@
 
 use model::machine::DELETION_POLICIES;
 use model::names::{
-    DELETION_POLICY, IGNORE_FIELDS, KUBEVIRT_CONFIG, MODE, PATCH, PATCH_PREFIXES, PLACEMENT, RECONCILE_PAUSED,
-    REFRESH_CLASS, RESOLVED, RESTART,
+    DELETION_POLICY, IGNORE_FIELDS, ISO_SIZE, KUBEVIRT_CONFIG, MODE, PATCH, PATCH_PREFIXES, PLACEMENT,
+    RECONCILE_PAUSED, REFRESH_CLASS, REPLACE_LOST_DISK, RESOLVED, RESTART,
 };
 use model::reason::{Reason, nearest};
 
@@ -12,7 +12,8 @@ use crate::findings::Findings;
 use crate::review::Object;
 
 /// Those that a Machine may carry beside the ones about patches.
-const KNOWN: [&str; 6] = [KUBEVIRT_CONFIG, RESOLVED, PLACEMENT, REFRESH_CLASS, DELETION_POLICY, RESTART];
+const KNOWN: [&str; 8] =
+    [KUBEVIRT_CONFIG, RESOLVED, PLACEMENT, REFRESH_CLASS, DELETION_POLICY, REPLACE_LOST_DISK, ISO_SIZE, RESTART];
 
 /// Prefix and word of a key of ours.
 fn parts(key: &str) -> Option<(&'static str, &str)> {
@@ -46,7 +47,10 @@ pub fn check(object: &Object<'_>, old: Option<&Object<'_>>, found: &mut Findings
         found.warn(format!("{}: is empty, so it has no effect", path(key)));
     }
     for key in &annotations.unknown {
-        let Some((prefix, word)) = parts(key) else { continue };
+        // The controller alone reads these two.
+        let Some((prefix, word)) = parts(key).filter(|_| ![REPLACE_LOST_DISK, ISO_SIZE].contains(&&**key)) else {
+            continue;
+        };
         let own = KNOWN.iter().filter_map(|known| Some(parts(known)?.1));
         match nearest(word, own.chain([PATCH, IGNORE_FIELDS, MODE, RECONCILE_PAUSED])) {
             None => found.warn(format!("{}: nobody reads it", path(key))),

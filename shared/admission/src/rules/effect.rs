@@ -2,8 +2,10 @@
 
 use super::ask::Ask;
 use super::cloudinit;
+use super::form::shown;
 use crate::findings::LINE;
 use crate::review::Spec;
+use model::machine::storage::is_image;
 
 /// Lines of one kind; unknown fields are pruned before admission, so this is never met.
 const LINES: usize = 8;
@@ -65,6 +67,13 @@ pub fn warn(ask: &Ask<'_>, warnings: &mut Vec<String>) {
         warnings
             .push(format!("spec.name: {name:?} has no effect: everything is named after metadata.name, {machine:?}"));
     }
+    let image = spec.os.as_ref().and_then(|os| os.image_id.as_deref()).filter(|image| !image.is_empty());
+    if let Some(image) = image.filter(|image| !is_image(image)) {
+        warnings.push(format!(
+            "spec.os.imageID: {:?} is no image that is known here, and no boot disk is made from it: write an http:// or https:// URL, or docker:// and a container disk",
+            shown(image)
+        ));
+    }
     let cdrom = super::sources::iso(spec).is_some();
     if !cdrom && spec.boot_order.iter().flatten().any(|device| &**device == "cdrom") {
         warnings.push("spec.bootOrder: cdrom is passed over: without spec.os.isoUri there is none".to_owned());
@@ -118,9 +127,5 @@ fn not_yet(spec: &Spec<'_>, warnings: &mut Vec<String>) {
     listing.name_if(spec.cloud_init.is_some(), "spec.cloudInit");
     listing.name_if(spec.user_data.is_some_and(|data| !data.is_empty()), "spec.userData");
     listing.name_if(spec.ssh_keys.as_ref().is_some_and(|keys| !keys.is_empty()), "spec.sshKeys");
-    listing.name_if(spec.disks.iter().flatten().any(|disk| disk.source.is_some()), "spec.disks[].source");
-    let os = spec.os.as_ref();
-    listing.name_if(filled(os.and_then(|os| os.iso_uri.as_deref())), "spec.os.isoUri");
-    listing.name_if(filled(os.and_then(|os| os.image_id.as_deref())), "spec.os.imageID");
     listing.say();
 }

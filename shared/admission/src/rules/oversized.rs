@@ -62,7 +62,7 @@ fn texts(object: &Object<'_>) -> Option<(String, usize, usize)> {
     let machine = spec.domain.as_ref().and_then(|domain| domain.machine.as_ref()?.kind.as_ref());
     let os = spec.os.as_ref();
     let cloud = spec.cloud_init.as_ref();
-    let lengths: [Length; 15] = [
+    let lengths: [Length; 16] = [
         ("spec.template", long(spec.template.as_ref(), TEXT)),
         ("spec.instanceType", long(spec.instance_type.as_ref(), TEXT)),
         ("spec.machineClass", long(spec.machine_class.as_ref(), TEXT)),
@@ -73,6 +73,7 @@ fn texts(object: &Object<'_>) -> Option<(String, usize, usize)> {
         ("spec.network.networkNamespaceName", long(network, TEXT)),
         ("spec.os.architecture", long(os.and_then(|os| os.architecture.as_ref()), TEXT)),
         ("spec.os.isoUri", long(os.and_then(|os| os.iso_uri.as_ref()), URL)),
+        ("spec.os.imageID", long(os.and_then(|os| os.image_id.as_ref()), URL)),
         ("spec.cloudInit.type", long(cloud.and_then(|cloud| cloud.kind.as_ref()), TEXT)),
         ("spec.name", long(spec.name.as_ref(), TEXT)),
         (
@@ -83,7 +84,7 @@ fn texts(object: &Object<'_>) -> Option<(String, usize, usize)> {
         ("metadata.annotations[vitistack.io/deletion-policy]", annotation(|all| all.deletion_policy.as_ref())),
     ];
     let (path, length) = lengths.into_iter().find(|(_, length)| length.is_some())?;
-    Some((path.to_owned(), length?, if path == "spec.os.isoUri" { URL } else { TEXT }))
+    Some((path.to_owned(), length?, if path.starts_with("spec.os.i") { URL } else { TEXT }))
 }
 
 /// Texts in lists.

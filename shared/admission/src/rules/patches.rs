@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use model::machine::{Admitted, Identity, Intent, Kind, Observed, Remote, There, Write, plan, vm};
+use model::machine::{Admitted, Identity, Observed, Remote, storage, vm};
 use model::message::{SizeSource, SizedDisk, Sizing};
-use model::names::{ClusterName, MachineKey, VmKey, disk_of_claim, vm_name};
+use model::names::{ClusterName, MachineKey, VmKey, vm_name};
 use model::patch;
 
 use super::ask::Ask;
@@ -32,13 +32,10 @@ pub fn check(ask: &Ask<'_>, decided: Decided<'_>, world: &World, found: &mut Fin
     let config = world.configs.get(&admitted.cluster);
     // Whether a cluster that is not decided allows it is no mistake of this patch.
     let scheduling = config.is_none_or(|config| config.allow_scheduling_patches);
-    let objects = written(&admitted);
-    let vm = objects.iter().find(|(kind, ..)| *kind == Kind::Vm).map_or(&Value::Null, |(_, _, object)| object);
-    let claims = objects.iter().filter(|(kind, ..)| *kind == Kind::Claim);
-    let disk_of = |claim| disk_of_claim(&admitted.identity.key.name, claim);
-    let disks: BTreeMap<&str, &Value> = claims.filter_map(|(_, name, object)| Some((disk_of(name)?, object))).collect();
+    let (vm, claims) = written(&admitted);
+    let disks: BTreeMap<&str, &Value> = claims.iter().map(|(disk, object)| (disk.as_str(), object)).collect();
     let annotations = given.iter().map(|(key, value)| (&**key, &**value));
-    found.wrong.extend(patch::check(annotations, &patch::Desired { vm, disks, scheduling }));
+    found.wrong.extend(patch::check(annotations, &patch::Desired { vm: &vm, disks, scheduling }));
 }
 
 fn given<'o, 'a>(object: &'o Object<'a>) -> Option<&'o PatchAnnotations<'a>> {
@@ -63,6 +60,8 @@ fn admitted(ask: &Ask<'_>, decided: Decided<'_>, world: &World) -> Admitted {
         cluster: decided.cluster.cloned().unwrap_or_else(|| ClusterName(String::new())),
         sizing: decided.sizing.cloned().unwrap_or_else(|| stand_in(ask.object)),
         spec: as_read::as_read(&ask.object.spec),
+        disks: Vec::new(),
+        shared: None,
         words: BTreeMap::new(),
         labels: BTreeMap::new(),
         run_strategy: ask.object.spec.run_strategy.as_deref().unwrap_or("Always").to_owned(),
@@ -96,15 +95,9 @@ fn stand_in(object: &Object<'_>) -> Sizing {
     }
 }
 
-/// What the controller would create for it on an empty cluster.
-fn written(admitted: &Admitted) -> Vec<(Kind, String, Value)> {
+/// The VM that the controller would make for it on an empty cluster, and the claim of each disk.
+fn written(admitted: &Admitted) -> (Value, Vec<(String, Value)>) {
     let remote = Remote::Connected { id: String::new() };
     let seen = Observed { namespace_known: true, ..Observed::nothing("", remote) };
-    let vm = (Kind::Vm, admitted.identity.vm.name.clone(), vm::desired(admitted, &seen));
-    let writes = plan(&Intent::Run(Box::new(admitted.clone())), &seen).writes.into_iter();
-    let others = writes.filter_map(|write| match write {
-        Write::There(There::Create(kind, name, object)) if kind != Kind::Vm => Some((kind, name, object)),
-        _ => None,
-    });
-    others.chain([vm]).collect()
+    (vm::desired(admitted, &seen), storage::claims(admitted, &seen))
 }

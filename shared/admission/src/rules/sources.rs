@@ -6,10 +6,13 @@ use super::form::{
     is_registry_url, is_subdomain, shown,
 };
 use crate::review::{Spec, Text, UrlSource};
+use model::machine::storage::iso_url;
 use model::reason::{Reason, Violation};
 
 /// Longest URL.
 const URL: usize = 2048;
+
+const IMAGE_RULE: &str = "must have at most 2048 characters and be an http:// or https:// URL with a host name or an address, without user or password, or docker:// and a container disk";
 
 type Form = fn(&str) -> bool;
 
@@ -20,9 +23,10 @@ pub fn keywords(spec: &Spec<'_>, wrong: &mut Vec<Violation>) {
         let path = |field: &str| format!("spec.disks[{index}].source{field}");
         let given = usize::from(source.http.is_some())
             + usize::from(source.registry.is_some())
-            + usize::from(source.pvc.is_some());
+            + usize::from(source.pvc.is_some())
+            + usize::from(source.retained.is_some());
         if given != 1 {
-            let says = format!("must name exactly one of http, registry and pvc, and names {given}");
+            let says = format!("must name exactly one of http, registry, pvc and retained, and names {given}");
             wrong.push(Reason::FieldInvalid.at(path("")).says(says));
         }
         let urls: [(&str, &Option<UrlSource<'_>>, Form, &str); 2] = [
@@ -37,6 +41,9 @@ pub fn keywords(spec: &Spec<'_>, wrong: &mut Vec<Violation>) {
                 }
             }
         }
+        if let Some(name) = source.retained.as_deref().filter(|name| !is_subdomain(name)) {
+            wrong.push(invalid(path(".retained"), name, SUBDOMAIN_RULE));
+        }
         if let Some(pvc) = &source.pvc {
             let rule = "name the PersistentVolumeClaim to copy";
             let name = required(|| path(".pvc.name"), pvc.name.as_ref(), rule, wrong);
@@ -48,7 +55,14 @@ pub fn keywords(spec: &Spec<'_>, wrong: &mut Vec<Violation>) {
             }
         }
     }
-    if let Some(uri) = iso(spec).filter(|uri| uri.len() > URL || !is_http_url(uri)) {
+    let image = spec.os.as_ref().and_then(|os| os.image_id.as_deref());
+    // What is no URL is never fetched.
+    let is_odd = |image: &&str| image.contains("//") && !is_http_url(image) && !is_registry_url(image);
+    if let Some(image) = image.filter(|image| image.chars().count() > URL || is_odd(image)) {
+        wrong.push(invalid("spec.os.imageID".to_owned(), image, IMAGE_RULE));
+    }
+    let iso_uri = spec.os.as_ref().and_then(|os| os.iso_uri.as_deref()).filter(|uri| !uri.is_empty());
+    if let Some(uri) = iso_uri.filter(|uri| uri.len() > URL || !is_http_url(uri)) {
         wrong.push(invalid("spec.os.isoUri".to_owned(), uri, HTTP_URL_RULE));
     }
 }
@@ -67,7 +81,8 @@ fn required<'t>(
 
 /// The ISO image; an empty one is unset.
 pub fn iso<'s>(spec: &'s Spec<'_>) -> Option<&'s str> {
-    spec.os.as_ref()?.iso_uri.as_deref().filter(|uri| !uri.is_empty())
+    let os = spec.os.as_ref()?;
+    iso_url(os.iso_uri.as_deref(), os.image_id.as_deref())
 }
 
 /// An image cannot come from the importer's own address, nor from its node's metadata service (T6).
@@ -92,8 +107,17 @@ fn remote(ask: &Ask<'_>, kind: &str, says: &str, wrong: &mut Vec<Violation>) {
 
 /// The same for the ISO image.
 pub fn remote_iso(ask: &Ask<'_>, says: &str, wrong: &mut Vec<Violation>) {
-    if let Some(uri) = iso(&ask.object.spec).filter(|uri| is_local(uri)) {
+    let uri = ask.object.spec.os.as_ref().and_then(|os| os.iso_uri.as_deref());
+    if let Some(uri) = uri.filter(|uri| is_local(uri)) {
         wrong.push(local("spec.os.isoUri".to_owned(), uri, says));
+    }
+}
+
+/// The same for the image of the boot disk.
+pub fn remote_image(ask: &Ask<'_>, says: &str, wrong: &mut Vec<Violation>) {
+    let image = ask.object.spec.os.as_ref().and_then(|os| os.image_id.as_deref());
+    if let Some(image) = image.filter(|image| is_local(image)) {
+        wrong.push(local("spec.os.imageID".to_owned(), image, says));
     }
 }
 

@@ -27,6 +27,7 @@ pub const fn check_of(rule: Rule) -> Check {
         Rule::HttpNotLocal => sources::http,
         Rule::RegistryNotLocal => sources::registry,
         Rule::IsoNotLocal => sources::remote_iso,
+        Rule::ImageNotLocal => sources::remote_image,
         Rule::NetworksUnique => networks::unique,
         Rule::MacsUnique => networks::unique_macs,
         Rule::OnePodNetwork => networks::one_pod_network,

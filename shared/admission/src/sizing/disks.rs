@@ -100,9 +100,6 @@ pub fn keep(before: &Sizing, after: &mut Sizing, object: &Object<'_>, old: &Obje
                 found.warn(format!("disk {name:?} keeps its {size}: the size that the Machine names has {}", now.size));
                 now.size = size;
             }
-            _ if wanted > has => {
-                found.warn(format!("disk {name:?}: its claim is not resized yet, it stays at {size}"));
-            }
             _ => {}
         }
     }

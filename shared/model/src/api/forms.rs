@@ -22,5 +22,13 @@ macro_rules! http_url {
 pub(super) const HTTP_URL: &str = concat!("^", http_url!(), "$");
 /// URL over HTTP, or nothing.
 pub(super) const HTTP_URL_OR_NOTHING: &str = concat!("^(", http_url!(), ")?$");
+macro_rules! registry_url {
+    () => {
+        r"docker://[A-Za-z0-9][A-Za-z0-9._:/@-]*"
+    };
+}
+
 /// URL of a container disk.
-pub(super) const REGISTRY_URL: &str = r"^docker://[A-Za-z0-9][A-Za-z0-9._:/@-]*$";
+pub(super) const REGISTRY_URL: &str = concat!("^", registry_url!(), "$");
+/// One of these two, or no URL at all.
+pub(super) const IMAGE: &str = concat!("^(", http_url!(), "|", registry_url!(), "|([^/]|/[^/])*/?)$");

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
+use super::imports::Imports;
 use super::intent::{DELETION_POLICIES, DeletionPolicy, Leaving};
 use super::observed::{Lookup, Observed, Remote, Vm};
 use super::owner;
@@ -28,7 +29,8 @@ pub fn plan(leaving: &Leaving, seen: &Observed) -> Plan {
     if leaving.identity.cluster_id.is_none() {
         // Nothing was made before the cluster was recorded (X58), unless the record was taken out: then the cluster shows it,
         // once it has been asked (ATK4).
-        let nothing = seen.vm.is_none() && seen.vmi.is_none() && seen.claims.is_empty() && seen.awaited.is_empty();
+        let disks = seen.claims.len() + seen.imports.known().count();
+        let nothing = seen.vm.is_none() && seen.vmi.is_none() && disks == 0 && seen.awaited.is_empty();
         match (&seen.remote, is_legacy(leaving)) {
             (Remote::Connecting, false) => return Plan::default(),
             (_, true) if nothing => return Plan::default(),
@@ -62,17 +64,31 @@ pub fn plan(leaving: &Leaving, seen: &Observed) -> Plan {
         Lookup::Taken(why) => return Failure { reason: Reason::Conflict, message: why.clone() }.into(),
         Lookup::Ours | Lookup::Free(_) => return Plan::default(),
     }
-    let retained = policy == DeletionPolicy::Retain;
-    let disks: Vec<There> = (seen.claims.iter().filter(|(_, claim)| retained || !claim.deleting))
-        .map(|(name, claim)| {
-            if retained {
-                There::Merge(Kind::Claim, name.clone(), disown(leaving, seen, &claim.uid))
-            } else {
-                There::Delete(Kind::Claim, name.clone(), claim.uid.clone())
-            }
-        })
-        .collect();
-    if seen.claims.is_empty() { release() } else { disks.into() }
+    if let Imports::Unknown(why) = &seen.imports {
+        let message = format!("whether its DataVolumes are gone is not known: {why}");
+        return Failure { reason: Reason::KubeVirtApiError, message }.into();
+    }
+    let done = seen.claims.is_empty() && seen.imports.known().next().is_none();
+    if done { release() } else { disks(leaving, seen, policy == DeletionPolicy::Retain).into() }
+}
+
+/// The DataVolumes go first: one that is there fills a claim again, and takes it along when it goes. A disk that was not
+/// filled yet is worth nothing to anybody.
+fn disks(leaving: &Leaving, seen: &Observed, retained: bool) -> Vec<There> {
+    let kept = |name: &String| retained && seen.imports.find(name).is_none_or(|import| import.done);
+    let imports = seen.imports.known().filter(|(_, import)| !import.deleting).map(|(name, import)| {
+        let (kind, name, uid) = (Kind::DataVolume, name.clone(), import.uid.clone());
+        if kept(&name) { There::DeleteAlone(kind, name, uid) } else { There::Delete(kind, name, uid) }
+    });
+    let claims = seen.claims.iter().filter_map(|(name, claim)| {
+        if !kept(name) {
+            return (!claim.deleting).then(|| There::Delete(Kind::Claim, name.clone(), claim.uid.clone()));
+        }
+        // Ours until its DataVolume has let it go.
+        let owned = seen.imports.find(name).is_some();
+        (!owned).then(|| There::Merge(Kind::Claim, name.clone(), disown_claim(leaving, seen, name, &claim.uid)))
+    });
+    imports.chain(claims).collect()
 }
 
 /// What stands under the name of the Machine's VM on its cluster, whoever's labels it carries (ATK9).
@@ -142,8 +158,13 @@ fn orphan(leaving: &Leaving, seen: &Observed) -> Option<Vec<There>> {
     let claims = seen
         .claims
         .iter()
-        .map(|(name, claim)| There::Merge(Kind::Claim, name.clone(), disown(leaving, seen, &claim.uid)));
-    let writes: Vec<There> = vm.chain(claims).collect();
+        .map(|(name, claim)| There::Merge(Kind::Claim, name.clone(), disown_claim(leaving, seen, name, &claim.uid)));
+    // The claims are theirs, so they stay, too.
+    let imports = seen
+        .imports
+        .known()
+        .map(|(name, import)| There::Merge(Kind::DataVolume, name.clone(), disown(leaving, seen, &import.uid)));
+    let writes: Vec<There> = vm.chain(claims).chain(imports).collect();
     (!writes.is_empty()).then_some(writes)
 }
 
@@ -159,6 +180,14 @@ fn disown(leaving: &Leaving, seen: &Observed, uid: &str) -> Value {
         names::RETAINED_FROM: leaving.identity.key.to_string(), names::RETAINED_SUPERVISOR: seen.supervisor,
     });
     json!({"metadata": {"uid": uid, "labels": labels, "annotations": left}})
+}
+
+/// A claim also says which disk it was (X116).
+fn disown_claim(leaving: &Leaving, seen: &Observed, claim: &str, uid: &str) -> Value {
+    let mut change = disown(leaving, seen, uid);
+    let disk = names::disk_of_claim(&leaving.identity.key.name, claim).unwrap_or(claim);
+    change["metadata"]["annotations"][names::RETAINED_DISK] = json!(disk);
+    change
 }
 
 /// A VM also hands our labels to its instances, and on the supervisor's own cluster it has an owner that is about to go.
@@ -202,6 +231,7 @@ pub fn waiting_for(leaving: &Leaving, seen: &Observed) -> String {
     if leaving.policy == Ok(DeletionPolicy::Delete) {
         left.extend(seen.claims.keys().map(|name| format!("PersistentVolumeClaim {name}")));
     }
+    left.extend(seen.imports.known().map(|(name, _)| format!("DataVolume {name}")));
     let more = left.len().saturating_sub(NAMED);
     left.truncate(NAMED);
     match more {

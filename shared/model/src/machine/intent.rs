@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use kube::ResourceExt;
 
 use super::identity::{Identity, Shown, astray, identity, recorded};
+use crate::api::machine::status::DiskStatus;
 use crate::api::{Machine, MachineSpec};
 use crate::message::{Sizing, is_ours, names_to_look_under, said};
 use crate::names::{self, ClusterName, vm_names};
@@ -21,6 +22,10 @@ pub struct Admitted {
     pub sizing: Sizing,
     /// What its author asks for. Its size counts as resolved in `sizing`.
     pub spec: MachineSpec,
+    /// The disks that its status shows.
+    pub disks: Vec<DiskStatus>,
+    /// Its namespace on the cluster, where that may be other namespaces' Machines', too (X38).
+    pub shared: Option<String>,
     /// Its annotations in our two domains, by their full keys.
     pub words: BTreeMap<String, String>,
     /// Its labels.
@@ -155,6 +160,8 @@ impl Intent {
                 .into_iter()
                 .filter(|vm| identity.cluster_id.is_none() || *vm == identity.vm.name)
                 .collect(),
+                shared: identity.mapped().or(said(mapped).filter(|to| *to == identity.vm.namespace).map(str::to_owned)),
+                disks: machine.status.as_ref().map(|status| status.disks.clone()).unwrap_or_default(),
                 identity,
                 cluster,
                 sizing,

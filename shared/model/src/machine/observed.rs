@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 
+use super::imports::{Imports, StorageClass};
 use super::write::Kind;
 use crate::api::KubevirtConfig;
 use crate::baseline::Drift;
@@ -24,10 +25,12 @@ pub struct Observed {
     pub vmi: Option<Vmi>,
     /// Its claims by name.
     pub claims: BTreeMap<String, Claim>,
+    /// Its DataVolumes.
+    pub imports: Imports,
     /// The remote namespace is known to exist.
     pub namespace_known: bool,
     /// StorageClasses of the cluster.
-    pub storage_classes: BTreeSet<String>,
+    pub storage_classes: BTreeMap<String, StorageClass>,
     /// Names that we have created and whose watch event has not come yet.
     pub awaited: BTreeSet<(Kind, String)>,
     /// The VM that admission found, when there is none of the Machine's yet.
@@ -51,8 +54,9 @@ impl Observed {
             vm: None,
             vmi: None,
             claims: BTreeMap::new(),
+            imports: Imports::Unknown("they were not listed yet".to_owned()),
             namespace_known: false,
-            storage_classes: BTreeSet::new(),
+            storage_classes: BTreeMap::new(),
             awaited: BTreeSet::new(),
             found: Lookup::Unasked,
             turn: Turn::Now,
@@ -201,6 +205,18 @@ pub struct Nic {
 pub struct Claim {
     /// `metadata.uid`.
     pub uid: String,
+    /// `metadata.resourceVersion`.
+    pub resource_version: String,
+    /// Seconds since 1970 when it was made.
+    pub created: Option<i64>,
+    /// Its StorageClass.
+    pub storage_class: Option<String>,
+    /// Its access modes.
+    pub access_modes: Vec<String>,
+    /// Its volume mode.
+    pub volume_mode: Option<String>,
+    /// A DataVolume owns it.
+    pub imported: bool,
     /// `status.phase`.
     pub phase: String,
     /// Bytes that it has; absent until it is bound.

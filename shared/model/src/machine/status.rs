@@ -140,7 +140,7 @@ fn run(next: &mut MachineStatus, admitted: &Admitted, seen: &Observed, failure: 
         return said;
     }
     said.push(cluster);
-    let storage = describe_storage(admitted, seen);
+    let storage = describe_storage(admitted, seen, failure);
     let vm = describe_vm(admitted, seen, failure);
     let (phase, ready) = phase::derive(admitted, seen, &storage, &vm, failure);
     next.phase = Some(phase.to_owned());

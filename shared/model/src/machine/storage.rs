@@ -1,70 +1,198 @@
-//! The disks of a Machine: one claim each, on the cluster where the VM runs. Pure. C22, X15, X16, X23.
+//! The disks of a Machine: one claim each, on the cluster where the VM runs. Pure. C22, X15, X16, X23, X116, FR7.
+
+mod growth;
+mod kept;
+mod lost;
+mod shown;
+mod wanted;
 
 use serde_json::{Value, json};
 
+use self::lost::{is_lost, recorded};
+use self::wanted::{Source, Wanted, disks};
+use super::imports::Imports;
 use super::intent::Admitted;
 use super::labels;
 use super::observed::Observed;
+use super::vm::DESIRED;
 use super::write::{Failure, Kind, There};
-use crate::message::SizedDisk;
-use crate::names::claim_name;
+use crate::reason::Reason;
+
+pub use growth::growth;
+pub use kept::{may_be_copied, take_back};
+pub use shown::provisioned;
+pub(super) use shown::{describe, shown};
+pub use wanted::{is_image, iso_url};
 
 /// `devices.disks` and `volumes`, which belong together by name.
-pub(super) fn attached(admitted: &Admitted, _seen: &Observed) -> (Vec<Value>, Vec<Value>) {
-    let disks = admitted.sizing.disks.iter();
+pub(super) fn attached(admitted: &Admitted, seen: &Observed) -> (Vec<Value>, Vec<Value>) {
+    let disks = disks(admitted).into_iter();
     disks
-        .map(|disk| {
-            let claim = claim_name(&admitted.identity.key.name, &disk.name);
-            let volume = json!({"name": disk.name, "persistentVolumeClaim": {"claimName": claim}});
-            (json!({"name": disk.name, "disk": {"bus": "virtio"}}), volume)
+        .map(|wanted| {
+            let (name, claim) = (&wanted.disk.name, &wanted.claim);
+            // A source that was given after its disk was made has no effect.
+            let there = seen.claims.get(claim);
+            let volume = match &wanted.source {
+                Ok(Source::Import(_)) if there.is_none_or(|claim| claim.imported) => {
+                    json!({"name": name, "dataVolume": {"name": claim}})
+                }
+                _ => json!({"name": name, "persistentVolumeClaim": {"claimName": claim}}),
+            };
+            let target = if wanted.cdrom {
+                json!({"name": name, "cdrom": {"bus": "sata"}})
+            } else {
+                json!({"name": name, "disk": {"bus": "virtio"}})
+            };
+            (target, volume)
         })
         .unzip()
 }
 
-/// Creates every claim that is neither there nor on its way.
+/// Makes every disk that is neither there nor on its way nor lost.
 pub fn plan(admitted: &Admitted, seen: &Observed) -> Vec<There> {
-    let mut writes = Vec::new();
-    for disk in &admitted.sizing.disks {
-        let name = claim_name(&admitted.identity.key.name, &disk.name);
-        if !seen.claims.contains_key(&name) && !seen.awaited.contains(&(Kind::Claim, name.clone())) {
-            let object = claim(admitted, disk, &name, seen);
-            writes.push(There::Create(Kind::Claim, name, object));
-        }
+    disks(admitted).iter().filter_map(|wanted| make(admitted, seen, wanted)).collect()
+}
+
+fn make(admitted: &Admitted, seen: &Observed, wanted: &Wanted) -> Option<There> {
+    let name = wanted.claim.clone();
+    if let Some(mistaken) = outdated(seen, wanted) {
+        return Some(There::Delete(Kind::DataVolume, name, mistaken));
     }
-    writes
+    if !wanted.is_unmade(seen) || is_lost(admitted, seen, wanted) {
+        return None;
+    }
+    match (wanted.source.as_ref().ok()?, &seen.imports) {
+        (Source::Blank, _) => Some(There::Create(Kind::Claim, name, claim(admitted, wanted, seen))),
+        (Source::Retained, _) => Some(There::TakeBack(name)),
+        (Source::Import(_), Imports::Unknown(_) | Imports::Refused(_) | Imports::Missing) => None,
+        (Source::Import(source), Imports::Known(all)) => match all.get(&name) {
+            None => Some(There::Create(Kind::DataVolume, name, data_volume(admitted, wanted, source, seen))),
+            // CDI fills no second claim from one that has filled a first.
+            Some(import) if import.done && !import.deleting && recorded(admitted, wanted).is_some() => {
+                Some(There::Delete(Kind::DataVolume, name, import.uid.clone()))
+            }
+            Some(_) => None,
+        },
+    }
+}
+
+/// The UID of a DataVolume that gets on with nothing and whose source was corrected since.
+fn outdated(seen: &Observed, wanted: &Wanted) -> Option<String> {
+    let Ok(Source::Import(source)) = &wanted.source else { return None };
+    let import = seen.imports.find(&wanted.claim).filter(|import| import.failure.is_some())?;
+    let hash = Source::hash(source);
+    let edited = import.source.as_ref().is_some_and(|before| *before != hash);
+    (edited && !import.done && !import.deleting).then(|| import.uid.clone())
 }
 
 /// Why the VM cannot be made or brought in line yet.
-pub(super) fn missing(_admitted: &Admitted, _seen: &Observed) -> Option<Failure> {
-    None
+pub(super) fn missing(admitted: &Admitted, seen: &Observed) -> Option<Failure> {
+    let all = disks(admitted);
+    // Two disks on one claim would destroy it (KVO9).
+    let twice = all.iter().enumerate().find(|(at, wanted)| all[..*at].iter().any(|other| other.claim == wanted.claim));
+    if let Some((_, wanted)) = twice {
+        let (name, claim) = (&wanted.disk.name, &wanted.claim);
+        let message = format!(
+            "disk {name:?}: another disk of this Machine has the claim {claim:?} already: name another one in source.retained"
+        );
+        return Some(Failure { reason: Reason::SourceInvalid, message });
+    }
+    all.iter().find_map(|wanted| hindrance(admitted, seen, wanted))
 }
 
-fn claim(admitted: &Admitted, disk: &SizedDisk, name: &str, seen: &Observed) -> Value {
+fn hindrance(admitted: &Admitted, seen: &Observed, wanted: &Wanted) -> Option<Failure> {
+    let name = &wanted.disk.name;
+    let because = |reason, message: String| Some(Failure { reason, message });
+    if seen.vm.is_none() && seen.claims.get(&wanted.claim).is_some_and(|claim| claim.deleting) {
+        return because(Reason::DiskTerminating, lost::terminating(wanted));
+    }
+    if !wanted.is_unmade(seen) {
+        return None;
+    }
+    if is_lost(admitted, seen, wanted) {
+        return because(Reason::DiskLost, lost::sentence(admitted, wanted));
+    }
+    let cluster = &admitted.cluster.0;
+    match (&wanted.source, &seen.imports) {
+        (Err(why), _) => because(Reason::SourceInvalid, format!("disk {name:?}: {why}")),
+        (Ok(Source::Import(_)), Imports::Missing) => because(
+            Reason::CdiMissing,
+            format!(
+                "disk {name:?} is filled by CDI, which cluster {cluster:?} does not have: have it installed there, or leave out what the disk is filled with"
+            ),
+        ),
+        (Ok(Source::Import(_)), Imports::Unknown(why) | Imports::Refused(why)) => because(
+            Reason::CdiMissing,
+            format!("disk {name:?} is filled by CDI, and whether cluster {cluster:?} has it is not known: {why}"),
+        ),
+        (Ok(_), _) => None,
+    }
+}
+
+/// A claim that somebody else makes or left is the Machine's only once a watch shows so: no VM is made on it before (KVO8).
+pub(super) fn waits(admitted: &Admitted, seen: &Observed) -> bool {
+    let others = |wanted: &Wanted| !matches!(wanted.source, Ok(Source::Blank));
+    disks(admitted).iter().any(|wanted| others(wanted) && !seen.claims.contains_key(&wanted.claim))
+}
+
+/// Whether CDI has to make a disk that is not there.
+pub fn needs_import(admitted: &Admitted, seen: &Observed) -> bool {
+    let import = |wanted: &Wanted| matches!(wanted.source, Ok(Source::Import(_)));
+    disks(admitted).iter().any(|wanted| import(wanted) && wanted.is_unmade(seen))
+}
+
+/// Each claim as it is made without CDI, by the name of its disk.
+pub fn claims(admitted: &Admitted, seen: &Observed) -> Vec<(String, Value)> {
+    let disks = disks(admitted).into_iter();
+    disks.map(|wanted| (wanted.disk.name.clone(), claim(admitted, &wanted, seen))).collect()
+}
+
+fn claim(admitted: &Admitted, wanted: &Wanted, seen: &Observed) -> Value {
+    json!({
+        "apiVersion": "v1",
+        "kind": "PersistentVolumeClaim",
+        "metadata": {
+            "name": wanted.claim,
+            "namespace": admitted.identity.vm.namespace,
+            "labels": labels::owner(&admitted.identity, &seen.supervisor),
+        },
+        "spec": claim_spec(wanted, seen),
+    })
+}
+
+/// CDI gives the claim the name and the labels of the DataVolume, which is to stay as long as the claim.
+fn data_volume(admitted: &Admitted, wanted: &Wanted, source: &Value, seen: &Observed) -> Value {
+    json!({
+        "apiVersion": "cdi.kubevirt.io/v1beta1",
+        "kind": "DataVolume",
+        "metadata": {
+            "name": wanted.claim,
+            "namespace": admitted.identity.vm.namespace,
+            "labels": labels::owner(&admitted.identity, &seen.supervisor),
+            "annotations": {DESIRED: Source::hash(source), "cdi.kubevirt.io/storage.deleteAfterCompletion": "false"},
+        },
+        "spec": {"source": source, "pvc": claim_spec(wanted, seen)},
+    })
+}
+
+fn claim_spec(wanted: &Wanted, seen: &Observed) -> Value {
+    let disk = &wanted.disk;
     let mut spec = json!({
         "accessModes": [disk.access_mode],
         "resources": {"requests": {"storage": disk.size}},
     });
-    if let Some(class) = storage_class(disk, seen) {
+    if let Some(class) = storage_class(wanted, seen) {
         spec["storageClassName"] = json!(class);
     }
     if let Some(mode) = &disk.volume_mode {
         spec["volumeMode"] = json!(mode);
     }
-    json!({
-        "apiVersion": "v1",
-        "kind": "PersistentVolumeClaim",
-        "metadata": {
-            "name": name,
-            "namespace": admitted.identity.vm.namespace,
-            "labels": labels::owner(&admitted.identity, &seen.supervisor),
-        },
-        "spec": spec,
-    })
+    spec
 }
 
 /// X23: `default` means the cluster's default class, unless there is a class of that name. An absent
 /// `storageClassName` is how the API server is asked for the default.
-fn storage_class<'d>(disk: &'d SizedDisk, seen: &Observed) -> Option<&'d str> {
-    let class = disk.storage_class.as_deref()?;
-    (class != "default" || seen.storage_classes.contains(class)).then_some(class)
+fn storage_class<'d>(wanted: &'d Wanted, seen: &Observed) -> Option<&'d str> {
+    let class = wanted.disk.storage_class.as_deref()?;
+    (class != "default" || seen.storage_classes.contains_key(class)).then_some(class)
 }

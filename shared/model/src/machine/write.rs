@@ -13,6 +13,8 @@ pub enum Kind {
     Namespace,
     /// `PersistentVolumeClaim`.
     Claim,
+    /// `DataVolume`: CDI makes a claim of its name and fills it.
+    DataVolume,
     /// `VirtualMachine`.
     Vm,
 }
@@ -70,6 +72,10 @@ pub enum There {
     Restart(String, Value),
     /// Delete the object of this name, if it still has this UID.
     Delete(Kind, String, String),
+    /// The same, and what it owns stays.
+    DeleteAlone(Kind, String, String),
+    /// Take the claim of this name, which a Machine of this namespace left behind.
+    TakeBack(String),
 }
 
 /// What to do. Empty when nothing is left to do; the rest is waiting for the cluster.

@@ -74,10 +74,10 @@ proptest! {
             let goes = machine.metadata.deletion_timestamp.is_some();
             match &write {
                 There::Create(Kind::Vm, ..) if made => prop_assert!(near, "I1: a second VM of one Machine"),
-                There::Delete(..) => prop_assert!(goes && near, "I2: {write:?} of a Machine that stays"),
+                There::Delete(..) | There::DeleteAlone(..) => prop_assert!(goes && near, "I2: {write:?} of a Machine that stays"),
                 There::Create(Kind::Vm, name, _) | There::Adopt(name, _) => prop_assert!(["vm-web", "web"].contains(&name.as_str()), "{name}"),
                 There::Create(Kind::Namespace, name, _) => prop_assert_eq!(name, mapped.unwrap_or("shop")),
-                There::Create(Kind::Claim, name, _) => prop_assert!(name.starts_with("web-"), "{name}"),
+                There::Create(Kind::Claim | Kind::DataVolume, name, _) | There::TakeBack(name) => prop_assert!(name.starts_with("web-"), "{name}"),
                 There::Merge(..) | There::Update { .. } | There::Restart(..) => prop_assert!(near, "I5: {write:?}: nothing of it is there"),
             }
         }

@@ -6,8 +6,8 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use k8s_openapi::jiff::Timestamp;
 use model::api::{Machine, MachineStatus};
 use model::machine::{
-    Claim, Failure, Here, Intent, Kind, Lookup, Nic, Observed, Plan, Remote, Shown, There, Vm, Vmi, Write, plan,
-    record, status,
+    Claim, Failure, Here, Import, Imports, Intent, Kind, Lookup, Nic, Observed, Plan, Remote, Shown, StorageClass,
+    There, Vm, Vmi, Write, plan, record, status,
 };
 use model::names::ClusterName;
 use model::reason::Reason;
@@ -22,6 +22,7 @@ mod kept;
 mod places;
 mod reach;
 mod shown;
+mod storage;
 #[path = "../../../../tests/table.rs"]
 mod table;
 mod war;
@@ -52,7 +53,7 @@ fn intent(change: impl Fn(&mut Value)) -> Intent {
 
 fn seen() -> Observed {
     let remote = Remote::Connected { id: "c-east".to_owned() };
-    Observed { namespace_known: true, ..Observed::nothing("sup", remote) }
+    Observed { namespace_known: true, imports: Imports::Missing, ..Observed::nothing("sup", remote) }
 }
 
 fn claims(phase: &str) -> BTreeMap<String, Claim> {
@@ -105,6 +106,8 @@ fn brief(plan: &Plan) -> Vec<String> {
         Write::There(There::Update { kind, name, .. }) => format!("update {kind:?} {name}"),
         Write::There(There::Restart(name, _)) => format!("restart {name}"),
         Write::There(There::Delete(kind, name, uid)) => format!("delete {kind:?} {name} {uid}"),
+        Write::There(There::DeleteAlone(kind, name, uid)) => format!("delete alone {kind:?} {name} {uid}"),
+        Write::There(There::TakeBack(name)) => format!("take back {name}"),
     };
     let refused = plan.refused.iter().map(|failure| format!("refuse {}", failure.reason.code()));
     plan.writes.iter().map(say).chain(refused).collect()

@@ -101,7 +101,10 @@ fn x14_c16_c18_the_vm_is_the_machines_in_labels_size_and_disks() {
 #[test]
 fn x16_x23_a_claim_for_each_disk_and_default_means_the_clusters_default() {
     let claims = |classes: &[&str]| -> Vec<Value> {
-        let seen = Observed { storage_classes: classes.iter().map(|name| (*name).to_owned()).collect(), ..seen() };
+        let seen = Observed {
+            storage_classes: classes.iter().map(|name| ((*name).to_owned(), StorageClass::default())).collect(),
+            ..seen()
+        };
         plan(&intent(|_| ()), &seen)
             .writes
             .into_iter()

@@ -134,7 +134,7 @@ pub(super) fn next(
             let unplaced = Condition::no("PodScheduled", "Unschedulable", &message);
             Some(write(progress.with(&missing).with(&unplaced))?.now("miss", vmi))
         }
-        ("Pending", Disks::Unbound) => {
+        ("Pending", Disks::Unbound | Disks::Filling) => {
             Some(write(progress.without("Synchronized").without("PodScheduled"))?.now("await-binding", vmi))
         }
         ("Pending", Disks::Bound) => {

@@ -54,12 +54,13 @@ fn printable(
         },
         (Some(vmi), _) if is_false(vmi, "Synchronized", "FailedPvcNotFound") => match disks {
             Disks::Missing { data_volume: true, .. } => "Provisioning",
-            Disks::Missing { .. } | Disks::Unbound | Disks::Bound => "ErrorPvcNotFound",
+            Disks::Missing { .. } | Disks::Unbound | Disks::Filling | Disks::Bound => "ErrorPvcNotFound",
         },
         (Some(vmi), _) if is_false(vmi, "PodScheduled", "Unschedulable") => "ErrorUnschedulable",
         (vmi, _) if *disks == Disks::Unbound && (wants_start || vmi.is_some_and(|vmi| !is_final(vmi))) => {
             "WaitingForVolumeBinding"
         }
+        (Some(vmi), _) if *disks == Disks::Filling && !is_final(vmi) => "Provisioning",
         (Some(vmi), _) if !is_final(vmi) => "Starting",
         (None, _) if wants_start && !waits => "Starting",
         _ if failure.is_some() && matches!(strategy(vm), "Always" | "RerunOnFailure" | "Once") => "CrashLoopBackOff",

@@ -19,6 +19,7 @@ pub(super) enum Key {
     Instance(Name),
     Claim(Name),
     Volume(Name),
+    DataVolume(Name),
 }
 
 /// See the module.

@@ -69,6 +69,7 @@ fn disk(index: usize, disk: &review::Disk<'_>) -> Disk {
             .pvc
             .as_ref()
             .map(|pvc| PvcSource { name: required(pvc.name.as_ref()), namespace: owned(pvc.namespace.as_ref()) }),
+        retained: owned(source.retained.as_ref()),
     });
     Disk { name: Some(disk.called(index).into_owned()), source, boot: disk.boot, ..Disk::default() }
 }

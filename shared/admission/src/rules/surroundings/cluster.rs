@@ -1,7 +1,7 @@
 //! What the chosen cluster has: storage classes, room, machine types. Pure. C48, C49, X23, X45, X67 to X69, T14.
 
 use model::clusters::facts::EMULATED_MACHINES;
-use model::message::Sizing;
+use model::message::{Sizing, said};
 use model::names::is_reserved;
 use model::quantity;
 use model::reason::{Reason, did_you_mean};
@@ -63,9 +63,20 @@ pub(super) fn storage_classes(placed: Placed<'_>, found: &mut Findings) {
 
 /// A copy is made of what lies in the VM's own namespace: another namespace is another tenant's (T14).
 pub(super) fn clones(placed: Placed<'_>, found: &mut Findings) {
-    let Placed { ask, namespace: own, old, .. } = placed;
+    let Placed { ask, cluster, config, namespace: own, old } = placed;
+    let mapped = said(config.namespace.as_deref());
+    let shared = own != &*ask.request.namespace || mapped == Some(own);
     for (index, given) in ask.object.spec.disks.iter().flatten().enumerate() {
         let pvc = given.source.as_ref().and_then(|source| source.pvc.as_ref());
+        if shared && pvc.is_some() {
+            let before = old.and_then(|old| old.disk(&given.called(index)));
+            let held = before.is_some_and(|(_, before)| before.source == given.source);
+            found.refuse_unless(held, Reason::FieldForbidden.at(format!("spec.disks[{index}].source.pvc")).says(format!(
+                "Forbidden: its VM is in namespace {own:?} of cluster {:?}, which several namespaces share: nothing is copied there; use source.http or source.registry",
+                cluster.0
+            )));
+            continue;
+        }
         let namespace = pvc.and_then(|pvc| pvc.namespace.as_deref()).filter(|it| !it.is_empty() && *it != own);
         let Some(namespace) = namespace else { continue };
         let before = old.and_then(|old| old.disk(&given.called(index)));

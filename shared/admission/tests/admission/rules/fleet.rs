@@ -105,12 +105,15 @@ fn x38_the_recorded_namespace_counts_whatever_the_config_says_since() {
             it["spec"]["disks"] = json!([it["spec"]["disks"][0], {"name": "copy", "size": "1Gi", "source": source}]);
         }
     };
-    let forbidden = [("spec.disks[1].source.pvc.namespace".to_owned(), Reason::FieldForbidden)];
-    every_row([(json!(null), "default", "tenants"), (json!("apart"), "apart", "default")], |(recorded, own, other)| {
+    let forbidden = |field: &str| [(format!("spec.disks[1].source.pvc{field}"), Reason::FieldForbidden)];
+    let rows = [(json!(null), "default", "tenants", false), (json!("apart"), "apart", "default", true)];
+    every_row(rows, |(recorded, own, other, shared)| {
         before["status"] = json!({"kubevirtConfigRef": {"name": "east", "clusterId": "c-1", "namespace": recorded}});
         assert_eq!(warned(edited(&before, &now, halted)), "", "its disks are in {own}");
-        assert_eq!(reasons(edited(&before, &now, source(own))), [], "{own}");
-        assert_eq!(reasons(edited(&before, &now, source(other))), forbidden, "{own}");
+        let within = if shared { forbidden("").to_vec() } else { Vec::new() };
+        assert_eq!(reasons(edited(&before, &now, source(own))), within, "T14: {own}");
+        let beyond = forbidden(if shared { "" } else { ".namespace" });
+        assert_eq!(reasons(edited(&before, &now, source(other))), beyond, "{own}");
     });
 }
 

@@ -90,7 +90,7 @@ fn t6_t14_sources_of_disks() {
     let url = "spec.disks[0].source.http.url";
     #[rustfmt::skip]
     let rows = vec![
-        ("none",                   source(json!({})), "spec.disks[0].source", FieldInvalid, "exactly one of http, registry and pvc, and names 0"),
+        ("none",                   source(json!({})), "spec.disks[0].source", FieldInvalid, "exactly one of http, registry, pvc and retained, and names 0"),
         ("two",                    source(json!({"http": {"url": CLOUD}, "pvc": {"name": "golden"}})), "spec.disks[0].source", FieldInvalid, "and names 2"),
         ("no URL",                 source(json!({"http": {}})), url, FieldRequired, "Required value"),
         ("T6: a file",             http("file:///etc/shadow"), url, FieldInvalid, "http:// or https://"),
@@ -106,16 +106,30 @@ fn t6_t14_sources_of_disks() {
         ("T14: another namespace", source(json!({"pvc": {"name": "golden", "namespace": "other-tenant"}})), "spec.disks[0].source.pvc.namespace", FieldForbidden, "from the namespace of its VM only, \"default\""),
         ("a claim's name",         source(json!({"pvc": {"name": "Golden"}})), "spec.disks[0].source.pvc.name", FieldInvalid, "must be the name of an object"),
         ("T6: an ISO",             with("os", json!({"isoUri": "ftp://a/b.iso"})), "spec.os.isoUri", FieldInvalid, "http:// or https://"),
+        ("a kept claim's name",    source(json!({"retained": "Old"})), "spec.disks[0].source.retained", FieldInvalid, "must be the name of an object"),
+        ("T6: a file as image",    with("os", json!({"imageID": "file:///etc/shadow"})), "spec.os.imageID", FieldInvalid, "must have at most 2048 characters and be an http://"),
+        ("T6: an image by number", with("os", json!({"imageID": "http://2130706433/a"})), "spec.os.imageID", FieldInvalid, "with a host name or an address"),
+        ("T6: a local image",      with("os", json!({"imageID": "https://169.254.169.254/a"})), "spec.os.imageID", FieldForbidden, "169.254.0.0/16"),
         ("T6: a local ISO",        with("os", json!({"isoUri": "http://127.0.0.1/b.iso"})), "spec.os.isoUri", FieldForbidden, "127.0.0.0/8"),
     ];
     refused(rows, &world(&["east"]));
     let namespaced = source(json!({"pvc": {"name": "golden", "namespace": "default"}}));
-    let cases =
-        [http(CLOUD), source(json!({"registry": {"url": "docker://quay.io/containerdisks/ubuntu:24.04"}})), namespaced];
+    let cases = [
+        http(CLOUD),
+        source(json!({"registry": {"url": "docker://quay.io/containerdisks/ubuntu:24.04"}})),
+        namespaced,
+        source(json!({"retained": "db-data"})),
+    ];
     every_row(cases, |good| drop(admit(&machine(good), &world(&["east"]))));
     let mapped = knowing(world(&["east"]), "east", |config| config.namespace = Some("vms".to_owned()));
-    admit(&machine(source(json!({"pvc": {"name": "golden", "namespace": "vms"}}))), &mapped);
-    refuse(&machine(source(json!({"pvc": {"name": "golden", "namespace": "default"}}))), &mapped);
+    every_row(["vms", "default"], |namespace| {
+        let copy = source(json!({"pvc": {"name": "golden", "namespace": namespace}}));
+        let wrong = refuse(&machine(copy), &mapped);
+        assert!(
+            wrong[0].message.contains("\"vms\" of cluster \"east\", which several namespaces share"),
+            "T14: {wrong:?}"
+        );
+    });
 }
 
 #[test]

@@ -40,7 +40,7 @@ optional! {
         /// Whether the guest starts from this disk. At most one disk says so. Default: the disk `root`, else the first.
         pub boot: Option<bool>,
         /// What the disk is filled with when it is made. Default: nothing, the disk is blank. Later changes have no
-        /// effect.
+        /// effect, unless filling it fails.
         pub source: Option<DiskSource>,
         /// Device name in the guest. Published field, accepted and kept; KubeVirt names devices itself.
         pub device: Option<String>,
@@ -59,7 +59,7 @@ optional! {
         pub type_: Option<String>,
     }
 
-    /// First content of a disk, one of the sources that CDI imports. Exactly one of them.
+    /// First content of a disk. Exactly one of them; all but `retained` need CDI on the cluster.
     #[schemars(extend("minProperties" = 1, "maxProperties" = 1))]
     pub struct DiskSource {
         /// A disk image fetched over HTTP or HTTPS.
@@ -68,6 +68,10 @@ optional! {
         pub registry: Option<RegistrySource>,
         /// A copy of an existing volume on the same cluster.
         pub pvc: Option<PvcSource>,
+        /// Name of the PersistentVolumeClaim of a disk that another Machine of this namespace left behind with the deletion
+        /// policy `Retain`. The disk is that one from then on, with its content, and not a copy of it.
+        #[schemars(length(max = 253), regex(pattern = forms::SUBDOMAIN))]
+        pub retained: Option<String>,
     }
 }
 

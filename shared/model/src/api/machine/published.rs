@@ -20,8 +20,10 @@ optional! {
         pub family: Option<String>,
         /// Image family at a cloud provider. Accepted and kept without effect.
         pub image_family: Option<String>,
-        /// Image that the boot disk is made from.
+        /// Image that the boot disk is filled with when it is made: an `http://` or `https://` URL of a disk image, or
+        /// `docker://` and a container disk. A URL that ends in `.iso` is attached as a CD-ROM instead, as `isoUri` is.
         #[serde(rename = "imageID")]
+        #[schemars(length(max = 2048), regex(pattern = forms::IMAGE))]
         pub image_id: Option<String>,
         /// `http://` or `https://` URL of an ISO image to install from. It is attached as a CD-ROM.
         #[schemars(length(max = 2048), regex(pattern = forms::HTTP_URL_OR_NOTHING))]

@@ -81,6 +81,7 @@ rules! {
     HttpNotLocal, "spec.disks[].source.http.url", LOCAL, NOT_LOCAL;
     RegistryNotLocal, "spec.disks[].source.registry.url", LOCAL, NOT_LOCAL;
     IsoNotLocal, "spec.os.isoUri", LOCAL, NOT_LOCAL;
+    ImageNotLocal, "spec.os.imageID", LOCAL, NOT_LOCAL;
     NetworksUnique, "spec.networks", "names of spec.networks must be unique",
         "self.all(network, self.exists_one(other, other.name == network.name))";
     MacsUnique, "spec.networks", "values of macAddress in spec.networks must be unique",

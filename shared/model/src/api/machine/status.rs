@@ -164,8 +164,11 @@ optional! {
         /// Size that its claim asks for, for example `20Gi`.
         #[schemars(schema_with = "schema::size")]
         pub requested_size: Option<Quantity>,
-        /// UID of the claim. Absent while there is none: such a disk can still be taken back, once another one has its claim.
+        /// UID of the claim, also after that was lost. Absent while there was none: such a disk can still be taken back, once
+        /// another one has its claim.
         pub uid: Option<String>,
+        /// UID of the lost claim that this one took the place of, for as long as `vitistack.io/replace-lost-disk` names the disk.
+        pub replaced: Option<String>,
         /// Access modes of the volume.
         pub access_modes: Vec<String>,
         /// Volume mode of the volume.

@@ -2,14 +2,13 @@
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
-use super::super::adoption;
 use super::super::intent::Admitted;
 use super::super::observed::{Observed, Remote};
 use super::super::vm;
 use super::super::write::Failure;
+use super::super::{adoption, storage};
 use crate::api::{self, MachineStatus};
-use crate::names::claim_name;
-use crate::reason::{Condition, Reason};
+use crate::reason::{Condition, Reason, ShownIn};
 
 /// One condition before it meets its predecessor.
 pub(super) struct Statement {
@@ -37,7 +36,9 @@ impl Statement {
 
 pub(super) fn describe_vm(admitted: &Admitted, seen: &Observed, failure: Option<&Failure>) -> Statement {
     let said = |truth, reason, why: String| Statement::new(Condition::VirtualMachineReady, truth, reason, why);
-    if let Some(failure) = failure {
+    // What keeps a disk from being there says so in its own condition.
+    let of_disks = |failure: &&Failure| failure.reason.shown_in() == ShownIn::Machine(Condition::StorageReady);
+    if let Some(failure) = failure.filter(|failure| !of_disks(failure)) {
         return said(False, failure.reason, failure.message.clone());
     }
     let Some(vm) = &seen.vm else {
@@ -63,7 +64,7 @@ pub(super) fn describe_vm(admitted: &Admitted, seen: &Observed, failure: Option<
     }
 }
 
-pub(super) fn describe_storage(admitted: &Admitted, seen: &Observed) -> Statement {
+pub(super) fn describe_storage(admitted: &Admitted, seen: &Observed, failure: Option<&Failure>) -> Statement {
     let said = |truth, reason, why: String| Statement::new(Condition::StorageReady, truth, reason, why);
     if adoption::keeps_its_disks(seen) {
         // Its claims are not watched: what they keep from starting says so itself.
@@ -76,13 +77,8 @@ pub(super) fn describe_storage(admitted: &Admitted, seen: &Observed) -> Statemen
             _ => said(True, Reason::PvcBound, "the VM has the disks it came with".to_owned()),
         };
     }
-    let names = admitted.sizing.disks.iter().map(|disk| claim_name(&admitted.identity.key.name, &disk.name));
-    let open: Vec<String> =
-        names.filter(|name| seen.claims.get(name).is_none_or(|claim| claim.phase != "Bound")).collect();
-    if open.is_empty() {
-        return said(True, Reason::PvcBound, "every disk is bound".to_owned());
-    }
-    said(False, Reason::PvcPending, format!("waiting for {}", open.join(", ")))
+    let (reason, why) = storage::describe(admitted, seen, failure);
+    said(if reason == Reason::PvcBound { True } else { False }, reason, why)
 }
 
 pub(super) fn describe_network(seen: &Observed) -> Statement {

@@ -2,13 +2,12 @@
 
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 
-use super::super::adoption;
 use super::super::intent::Admitted;
 use super::super::observed::Observed;
-use crate::api::machine::status::{DiskStatus, InterfaceStatus, Resolved, ResolvedDisk};
+use super::super::{adoption, storage};
+use crate::api::machine::status::{InterfaceStatus, Resolved, ResolvedDisk};
 use crate::api::{AssignedConfig, MachineStatus};
 use crate::message::Sizing;
-use crate::names::claim_name;
 
 /// What the VM and its instance say, field by field.
 pub(super) fn mirror(next: &mut MachineStatus, admitted: &Admitted, seen: &Observed) {
@@ -54,20 +53,7 @@ pub(super) fn mirror(next: &mut MachineStatus, admitted: &Admitted, seen: &Obser
         return;
     }
     next.cpus = Some(sizing.cores * sizing.threads * sizing.sockets);
-    next.disks = (sizing.disks.iter())
-        .map(|disk| {
-            let pvc_name = claim_name(&admitted.identity.key.name, &disk.name);
-            let claim = seen.claims.get(&pvc_name);
-            DiskStatus {
-                name: Some(disk.name.clone()),
-                pvc_name: Some(pvc_name),
-                size: claim.and_then(|claim| i64::try_from(claim.size?).ok()),
-                requested_size: claim.and_then(|claim| claim.requested.clone()).map(Quantity),
-                uid: claim.map(|claim| claim.uid.clone()),
-                ..DiskStatus::default()
-            }
-        })
-        .collect();
+    next.disks = storage::shown(admitted, seen);
 }
 
 /// The sizing for people: the annotation, readable in `kubectl describe`.

@@ -23,6 +23,10 @@ pub(super) fn derive(
     let up = seen.vmi.as_ref().is_some_and(|vmi| vmi.phase == "Running" && vmi.ready) && !starting && !ending;
     let deleting = seen.vm.as_ref().is_some_and(|vm| vm.deleting);
     match (&seen.vm, failure) {
+        // A disk without its content is no disk as declared, whatever still runs (FR19).
+        (Some(_), _) if up && !deleting && is_without_content(storage.reason) => {
+            ("Running", ready(False, storage.reason, &storage.why))
+        }
         (Some(_), Some(failure)) if up && lacks_a_part(failure) => {
             ("Running", ready(False, failure.reason, &failure.message))
         }
@@ -53,6 +57,10 @@ pub(super) fn derive(
         _ if storage.truth == False => ("Creating", ready(False, storage.reason, &storage.why)),
         _ => ("Creating", ready(False, Reason::Creating, "waiting until the virtual machine runs")),
     }
+}
+
+const fn is_without_content(reason: Reason) -> bool {
+    matches!(reason, Reason::DiskLost | Reason::ImportInProgress | Reason::ImportFailed)
 }
 
 /// A disk has no content yet, or a network is not there: a guest that runs without it is not what was asked for (FR19).

@@ -1,0 +1,112 @@
+//! What is kept of the objects behind a disk: claims, DataVolumes, StorageClasses. No I/O.
+//!
+//! A cluster may lie: its words are cleaned and cut, its lists are short, and what is no quantity is left out (ATK7, ATK8).
+
+use k8s_openapi::api::core::v1::PersistentVolumeClaim;
+use kube::api::{ApiResource, DynamicObject};
+use kube::core::GroupVersionKind;
+use kube::{Resource, ResourceExt};
+use model::clusters::facts::CDI;
+use model::machine::vm::DESIRED;
+use model::machine::{Claim, Import, StorageClass};
+use model::quantity;
+use model::text::line;
+use serde_json::Value;
+
+/// Bytes that are kept of a word, of a UID, of a mode and of a sentence.
+const WORD: usize = 256;
+const UID: usize = 64;
+const MODE: usize = 24;
+const SENTENCE: usize = 512;
+/// Access modes that are kept of a claim: Kubernetes knows four.
+const MODES: usize = 4;
+
+/// CDI's kind.
+pub fn data_volumes() -> ApiResource {
+    ApiResource::from_gvk(&GroupVersionKind::gvk(CDI, "v1beta1", "DataVolume"))
+}
+
+fn word(text: &str) -> String {
+    line(text, WORD)
+}
+
+fn uid_of(object: &impl Resource) -> String {
+    line(object.meta().uid.as_deref().unwrap_or_default(), UID)
+}
+
+/// Reads a claim.
+pub fn read_claim(object: &PersistentVolumeClaim) -> Claim {
+    let (spec, status, metadata) = (object.spec.as_ref(), object.status.as_ref(), object.meta());
+    let capacity = status.and_then(|status| status.capacity.as_ref());
+    let requested = spec.and_then(|spec| spec.resources.as_ref()?.requests.as_ref());
+    let modes = spec.and_then(|spec| spec.access_modes.as_ref()).into_iter().flatten();
+    let owners = metadata.owner_references.iter().flatten();
+    Claim {
+        uid: uid_of(object),
+        resource_version: word(metadata.resource_version.as_deref().unwrap_or_default()),
+        created: metadata.creation_timestamp.as_ref().map(|created| created.0.as_second()),
+        storage_class: spec.and_then(|spec| spec.storage_class_name.as_deref()).map(word),
+        access_modes: modes.take(MODES).map(|mode| line(mode, MODE)).collect(),
+        volume_mode: spec.and_then(|spec| spec.volume_mode.as_deref()).map(|mode| line(mode, MODE)),
+        imported: owners.into_iter().any(|owner| owner.controller == Some(true) && owner.kind == "DataVolume"),
+        phase: status.and_then(|status| status.phase.as_deref()).map_or_else(String::new, word),
+        size: capacity.and_then(|capacity| quantity::parse(&capacity.get("storage")?.0).ok()),
+        requested: requested
+            .and_then(|requests| Some(requests.get("storage")?.0.clone()))
+            .filter(|it| quantity::size(it).is_ok()),
+        deleting: metadata.deletion_timestamp.is_some(),
+    }
+}
+
+/// Bytes of a claim's text.
+pub fn claim_bytes(claim: &Claim) -> usize {
+    let Claim { uid, resource_version, phase, access_modes, storage_class, volume_mode, requested, .. } = claim;
+    let modes = access_modes.iter().map(|mode| size_of::<String>() + mode.len());
+    let options = [storage_class, volume_mode, requested].into_iter().flatten().map(String::len);
+    uid.len() + resource_version.len() + phase.len() + modes.sum::<usize>() + options.sum::<usize>()
+}
+
+/// Reads a DataVolume. CDI tries for ever: what keeps it from getting on stands in a condition, not in its phase.
+pub fn read_data_volume(object: &DynamicObject) -> Import {
+    let phase = object.data.pointer("/status/phase").and_then(Value::as_str).unwrap_or_default();
+    let done = phase == "Succeeded";
+    let progress = object.data.pointer("/status/progress").and_then(Value::as_str).unwrap_or_default();
+    let steps = [25, 50, 75].into_iter().filter(|step| percent(progress) >= *step).count();
+    Import {
+        uid: uid_of(object),
+        done,
+        percent: if done { 100 } else { u8::try_from(steps * 25).unwrap_or_default() },
+        failure: failure(object, phase),
+        source: object.annotations().get(DESIRED).map(|hash| word(hash)),
+        deleting: object.metadata.deletion_timestamp.is_some(),
+    }
+}
+
+/// The whole part of `37.5%`.
+fn percent(progress: &str) -> u64 {
+    progress.split(['.', '%']).next().and_then(|whole| whole.parse().ok()).unwrap_or_default()
+}
+
+fn failure(object: &DynamicObject, phase: &str) -> Option<String> {
+    let text = |it: &Value, key: &str| it[key].as_str().filter(|text| !text.is_empty()).map(str::to_owned);
+    let broken = |it: &&Value| {
+        let reason = it["reason"].as_str().unwrap_or_default();
+        let ends = ["Error", "Failed", "BackOff"].iter().any(|end| reason.ends_with(end));
+        it["status"] == "False"
+            && (it["type"] == "Running" || it["type"] == "Bound")
+            && (ends || reason.starts_with("Err"))
+    };
+    let all = object.data.pointer("/status/conditions").and_then(Value::as_array);
+    let broken = all.into_iter().flatten().find(broken).filter(|_| phase != "Succeeded");
+    let said = broken.and_then(|it| text(it, "message").or_else(|| text(it, "reason")));
+    let said = said.or_else(|| (phase == "Failed").then(|| "Failed".to_owned()))?;
+    Some(format!("CDI says: {}", line(&said, SENTENCE)))
+}
+
+/// Reads a StorageClass.
+pub fn read_storage_class(object: &DynamicObject) -> StorageClass {
+    StorageClass {
+        expands: object.data["allowVolumeExpansion"] == true,
+        waits: object.data["volumeBindingMode"] == "WaitForFirstConsumer",
+    }
+}

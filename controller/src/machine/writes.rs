@@ -1,0 +1,120 @@
+//! All writes on a Machine's cluster, and what becomes of a claim that is there before its disk. I/O: that cluster.
+//!
+//! What one of the same namespace and name left behind is taken back (X116), a stranger's is a conflict and stays untouched.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kube::api::{DynamicObject, Patch, PropagationPolicy};
+use model::machine::storage::{may_be_copied, take_back};
+use model::machine::{Failure, Kind, There};
+use model::names::RETAINED;
+use model::reason::Reason;
+use runtime::clusters::DEADLINE;
+use serde_json::Value;
+
+use super::remote::{
+    Target, adopt, api, ask_in_time, create, delete, failure_of, is_ours, key_there, merge, restart, stranger, update,
+};
+use crate::objects::patch_params;
+
+/// What a write did beside what it was to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Outcome {
+    /// Nothing.
+    Done,
+    /// There was nothing to do, or somebody else was faster.
+    Unchanged,
+    /// The claim was there, left by a Machine before, and is this Machine's now.
+    Reattached,
+}
+
+/// Does one remote write.
+pub(super) async fn write(at: &Target<'_>, write: &There) -> Result<Outcome, Failure> {
+    let writing = async {
+        match write {
+            There::Create(Kind::DataVolume, name, object) => return import(at, name, object).await,
+            There::Create(kind, name, object) => return make(at, *kind, name, object).await,
+            There::TakeBack(name) => return find_left(at, name).await,
+            There::Update { kind, name, wanted, .. } => {
+                let changed = update(at, *kind, name, wanted).await?;
+                return Ok(if changed { Outcome::Done } else { Outcome::Unchanged });
+            }
+            There::Merge(kind, name, change) => drop(merge(at, *kind, name, change).await?),
+            There::Restart(name, request) => restart(at, name, request).await?,
+            There::Delete(kind, name, uid) => delete(at, *kind, name, uid, None).await?,
+            There::DeleteAlone(kind, name, uid) => {
+                delete(at, *kind, name, uid, Some(PropagationPolicy::Orphan)).await?;
+            }
+            There::Adopt(name, change) => adopt(at, name, change).await?,
+        }
+        Ok(Outcome::Done)
+    };
+    ask_in_time(at.cluster, writing).await.unwrap_or_else(|_| {
+        let message = format!("the cluster did not answer within {} s", DEADLINE.as_secs());
+        Err(Failure { reason: Reason::ClusterUnreachable, message })
+    })
+}
+
+async fn make(at: &Target<'_>, kind: Kind, name: &str, object: &Value) -> Result<Outcome, Failure> {
+    match create(at, kind, name, object).await? {
+        None => Ok(Outcome::Done),
+        Some(found) if kind == Kind::Claim => take_left(at, name, &found, false).await,
+        Some(found) => Err(stranger(at, kind, name, &found)),
+    }
+}
+
+/// CDI leaves a claim alone that it did not make, and says so to nobody: whose it is, is looked at before.
+async fn import(at: &Target<'_>, name: &str, object: &Value) -> Result<Outcome, Failure> {
+    if let Some(found) = find(at, name).await? {
+        return take_left(at, name, &found, false).await;
+    }
+    if let Some(source) = object.pointer("/spec/source/pvc/name").and_then(Value::as_str) {
+        let invalid = |why: &str| {
+            let (namespace, cluster) = (&at.identity.vm.namespace, &at.cluster.name.0);
+            let message = format!("source.pvc: PersistentVolumeClaim {namespace}/{source} on {cluster:?} {why}");
+            Failure { reason: Reason::SourceInvalid, message }
+        };
+        let found = find(at, source).await?.ok_or_else(|| invalid("is not there: name one that is"))?;
+        may_be_copied(&found.metadata, at.identity)
+            .map_err(|whose| invalid(&format!("{whose}: name one that no Machine has")))?;
+    }
+    make(at, Kind::DataVolume, name, object).await
+}
+
+async fn find(at: &Target<'_>, claim: &str) -> Result<Option<DynamicObject>, Failure> {
+    api(at, Kind::Claim).get_opt(claim).await.map_err(|why| failure_of(Kind::Claim, claim, &why))
+}
+
+async fn find_left(at: &Target<'_>, name: &str) -> Result<Outcome, Failure> {
+    if let Some(found) = find(at, name).await? {
+        return take_left(at, name, &found, true).await;
+    }
+    let (namespace, cluster) = (&at.identity.vm.namespace, &at.cluster.name.0);
+    let message = format!(
+        "source.retained: there is no PersistentVolumeClaim {namespace}/{name} on {cluster:?}: name one that is kept, of those that carry the label {RETAINED} there"
+    );
+    Err(Failure { reason: Reason::SourceInvalid, message })
+}
+
+/// Takes a claim that a Machine left behind; one that is ours already is on its way into the index.
+async fn take_left(at: &Target<'_>, name: &str, found: &DynamicObject, named: bool) -> Result<Outcome, Failure> {
+    let key = key_there(at, name);
+    if is_ours(at, found) {
+        if found.metadata.deletion_timestamp.is_none() {
+            at.awaited.sent(&at.cluster.name, Kind::Claim, &key, &at.identity.uid);
+            at.awaited.created(&at.cluster.name, Kind::Claim, &key);
+        }
+        return Ok(Outcome::Done);
+    }
+    let metadata: &ObjectMeta = &found.metadata;
+    let judged = take_back(metadata, named, at.identity, at.supervisor, &at.cluster.name.0);
+    let change = judged.unwrap_or_else(|| Err(stranger(at, Kind::Claim, name, found)))?;
+    at.awaited.sent(&at.cluster.name, Kind::Claim, &key, &at.identity.uid);
+    let Err(why) = api(at, Kind::Claim).patch(name, &patch_params(), &Patch::Merge(change)).await else {
+        at.awaited.created(&at.cluster.name, Kind::Claim, &key);
+        return Ok(Outcome::Reattached);
+    };
+    if matches!(&why, kube::Error::Api(answer) if (400..500).contains(&answer.code)) {
+        at.awaited.settled(&at.cluster.name, Kind::Claim, &key);
+    }
+    Err(failure_of(Kind::Claim, name, &why))
+}
