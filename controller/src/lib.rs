@@ -17,6 +17,7 @@ pub mod metrics;
 pub mod objects;
 pub mod offer;
 mod orphans;
+mod pruned;
 pub mod retries;
 pub mod scrape;
 pub mod session;

@@ -21,6 +21,7 @@ use tokio::sync::mpsc;
 use crate::configs;
 use crate::context::Guarded;
 use crate::objects::MachineUid;
+use crate::pruned::prune;
 use crate::session::ClusterIndex;
 use crate::uids::Uids;
 
@@ -33,7 +34,7 @@ pub(crate) fn queue(
     shutdown: Shutdown,
 ) -> impl Stream<Item = Result<ObjectRef<Guarded>, watcher::Error>> {
     let known = uids.clone();
-    let events = watcher(machines, watching()).default_backoff().reflect(writer);
+    let events = watcher(machines, watching()).default_backoff().modify(prune).reflect(writer);
     let events = events.inspect_ok(move |event| known.take_in(event));
     let own = events.applied_objects().filter_map(|event| async {
         match event {

@@ -1,6 +1,7 @@
 //! What still refuses a wrong Machine while the webhook is away. `docs/backstop.md` is the table of cases: read, and every row
 //! of it asked of a real API server, so that the page cannot say what does not hold.
 
+mod bounds;
 mod called;
 mod forged;
 mod passes;

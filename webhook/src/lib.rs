@@ -41,7 +41,7 @@ pub async fn run(args: Args) -> Result<(), Fatal> {
     let mut registry = Registry::default();
     let metrics = metrics::Metrics::register(&mut registry);
     runtime::admin::metrics(args.shared.metrics_bind_address, Arc::new(registry)).await?;
-    runtime::admin::health(args.shared.health_probe_bind_address, ready).await?;
+    runtime::admin::health(args.shared.health_probe_bind_address, ready.clone()).await?;
     let listener = args.webhook_bind_address.listen().await?;
     let listener = listener.ok_or_else(|| io::Error::other("WEBHOOK_BIND_ADDRESS must be an address"))?;
 
@@ -65,7 +65,8 @@ pub async fn run(args: Args) -> Result<(), Fatal> {
     });
     let find = move |name: &ClusterName| clusters.load().get(name)?.cluster.clone();
     let asking = Arc::new(Asking::new(client, find));
-    let shared = routes::Shared { world, asking, metrics: metrics.clone(), memory: body::Memory::new(body::BUDGET) };
+    let memory = body::Memory::new(body::BUDGET);
+    let shared = routes::Shared { world, asking, metrics: metrics.clone(), memory, ready };
     let serve = server::serve(listener, identity.tls.clone(), routes::routes(shared), shutdown.clone(), metrics);
     let mut bundle = identity.ready.clone();
     // A latch that is dropped closes again, so this one lives as long as the process.

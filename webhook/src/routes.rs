@@ -12,6 +12,7 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
+use runtime::ready::Ready;
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::answer::{Answer, Route, decided, undecodable};
@@ -31,6 +32,8 @@ pub struct Shared {
     pub metrics: Metrics,
     /// Memory for bodies and answers.
     pub memory: Memory,
+    /// Whether every part of the World was listed: of less than that, nothing is decided.
+    pub ready: Ready,
 }
 
 /// The two routes.
@@ -47,6 +50,10 @@ pub(crate) fn caught(routes: Router) -> Router {
 }
 
 async fn review(route: Route, State(shared): State<Arc<Shared>>, request: Request) -> Response {
+    // Who calls by URL asks no probe. An API server comes back, and perhaps to another replica.
+    if !shared.ready.is_ready() {
+        return unread(route, StatusCode::SERVICE_UNAVAILABLE, &shared.metrics);
+    }
     let (head, body) = request.into_parts();
     // Whoever calls the routes without a listener is one address.
     let peer = head.extensions.get().copied().unwrap_or(Peer(IpAddr::V6(Ipv6Addr::UNSPECIFIED)));
@@ -115,11 +122,17 @@ fn respond(route: Route, answer: Answer, body: Bytes, started: Instant, shared: 
     (status, [(header::CONTENT_TYPE, HeaderValue::from_static(kind))], body).into_response()
 }
 
-/// The answer to a body that could not be read. The connection ends with it: what is left of the body is not waited for.
+/// The answer to a body that could not be read, or not yet. The connection ends with it: what is left of the body is not waited
+/// for.
 fn unread(route: Route, status: StatusCode, metrics: &Metrics) -> Response {
-    metrics.unread(route.name(), if status == StatusCode::TOO_MANY_REQUESTS { "shed" } else { "unread" });
+    let (outcome, again) = match status {
+        StatusCode::TOO_MANY_REQUESTS => ("shed", true),
+        StatusCode::SERVICE_UNAVAILABLE => ("not-ready", true),
+        _ => ("unread", false),
+    };
+    metrics.unread(route.name(), outcome);
     let mut response = (status, [(header::CONNECTION, HeaderValue::from_static("close"))]).into_response();
-    if status == StatusCode::TOO_MANY_REQUESTS {
+    if again {
         response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
     }
     response

@@ -19,12 +19,17 @@ const TOGETHER: usize = 220;
 
 /// A webhook that knows one cluster, on which all namespaces share one.
 async fn shared() -> Arc<Shared> {
+    Arc::new(waiting(Ready::new()).await)
+}
+
+/// The same, as far as it is ready.
+async fn waiting(ready: Ready) -> Shared {
     let world = Current::new(Policy::default());
     let config = Config { namespace: Some("tenants".to_owned()), ..Config::default() };
     world.change(|world| world.configs = [(ClusterName("east".to_owned()), Arc::new(config))].into());
     let asking = Arc::new(Asking::new(canned::silent().await, |_| None));
     let metrics = metrics::Metrics::register(&mut Registry::default());
-    Arc::new(Shared { world, asking, metrics, memory: body::Memory::new(body::BUDGET) })
+    Shared { world, asking, metrics, memory: body::Memory::new(body::BUDGET), ready }
 }
 
 fn create(object: &Value) -> Vec<u8> {
@@ -98,4 +103,22 @@ async fn atk10_of_many_creates_at_once_no_two_hold_one_name_or_address() {
         }
         assert!(!by_key.is_empty(), "round {round}: nothing was admitted");
     }
+}
+
+#[tokio::test]
+async fn c44_before_everything_is_listed_an_api_server_is_asked_to_come_back() {
+    let ready = Ready::new();
+    let machines = ready.latch("list of Machines");
+    let client = canned::answering(routes(waiting(ready.clone()).await));
+    let ask = async |path: &str| {
+        let body = create(&json!({"metadata": {"name": "web", "namespace": "shop"}, "spec": {"template": "small"}}));
+        let request = Request::post(path).header(header::CONTENT_TYPE, "application/json").body(body.into());
+        let answer = client.send(request.expect("a request")).await.expect("an answer");
+        (answer.status().as_u16(), answer.headers().get(header::RETRY_AFTER).cloned())
+    };
+    let later = Some(HeaderValue::from_static("1"));
+    assert_eq!(ask("/mutate/machines").await, (503, later.clone()), "it does not know which names are taken");
+    assert_eq!(ask("/validate/machines").await, (503, later));
+    machines.open();
+    assert_eq!(ask("/mutate/machines").await, (200, None));
 }

@@ -31,7 +31,7 @@ struct Inner {
 }
 
 impl Current {
-    /// A World that holds nothing yet: no request is served with it, because readiness waits for the first real one.
+    /// A World that holds nothing yet: no request is served with it, because readiness and routes wait for the first real one.
     pub fn new(policy: Policy) -> Self {
         let mut world = World { policy: Arc::new(policy), ..World::default() };
         // Readiness does not wait for this one, because its kind need not be installed.

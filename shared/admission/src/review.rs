@@ -63,8 +63,8 @@ pub struct Metadata<'a> {
     pub annotations: Option<Annotations<'a>>,
     /// The labels that are read.
     pub labels: Option<Labels<'a>>,
-    /// All finalizers.
-    pub finalizers: Option<List<Text<'a>>>,
+    /// All finalizers: no more than the chart's policy lets in.
+    pub finalizers: Option<List<Text<'a>, 64>>,
 }
 
 /// `status`, as far as a change of the assignment depends on it.

@@ -86,7 +86,7 @@ pub async fn supervisor(kubeconfig: Option<&Path>) -> Result<Client, ClientError
             Config::from_custom_kubeconfig(document, &KubeConfigOptions::default()).await.map_err(wrong)?
         }
     };
-    bounded::client(tuned(config, Deadlines::default()), Bounds::default()).map_err(ClientError::Setup)
+    bounded::client(tuned(config, Deadlines::default()), Bounds::of_supervisor()).map_err(ClientError::Setup)
 }
 
 /// A client of a remote cluster, from nothing but what [`Remote`] holds: no file, no proxy, no program, no system CA.

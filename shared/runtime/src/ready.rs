@@ -46,6 +46,11 @@ impl Ready {
         self.lock().closed.values().copied().collect()
     }
 
+    /// Whether no latch is closed.
+    pub fn is_ready(&self) -> bool {
+        self.lock().closed.is_empty()
+    }
+
     fn lock(&self) -> MutexGuard<'_, Latches> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -83,8 +88,9 @@ mod tests {
         certificate.open();
         assert_eq!(ready.clone().not_ready(), ["watches"]);
         watches.open();
-        assert!(ready.not_ready().is_empty());
+        assert!(ready.not_ready().is_empty() && ready.is_ready());
         certificate.close();
+        assert!(!ready.is_ready());
         assert_eq!(ready.not_ready(), ["serving certificate"]);
         certificate.open();
         drop(watches);

@@ -109,7 +109,8 @@ impl Arm {
                 let nobody = Client::new(Router::new(), "default");
                 let asking = Arc::new(Asking::new(nobody, |_| None));
                 let memory = webhook::body::Memory::new(webhook::body::BUDGET);
-                let shared = Shared { world: current, asking, metrics: metrics.clone(), memory };
+                let ready = runtime::ready::Ready::new();
+                let shared = Shared { world: current, asking, metrics: metrics.clone(), memory, ready };
                 Ok(webhook::server::serve(listener, tls, routes(shared), shutdown, metrics).await?)
             }
         }

@@ -50,6 +50,22 @@ fn atk4_the_policy_of_the_status_is_bound_denies_and_names_the_controllers_accou
 }
 
 #[test]
+fn atk1_the_policy_of_the_metadata_is_bound_denies_and_holds_for_every_provider() {
+    let release = Rendered::with(&[]);
+    let spec = &release.get("ValidatingAdmissionPolicy", "kubevirt-operator-bounds")["spec"];
+    assert_eq!((&spec["failurePolicy"], spec.get("matchConditions")), (&json!("Fail"), None));
+    let rule = only(&spec["matchConstraints"]["resourceRules"]);
+    assert_eq!((&rule["resources"], &rule["operations"]), (&json!(["machines"]), &json!(["CREATE", "UPDATE"])));
+    let says: Vec<_> = list(&spec["validations"]).iter().map(|it| text(&it["message"])).collect();
+    let wanted = [("annotations", 256), ("finalizers", 64), ("labels", 256), ("ownerReferences", 64)];
+    assert_eq!(says, wanted.map(|(field, most)| format!("metadata.{field}: Too many: must have at most {most} items")));
+    assert_eq!(
+        release.get("ValidatingAdmissionPolicyBinding", "kubevirt-operator-bounds")["spec"],
+        json!({"policyName": "kubevirt-operator-bounds", "validationActions": ["Deny"]})
+    );
+}
+
+#[test]
 fn who_may_call_the_webhook_can_be_limited() {
     assert_eq!(Rendered::with(&[]).of_kind("NetworkPolicy").count(), 0);
     let open = Rendered::with(&["networkPolicy.enabled=true"]);

@@ -8,6 +8,7 @@ use certs::issue::Ca;
 use certs::resolver::{Resolver, server_config};
 use model::names::ClusterName;
 use prometheus_client::registry::Registry;
+use runtime::ready::Ready;
 use runtime::shutdown::Trigger;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
@@ -121,7 +122,7 @@ pub(super) async fn reviews(memory: Memory) -> Router {
     world.change(|world| world.configs = [east].into());
     let asking = Arc::new(Asking::new(canned::silent().await, |_| None));
     let metrics = Metrics::register(&mut Registry::default());
-    routes(Shared { world, asking, metrics, memory })
+    routes(Shared { world, asking, metrics, memory, ready: Ready::new() })
 }
 
 pub(super) fn review(object: &str) -> Vec<u8> {

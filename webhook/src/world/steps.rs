@@ -1,6 +1,7 @@
 //! One kind of the supervisor, followed for ever, many events at a time. I/O: a watch.
 
 use std::fmt::Debug;
+use std::pin::pin;
 use std::time::Duration;
 
 use futures::StreamExt;
@@ -25,12 +26,15 @@ where
 {
     loop {
         let mut listing = Listing::default();
-        let mut events = watcher(api.clone(), watching()).default_backoff().ready_chunks(TOGETHER).boxed();
-        while let Some(chunk) = events.next().await {
+        let events = watcher(api.clone(), watching()).default_backoff();
+        // What is kept of an object is little, and so many whole ones may be much.
+        let steps = events.map(|event| event.map(|event| listing.take(&event, &read)));
+        let mut chunks = pin!(steps.ready_chunks(TOGETHER));
+        while let Some(chunk) = chunks.next().await {
             let mut later = false;
             let mut steps = Vec::new();
-            for event in chunk {
-                match event.map(|event| listing.take(&event, &read)) {
+            for step in chunk {
+                match step {
                     Ok(Ok(step)) => steps.extend(step.map(Ok)),
                     Ok(Err(error)) => {
                         tracing::warn!(

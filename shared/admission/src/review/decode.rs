@@ -1,5 +1,7 @@
 //! From the bytes of a body to a [`Review`], or to a sentence about the field that is wrong (X78).
 
+use std::borrow::Cow;
+
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_path_to_error::{Path, Segment};
@@ -11,6 +13,9 @@ use model::text::line;
 
 /// Values of a wrong type that are named in one answer.
 const MOST: usize = 16;
+/// Bytes that are read, and read again without what was wrong, to name them: of a larger body, only the first are named. A
+/// Machine of ordinary size has them all named.
+const READ: usize = 1 << 20;
 /// Most bytes of one path or one error that are repeated.
 const SAID: usize = 1024;
 /// Longest `request.uid`, which every answer repeats: the API server's has 36 bytes.
@@ -113,31 +118,39 @@ fn undecodable(body: &[u8]) -> Undecodable {
         uid => uid.map(|uid| uid.to_string()),
     };
     let only = |says: &str| vec![Reason::TypeInvalid.at("").says(says)];
-    let mut violations = Vec::new();
+    let mut violations: Vec<Violation> = Vec::new();
     let Ok(text) = std::str::from_utf8(body) else {
         return Undecodable { uid, name, violations: only("the AdmissionReview is not UTF-8"), rest: None };
     };
-    let mut rest = text.to_owned();
-    while violations.len() < MOST {
+    let most = (READ / text.len().max(1)).clamp(1, MOST);
+    let mut rest = Cow::Borrowed(text);
+    for left in (0..most).rev() {
         let mut from = serde_json::Deserializer::from_str(&rest);
         let error = match serde_path_to_error::deserialize::<_, Review<'_>>(&mut from) {
             Ok(_) if violations.is_empty() => {
                 let says = "the AdmissionReview ends in data that does not belong to it";
                 return Undecodable { uid, name, violations: only(says), rest: None };
             }
-            Ok(_) => return Undecodable { uid, name, violations, rest: Some(rest) },
+            Ok(_) => return Undecodable { uid, name, violations, rest: Some(rest.into_owned()) },
             Err(error) => error,
         };
         let (path, said) = (error.path().to_string(), error.inner().to_string());
         let said = ends(&said, SAID);
         let shown = ends(path.strip_prefix("request.object.").unwrap_or(&path), SAID).into_owned();
-        if violations.iter().any(|known: &Violation| known.path == shown) {
+        if violations.iter().any(|known| known.path == shown) {
             break;
         }
-        let without = if path.starts_with("request.object.") { without(&rest, error.path()) } else { None };
-        violations.push(Reason::TypeInvalid.at(shown.as_str()).says(plain(&said) + meant(&shown, &said)));
-        match without {
-            Some(next) => rest = next,
+        let mut says = plain(&said) + meant(&shown, &said);
+        let is_ours = path.starts_with("request.object.");
+        if is_ours && left == 0 && most < MOST {
+            says.push_str(
+                "; there may be more mistakes: a Machine as large as this one is not searched for all of them",
+            );
+        }
+        violations.push(Reason::TypeInvalid.at(shown.as_str()).says(says));
+        let next = if is_ours && left > 0 { without(&rest, error.path()) } else { None };
+        match next {
+            Some(next) => rest = Cow::Owned(next),
             None => break,
         }
     }

@@ -26,7 +26,7 @@ fn t16_of_a_list_without_end_little_is_kept_and_the_refusal_names_it() {
         ("networks",   r#"{"spec":{"template":"small","networks":[{}]}}"#,  "{}", 256, "spec.networks",   |it| it.spec.networks.as_ref().map_or(0, |list| list.len())),
         ("sshKeys",    r#"{"spec":{"template":"small","sshKeys":[{}]}}"#,   "\"\"", 256, "spec.sshKeys",  |it| it.spec.ssh_keys.as_ref().map_or(0, |list| list.len())),
         ("bootOrder",  r#"{"spec":{"template":"small","bootOrder":[{}]}}"#, "\"\"", 3, "spec.bootOrder", |it| it.spec.boot_order.as_ref().map_or(0, |list| list.len())),
-        ("finalizers", r#"{"metadata":{"finalizers":[{}]},"spec":{"template":"small"}}"#, "\"\"", 256, "metadata.finalizers", |it| it.metadata.finalizers.as_ref().map_or(0, |list| list.len())),
+        ("finalizers", r#"{"metadata":{"finalizers":[{}]},"spec":{"template":"small"}}"#, "\"\"", 64, "metadata.finalizers", |it| it.metadata.finalizers.as_ref().map_or(0, |list| list.len())),
         ("expressions", r#"{"spec":{"template":"small","clusterSelector":{"matchExpressions":[{}]}}}"#, r#"{"key":"","operator":""}"#, 64,
             "spec.clusterSelector.matchExpressions", |it| it.spec.cluster_selector.as_ref().map_or(0, |it| it.match_expressions.len())),
         ("values",     r#"{"spec":{"template":"small","clusterSelector":{"matchExpressions":[{"key":"a","operator":"In","values":[{}]}]}}}"#, "\"\"", 256,

@@ -9,15 +9,17 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, sleep_until};
 
 use super::bounds::{Bounds, Deadline};
-use super::lists::Page;
+
+/// Why an answer is not read to its end.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(super) struct Excess(String);
 
 /// An answer that ends: everything but a watch.
 pub(super) struct Whole {
     pub(super) chunks: BodyDataStream,
     pub(super) bounds: Bounds,
     pub(super) deadline: Deadline,
-    /// The page of a list that it is.
-    pub(super) page: Option<Page>,
     pub(super) content: Content,
     /// For whose turn it is with a large answer.
     pub(super) turns: Arc<Semaphore>,
@@ -26,20 +28,35 @@ pub(super) struct Whole {
 
 impl Whole {
     pub(super) fn into_body(self) -> Body {
-        Body::from_stream(stream::try_unfold(self, Self::next))
+        Body::from_stream(stream::try_unfold(self, async |mut whole: Self| {
+            Ok::<_, BoxError>(whole.next().await?.map(|chunk| (chunk, whole)))
+        }))
     }
 
-    async fn next(mut self) -> Result<Option<(Bytes, Self)>, BoxError> {
+    /// Reads all of it. kube holds the same pieces until it has the last one.
+    pub(super) async fn read(mut self) -> Result<Body, BoxError> {
+        let mut chunks = Vec::new();
+        while let Some(chunk) = self.next().await? {
+            chunks.push(Ok::<_, BoxError>(chunk));
+        }
+        let turn = self.turn.take();
+        Ok(Body::from_stream(stream::iter(chunks).map(move |chunk| {
+            // It ends with the body.
+            let _turn = &turn;
+            chunk
+        })))
+    }
+
+    async fn next(&mut self) -> Result<Option<Bytes>, BoxError> {
         let Some(chunk) = self.deadline.wait(self.chunks.next()).await?.transpose()? else { return Ok(None) };
         self.content.read(&chunk);
         if let Some(why) = self.content.excess(&self.bounds) {
-            self.page.iter().for_each(Page::shrink);
-            return Err(why.into());
+            return Err(Excess(why).into());
         }
         if self.content.bytes > self.bounds.large && self.turn.is_none() {
             self.turn = self.deadline.wait(self.turns.clone().acquire_owned()).await?.ok();
         }
-        Ok(Some((chunk, self)))
+        Ok(Some(chunk))
     }
 }
 

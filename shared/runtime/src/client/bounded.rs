@@ -1,6 +1,6 @@
 //! The layer that holds every answer to [`Bounds`], above all that kube's own client does. I/O: passes requests on.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 
 use axum::BoxError;
@@ -14,9 +14,9 @@ use tokio::time::Instant;
 use tower::Service;
 use tower::layer::layer_fn;
 
-use super::answer::{Content, Lines, Whole};
+use super::answer::{Content, Excess, Lines, Whole};
 use super::bounds::{Bounds, Deadline};
-use super::lists::Lists;
+use super::lists::{Lists, Page};
 
 /// kube's client of a configuration, with bounds.
 pub(super) fn client(config: Config, bounds: Bounds) -> kube::Result<Client> {
@@ -24,8 +24,11 @@ pub(super) fn client(config: Config, bounds: Bounds) -> kube::Result<Client> {
     Ok(ClientBuilder::try_from(config)?.with_layer(&layer).build())
 }
 
-pub(super) struct Bounded<S> {
-    inner: S,
+pub(super) struct Bounded<S>(Arc<Inner<S>>);
+
+struct Inner<S> {
+    /// Locked for moments only, never across an await.
+    inner: Mutex<S>,
     bounds: Bounds,
     lists: Arc<Lists>,
     turns: Arc<Semaphore>,
@@ -33,13 +36,14 @@ pub(super) struct Bounded<S> {
 
 impl<S> Bounded<S> {
     pub(super) fn new(inner: S, bounds: Bounds) -> Self {
-        Self { inner, bounds, lists: Arc::default(), turns: Arc::new(Semaphore::new(1)) }
+        let turns = Arc::new(Semaphore::new(1));
+        Self(Arc::new(Inner { inner: Mutex::new(inner), bounds, lists: Arc::default(), turns }))
     }
 }
 
 impl<S, B> Service<Request<client::Body>> for Bounded<S>
 where
-    S: Service<Request<client::Body>, Response = Response<B>>,
+    S: Service<Request<client::Body>, Response = Response<B>> + Send + 'static,
     S::Future: Send + 'static,
     S::Error: Into<BoxError>,
     B: HttpBody<Data = Bytes> + Send + 'static,
@@ -49,37 +53,82 @@ where
     type Error = BoxError;
     type Future = BoxFuture<'static, Result<Response<Body>, BoxError>>;
 
-    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
-        self.inner.poll_ready(context).map_err(Into::into)
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        // Each request waits for that itself: one for a page may be sent several times.
+        Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, mut request: Request<client::Body>) -> Self::Future {
-        let (bounds, turns, began) = (self.bounds, self.turns.clone(), Instant::now());
-        let watched = is_watch(request.uri());
-        let page = match self.lists.ask(request.uri_mut(), &bounds, began) {
-            Ok(page) => page,
-            Err(why) => return Box::pin(future::ready(Err(why.into()))),
-        };
-        let deadline = if watched {
-            Deadline::of(began, bounds.begin, "no answer")
-        } else {
-            let own = Deadline::of(began, bounds.complete, "the answer was not complete");
-            own.or(page.as_ref().map(|page| page.deadline.clone()))
-        };
-        let answer = self.inner.call(request);
-        Box::pin(async move {
-            let (head, body) = deadline.wait(answer).await?.map_err(Into::into)?.into_parts();
+    fn call(&mut self, request: Request<client::Body>) -> Self::Future {
+        let inner = self.0.clone();
+        Box::pin(async move { inner.ask(request).await })
+    }
+}
+
+impl<S, B> Inner<S>
+where
+    S: Service<Request<client::Body>, Response = Response<B>>,
+    S::Error: Into<BoxError>,
+    B: HttpBody<Data = Bytes> + Send + 'static,
+    B::Error: Into<BoxError>,
+{
+    /// Asks for a page again, and for less, as long as it does not fit into an answer: a few large objects must not hide all
+    /// others.
+    async fn ask(&self, request: Request<client::Body>) -> Result<Response<Body>, BoxError> {
+        let (head, body) = request.into_parts();
+        let watched = is_watch(&head.uri);
+        // Only pages are asked for again, and their requests have no body.
+        let (mut body, mut most) = (Some(body), usize::MAX);
+        loop {
+            let (mut sent, began) = (head.clone(), Instant::now());
+            let page = self.lists.ask(&mut sent.uri, &self.bounds, began, most)?;
+            let deadline = self.deadline(watched, page.as_ref(), began);
+            let sent = Request::from_parts(sent, body.take().unwrap_or_else(client::Body::empty));
+            let (head, body) = deadline.wait(self.send(sent)).await??.into_parts();
             if let Some(why) = refused(head.status, &head.headers) {
                 return Err(why.into());
             }
             let chunks = Body::new(body).into_data_stream();
-            let body = if watched && head.status.is_success() {
-                Lines { chunks, most: bounds.line, line: 0, not_over_before: began + bounds.shortest }.into_body()
-            } else {
-                Whole { chunks, bounds, deadline, page, content: Content::default(), turns, turn: None }.into_body()
+            if watched && head.status.is_success() {
+                let not_over_before = began + self.bounds.shortest;
+                let lines = Lines { chunks, most: self.bounds.line, line: 0, not_over_before };
+                return Ok(Response::from_parts(head, lines.into_body()));
+            }
+            let values =
+                page.as_ref().filter(|page| page.size > 1).map_or(self.bounds.values_of_one, |_| self.bounds.values);
+            let bounds = Bounds { values, ..self.bounds };
+            let whole =
+                Whole { chunks, bounds, deadline, content: Content::default(), turns: self.turns.clone(), turn: None };
+            let Some(page) = page.filter(|_| head.status.is_success()) else {
+                return Ok(Response::from_parts(head, whole.into_body()));
             };
-            Ok(Response::from_parts(head, body))
-        })
+            match whole.read().await {
+                Ok(body) => {
+                    page.fitted();
+                    return Ok(Response::from_parts(head, body));
+                }
+                Err(why) if page.size > 1 && why.is::<Excess>() => most = page.size / 10,
+                Err(why) => return Err(why),
+            }
+        }
+    }
+
+    fn deadline(&self, watched: bool, page: Option<&Page>, began: Instant) -> Deadline {
+        if watched {
+            return Deadline::of(began, self.bounds.begin, "no answer");
+        }
+        let own = Deadline::of(began, self.bounds.complete, "the answer was not complete");
+        own.or(page.map(|page| page.deadline.clone()))
+    }
+
+    async fn send(&self, request: Request<client::Body>) -> Result<Response<B>, BoxError> {
+        let mut request = Some(request);
+        let sent = future::poll_fn(|context| {
+            let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+            std::task::ready!(inner.poll_ready(context))?;
+            let request = request.take().expect("invariant: it is sent once");
+            Poll::Ready(Ok::<_, S::Error>(inner.call(request)))
+        });
+        sent.await.map_err(Into::into)?.await.map_err(Into::into)
     }
 }
 

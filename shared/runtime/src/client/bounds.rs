@@ -4,6 +4,9 @@ use std::time::Duration;
 
 use tokio::time::{Instant, timeout_at};
 
+/// Bytes of the largest object that an API server takes. etcd stores half as much, unless it is told to store more.
+const OBJECT: usize = 3 << 20;
+
 /// Beyond any of these a request fails, with a sentence that says which one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Bounds {
@@ -14,6 +17,8 @@ pub(super) struct Bounds {
     pub(super) objects: usize,
     /// JSON values in an answer, which take up to a hundred bytes each.
     pub(super) values: usize,
+    /// JSON values in an answer with one object: a page of one, or no page at all.
+    pub(super) values_of_one: usize,
     /// Bytes of a line of a watch.
     pub(super) line: usize,
     /// Of answers larger than this, one at a time is read from a server.
@@ -36,6 +41,7 @@ impl Default for Bounds {
             answer: 8 << 20,
             objects: 1_000,
             values: 250_000,
+            values_of_one: 250_000,
             line: 4 << 20,
             large: 1 << 20,
             pages: 4_000,
@@ -44,6 +50,14 @@ impl Default for Bounds {
             begin: Duration::from_secs(10),
             shortest: Duration::from_secs(1),
         }
+    }
+}
+
+impl Bounds {
+    /// Those of the supervisor, which is trusted, and its tenants are not: whatever it stores of one of them fits, so that no
+    /// object hides the others. No JSON has more values for its bytes than `[],[],`: two in three.
+    pub(super) fn of_supervisor() -> Self {
+        Self { values_of_one: OBJECT / 3 * 2, ..Self::default() }
     }
 }
 

@@ -16,10 +16,8 @@ pub(super) struct Lists(Mutex<HashMap<String, List>>);
 struct List {
     began: Instant,
     pages: usize,
-    /// Objects in a page: fewer than were asked for, where so many did not fit into an answer.
+    /// Objects in the next page: fewer than were asked for, where so many did not fit into an answer.
     size: usize,
-    /// Whether that happened since the list began.
-    shrunk: bool,
 }
 
 /// A page that is being read.
@@ -27,6 +25,9 @@ struct List {
 pub(super) struct Page {
     lists: Arc<Lists>,
     path: String,
+    /// Objects in it, and how many kube asked for.
+    pub(super) size: usize,
+    asked: usize,
     /// When its list has to be complete.
     pub(super) deadline: Deadline,
 }
@@ -36,38 +37,43 @@ impl Lists {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes note of a request, if it is for a page, and makes that smaller where it has to be.
-    pub(super) fn ask(self: &Arc<Self>, uri: &mut Uri, bounds: &Bounds, now: Instant) -> Result<Option<Page>, String> {
+    /// Takes note of a request, if it is for a page, and makes that smaller where it has to be: `most` objects, if that many did
+    /// not fit before.
+    pub(super) fn ask(
+        self: &Arc<Self>,
+        uri: &mut Uri,
+        bounds: &Bounds,
+        now: Instant,
+        most: usize,
+    ) -> Result<Option<Page>, String> {
         let parameter = |name: &str| uri.query()?.split('&').find_map(|it| it.strip_prefix(name));
         let Some(asked) = parameter("limit=").and_then(|limit| limit.parse().ok()) else { return Ok(None) };
         let path = uri.path().to_owned();
         let mut lists = self.lock();
-        let list = lists.entry(path.clone()).or_insert(List { began: now, pages: 0, size: asked, shrunk: false });
-        if parameter("continue=").is_none() {
+        let list = lists.entry(path.clone()).or_insert(List { began: now, pages: 0, size: asked });
+        if most == usize::MAX && parameter("continue=").is_none() {
             (list.began, list.pages) = (now, 0);
-            // Where the last list fitted, so may larger pages by now.
-            if !std::mem::take(&mut list.shrunk) {
-                list.size = asked.min(list.size * 10);
-            }
         }
         list.pages += 1;
         if list.pages > bounds.pages {
             return Err(format!("the list has more than {} pages", bounds.pages));
         }
-        if list.size < asked {
-            let smaller = uri.to_string().replacen(&format!("limit={asked}"), &format!("limit={}", list.size), 1);
-            *uri = smaller.parse().map_err(|why| format!("no page of {}: {why}", list.size))?;
+        list.size = list.size.min(most).min(asked).max(1);
+        let size = list.size;
+        if size < asked {
+            let smaller = uri.to_string().replacen(&format!("limit={asked}"), &format!("limit={size}"), 1);
+            *uri = smaller.parse().map_err(|why| format!("no page of {size}: {why}"))?;
         }
         let deadline = Deadline::of(list.began, bounds.list, "the list was not complete");
-        Ok(Some(Page { lists: self.clone(), path, deadline }))
+        Ok(Some(Page { lists: self.clone(), path, size, asked, deadline }))
     }
 }
 
 impl Page {
-    /// It did not fit into an answer: the next ones are a tenth of it. A few large objects must not hide all others for ever.
-    pub(super) fn shrink(&self) {
+    /// It fitted into an answer: the next one may be larger.
+    pub(super) fn fitted(&self) {
         if let Some(list) = self.lists.lock().get_mut(&self.path) {
-            (list.size, list.shrunk) = ((list.size / 10).max(1), true);
+            list.size = self.asked.min(self.size.saturating_mul(2));
         }
     }
 }
@@ -77,23 +83,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn t21_pages_shrink_until_a_list_fits_and_grow_again_with_the_next_one() {
+    fn t21_pages_shrink_until_they_fit_and_grow_again() {
         let lists = Arc::new(Lists::default());
-        let ask = |more: &str| {
+        let ask = |more: &str, most: usize| {
             let mut uri: Uri = format!("/api/v1/pods?limit=500{more}").parse().expect("an address");
-            let page = lists.ask(&mut uri, &Bounds::default(), Instant::now());
+            let page = lists.ask(&mut uri, &Bounds::default(), Instant::now(), most);
             (uri.to_string(), page.expect("within bounds").expect("a page"))
         };
-        let (first, page) = ask("");
-        page.shrink();
-        let (again, page) = ask("");
-        page.shrink();
-        let (fits, _) = ask("");
-        let (goes_on, _) = ask("&continue=x");
-        let later = [ask("").0, ask("").0, ask("").0];
-        assert_eq!(first, "/api/v1/pods?limit=500");
-        assert_eq!(again, "/api/v1/pods?limit=50");
-        assert_eq!((fits.as_str(), goes_on.as_str()), ("/api/v1/pods?limit=5", "/api/v1/pods?limit=5&continue=x"));
-        assert_eq!(later, ["/api/v1/pods?limit=50", "/api/v1/pods?limit=500", "/api/v1/pods?limit=500"]);
+        assert_eq!(ask("", usize::MAX).0, "/api/v1/pods?limit=500");
+        assert_eq!(ask("", 50).0, "/api/v1/pods?limit=50");
+        let (_, fits) = ask("", 5);
+        fits.fitted();
+        let later = [(); 8].map(|()| {
+            let (uri, page) = ask("&continue=x", usize::MAX);
+            page.fitted();
+            uri.replace("/api/v1/pods?limit=", "")
+        });
+        let sizes = ["10", "20", "40", "80", "160", "320", "500", "500"];
+        assert_eq!(later, sizes.map(|size| format!("{size}&continue=x")));
+        assert_eq!(ask("&continue=x", 0).0, "/api/v1/pods?limit=1&continue=x", "there is no smaller one");
     }
 }

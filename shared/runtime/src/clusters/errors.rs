@@ -32,7 +32,10 @@ pub fn said(error: &(dyn std::error::Error + 'static)) -> String {
         if answer.is_failure() && answer.reason != MADE_BY_KUBE && !answer.message.is_empty() {
             return line(&answer.message, SENTENCE);
         }
-        return format!("HTTP {}, and the answer is no Kubernetes status", answer.code);
+        return match answer.code {
+            code @ 100..=599 => format!("HTTP {code}, and the answer is no Kubernetes status"),
+            _ => "the answer is no Kubernetes status".to_owned(),
+        };
     }
     let mut cause = error;
     while let Some(deeper) = cause.source() {
@@ -55,7 +58,11 @@ pub fn explain(error: &(dyn std::error::Error + 'static), asked: &str) -> String
         Some(410) => "the cluster does not remember enough to continue a watch, which begins anew".to_owned(),
         Some(429) => "the cluster is too busy (HTTP 429)".to_owned(),
         Some(code @ 500..=599) => format!("the cluster has a fault of its own (HTTP {code})"),
-        Some(code) => format!("the cluster answers with HTTP {code}"),
+        Some(code @ 100..=599) => format!("the cluster answers with HTTP {code}"),
+        Some(_) => {
+            "what answers there is no Kubernetes API server, or a broken one: check the address in its kubeconfig"
+                .to_owned()
+        }
     }
 }
 
@@ -91,6 +98,7 @@ mod tests {
         let cases = [
             ("a page of a proxy",     kube::Error::Api(status(502, "<html>canary", MADE_BY_KUBE)),        none(502)),
             ("JSON of something else", other(r#"{"message": "canary", "code": 403}"#),                    none(403)),
+            ("JSON without a code",   other(r#"{"message": "canary"}"#), "the answer is no Kubernetes status".to_owned()),
             ("a success",             other(r#"{"status": "Success", "message": "canary", "code": 500}"#), none(500)),
             ("nothing said",          kube::Error::Api(status(500, "", "InternalError")),                 none(500)),
             ("not what was asked for", unread(), "the answer is not the Kubernetes object that was asked for".to_owned()),
@@ -114,7 +122,8 @@ mod tests {
             (500, "the cluster has a fault of its own (HTTP 500)"),
             (503, "the cluster has a fault of its own (HTTP 503)"),
             (418, "the cluster answers with HTTP 418"),
-            (0,   "the cluster answers with HTTP 0"),
+            (0,   "what answers there is no Kubernetes API server, or a broken one: check the address in its kubeconfig"),
+            (999, "what answers there is no Kubernetes API server, or a broken one: check the address in its kubeconfig"),
         ];
         every_row(cases, |(code, want)| {
             let api = || kube::Error::Api(status(code, "canary", "canary"));
