@@ -27,6 +27,10 @@ pub struct Args {
     #[arg(long, env = "MACHINE_LABELS", default_value = "cluster.vitistack.io/", value_delimiter = ',', value_parser = label)]
     pub machine_labels: Vec<String>,
 
+    /// Namespaces whose Machines may take cloud-init data from Secrets and ConfigMaps, separated by commas; none means all
+    #[arg(long, env = "CLOUD_INIT_NAMESPACES", default_value = "", value_name = "NAMESPACES")]
+    pub cloud_init_namespaces: String,
+
     /// Where /debug is served: [HOST]:PORT, or 0 for nowhere; it names objects of every tenant
     #[arg(long, env = "DEBUG_BIND_ADDRESS", default_value = "127.0.0.1:8082", value_name = "ADDRESS")]
     pub debug_bind_address: Bind,
@@ -85,5 +89,13 @@ mod tests {
             let said = parsed(&[arg]).map(drop).unwrap_err();
             assert!(said.contains(says), "{name}: {said}");
         });
+    }
+}
+
+impl Args {
+    /// `CLOUD_INIT_NAMESPACES`, one by one.
+    pub fn cloud_init_namespaces(&self) -> Vec<String> {
+        let names = self.cloud_init_namespaces.split(',').map(str::trim);
+        names.filter(|name| !name.is_empty()).map(str::to_owned).collect()
     }
 }

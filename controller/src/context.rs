@@ -14,11 +14,13 @@ use runtime::clusters::{ClusterMap, Scope, explain, said};
 use tokio::time::error::Elapsed;
 
 use crate::awaited::Awaited;
+use crate::carriers::Carriers;
 use crate::event_budget::EventBudget;
 use crate::instances::Instances;
 use crate::metrics::Metrics;
 use crate::retries::Retries;
 use crate::session::ClusterIndex;
+use crate::sources::{self, Sources};
 use crate::turns::Turns;
 pub use crate::uids::Guarded;
 use crate::uids::Uids;
@@ -73,6 +75,12 @@ pub struct Context {
     pub turns: Turns,
     /// How often each VM was corrected.
     pub wars: Wars,
+    /// Where Machines take cloud-init data from.
+    pub sources: Sources,
+    /// What tells of changes there.
+    pub source_watches: sources::Watches,
+    /// Secrets with such data of Machines on their way out.
+    pub carriers: Carriers,
     /// UIDs of Machines on their way out whose VM and instance are proven gone by name, so that it is asked once.
     pub proven_gone: Mutex<BTreeSet<String>>,
 }

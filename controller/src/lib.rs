@@ -2,6 +2,7 @@
 
 pub mod args;
 pub mod awaited;
+pub mod carriers;
 pub mod configs;
 pub mod context;
 mod debug;
@@ -21,6 +22,7 @@ mod pruned;
 pub mod retries;
 pub mod scrape;
 pub mod session;
+pub mod sources;
 #[cfg(test)]
 #[path = "../../tests/table.rs"]
 mod table;
@@ -131,7 +133,12 @@ async fn work(
     let (machines, writer) = reflector::store::<Guarded>();
     let reporter = Reporter { controller: model::names::OPERATOR.to_owned(), instance: std::env::var("HOSTNAME").ok() };
     let uids = Arc::new(uids::Uids::default());
+    let sources = sources::Sources::new(touch.clone());
+    let source_watches = sources::Watches::new(client.clone(), sources.clone(), args.cloud_init_namespaces());
     let ctx = Arc::new(Context {
+        sources,
+        source_watches,
+        carriers: carriers::Carriers::default(),
         uids: uids.clone(),
         events: Recorder::new(client.clone(), reporter),
         configs: source.configs.clone(),

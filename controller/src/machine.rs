@@ -1,6 +1,7 @@
 //! The driver of one Machine: reads, asks `model::machine`, writes, reports. `model/src/machine.rs` says what; this does it.
 
 mod adopt;
+mod data;
 mod execute;
 mod gather;
 pub(crate) mod preview;

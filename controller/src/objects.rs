@@ -10,7 +10,7 @@ use kube::core::GroupVersionKind;
 use model::baseline::war::PAUSED;
 use model::baseline::{self, Drift, LAST_APPLIED};
 use model::machine::{Claim, Import, Kind, Nic, Vm, Vmi};
-use model::names::{ADOPTED, CHANGED_FIELDS, MACHINE_UID, OPERATOR, RESTARTED};
+use model::names::{ADOPTED, CHANGED_FIELDS, CLOUD_INIT, MACHINE_UID, OPERATOR, RESTARTED};
 use model::text::line;
 use serde_json::Value;
 
@@ -109,7 +109,7 @@ impl Record {
         match self {
             Record::Vm(vm) => {
                 let marks = [&vm.hash, &vm.adopted, &vm.run_strategy, &vm.restarted, &vm.changed].map(text);
-                let options = [&vm.failure, &vm.restart_required].map(text);
+                let options = [&vm.cloud_init, &vm.failure, &vm.restart_required].map(text);
                 let drift: usize = vm.drift.iter().map(Drift::bytes).sum();
                 let words = [&vm.name, &vm.uid, &vm.resource_version, &vm.printable].map(String::len);
                 options.iter().chain(&marks).chain(&words).sum::<usize>() + drift
@@ -196,6 +196,7 @@ pub fn read_vm(object: &DynamicObject) -> Vm {
         restarted: object.annotations().get(RESTARTED).map(|asked| line(asked, SENTENCE)),
         restarting: data.pointer("/status/stateChangeRequests/0").is_some(),
         changed: object.annotations().get(CHANGED_FIELDS).map(|fields| line(fields, ASKED)),
+        cloud_init: object.annotations().get(CLOUD_INIT).map(|hash| line(hash, UID)),
         printable: text_at(data, "/status/printableStatus").unwrap_or_default(),
         failure: find_condition(data, "Failure", "True").map(message_of),
         restart_required: find_condition(data, "RestartRequired", "True").map(message_of),
@@ -234,7 +235,14 @@ pub fn read_vmi(object: &DynamicObject) -> Vmi {
         node: text_at(data, "/status/nodeName").filter(|node| !node.is_empty()),
         interfaces: interfaces.into_iter().flatten().take(ENTRIES).map(nic).collect(),
         unschedulable: find_condition(data, "PodScheduled", "False").map(message_of),
+        cloud_init: data.pointer("/spec/volumes").and_then(Value::as_array).into_iter().flatten().any(has_secret),
     }
+}
+
+/// A volume with cloud-init data from a Secret.
+fn has_secret(volume: &Value) -> bool {
+    let sources = ["cloudInitNoCloud", "cloudInitConfigDrive"].map(|kind| &volume[kind]);
+    sources.iter().any(|source| source.get("secretRef").or(source.get("networkDataSecretRef")).is_some())
 }
 
 fn is_mac(text: &str) -> bool {

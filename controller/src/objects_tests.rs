@@ -27,7 +27,7 @@ fn vm() -> DynamicObject {
         "metadata": {"name": nasty(), "uid": nasty(), "resourceVersion": nasty(),
             "managedFields": [{"manager": nasty(), "fieldsV1": {}}, {"manager": nasty(), "fieldsV1": {format!("f:{}", nasty()): {}}}],
             "annotations": {LAST_APPLIED: json!({nasty(): 1}).to_string(), ADOPTED: nasty(), RESTARTED: nasty(), CHANGED_FIELDS: nasty(),
-                PAUSED: nasty()}},
+                PAUSED: nasty(), CLOUD_INIT: nasty()}},
         "spec": {"runStrategy": nasty()},
         "status": {"printableStatus": format!("Error{}", nasty()), "conditions": conditions}});
     serde_json::from_value(object).expect("an object")
@@ -62,7 +62,7 @@ fn atk7_every_word_of_a_cluster_is_cleaned_and_cut() {
     assert_eq!((vm.name, vm.uid, vm.resource_version), (cut(256), cut(64), cut(256)));
     assert_eq!((vm.hash.map(|hash| hash.len()), vm.adopted, vm.paused), (Some(16), Some(cut(1024)), None));
     assert_eq!((vm.restarted, vm.changed, vm.run_strategy), (Some(cut(512)), Some(cut(1024)), Some(cut(256))));
-    assert_eq!(vm.drift, [Drift { field: cut(256), by: Some(cut(64)) }]);
+    assert_eq!((vm.cloud_init, vm.drift), (Some(cut(64)), vec![Drift { field: cut(256), by: Some(cut(64)) }]));
     assert_eq!(vm.printable, format!("Error{}", cut(251)));
     assert_eq!((vm.failure, vm.restart_required), (Some(cut(512)), Some(cut(512))));
     let vmi = read_vmi(&vmi(1, 0));
@@ -113,6 +113,22 @@ fn atk7_an_import_is_read_in_few_steps_and_its_words_are_cut() {
     assert!(late.expands && late.waits);
     let lying = class(json!({"metadata": {}, "allowVolumeExpansion": "true", "volumeBindingMode": 1}));
     assert!(!lying.expands && !lying.waits, "unknown is no permission");
+}
+
+#[test]
+fn x70_an_instance_that_was_started_with_data_from_a_secret_is_known() {
+    let from = json!({"name": "web-cloudinit"});
+    #[rustfmt::skip]
+    let cases = [
+        (json!([]), false),
+        (json!([{"name": "cloudinitdisk", "cloudInitNoCloud": {"userData": "a"}}]), false),
+        (json!([{"name": "root", "secret": {"secretName": "a"}}, {"name": "cloudinitdisk", "cloudInitNoCloud": {"secretRef": from}}]), true),
+        (json!([{"name": "cloudinitdisk", "cloudInitConfigDrive": {"userData": "a", "networkDataSecretRef": from}}]), true),
+    ];
+    every_row(cases, |(volumes, wanted)| {
+        let object = json!({"apiVersion": "kubevirt.io/v1", "kind": "VirtualMachineInstance", "metadata": {"name": "a"}, "spec": {"volumes": volumes}});
+        assert_eq!(read_vmi(&serde_json::from_value(object).expect("an object")).cloud_init, wanted, "{volumes}");
+    });
 }
 
 #[test]

@@ -4,6 +4,7 @@
 mod adoption;
 mod attacked;
 mod bad_input;
+mod cloudinit;
 mod debug;
 mod disks;
 mod examples;

@@ -81,6 +81,10 @@ app.kubernetes.io/component: {{ index . 1 }}
   value: {{ .maxConcurrentReconciles | int64 | quote }}
 - name: LEADER_ELECTION
   value: {{ .leaderElection | quote }}
+{{- with .cloudInit.sources.namespaces }}
+- name: CLOUD_INIT_NAMESPACES
+  value: {{ join "," . | quote }}
+{{- end }}
 {{- else }}
 {{- with .defaultKubevirtConfig }}
 - name: DEFAULT_KUBEVIRT_CONFIG

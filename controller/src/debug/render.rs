@@ -136,6 +136,7 @@ fn words(write: &model::machine::Write) -> Vec<String> {
         }
         Write::There(There::Restart(name, _)) => words(&["restart VirtualMachine", name]),
         Write::There(There::Merge(kind, name, _)) => words(&["merge into", kind_name(*kind), name]),
+        Write::There(There::Carry(parcel)) => words(&["write Secret", &parcel.name]),
         Write::There(There::TakeBack(name)) => words(&["take back PersistentVolumeClaim", name]),
         Write::There(There::DeleteAlone(kind, name, _)) => {
             words(&["delete, and nothing with it,", kind_name(*kind), name])
@@ -154,6 +155,7 @@ fn content(write: &model::machine::Write) -> Option<&Value> {
             | There::Restart(_, object),
         ) => Some(object),
         Write::There(There::Update { wanted, .. }) => Some(wanted.object()),
-        Write::There(There::Delete(..) | There::DeleteAlone(..) | There::TakeBack(_)) | Write::Here(_) => None,
+        Write::There(There::Delete(..) | There::DeleteAlone(..) | There::TakeBack(_) | There::Carry(_))
+        | Write::Here(_) => None,
     }
 }

@@ -45,18 +45,25 @@ pub(super) async fn execute(
             Write::Here(Here::Release(finalizers)) => {
                 release(machine, finalizers, ctx, identity).await?;
                 ctx.proven_gone.lock().unwrap_or_else(PoisonError::into_inner).remove(&identity.uid);
+                ctx.carriers.forget(&identity.uid);
                 Ok(())
             }
             Write::There(write) => {
                 let outcome = write_there(write, identity, phase, cluster, ctx).await;
                 match (write, &outcome) {
                     (There::Adopt(vm, _), Ok(_)) => done.adopted = Some(vm.clone()),
+                    (There::Carry(parcel), Ok(_)) => done.data_changed |= parcel.known,
                     (There::Update { drift, .. }, Ok(Outcome::Done)) if !drift.is_empty() => {
                         ctx.wars.corrected(&identity.uid, drift, now);
                         done.corrected.clone_from(drift);
                     }
                     (There::Create(_, name, _) | There::TakeBack(name), Ok(Outcome::Reattached)) => {
                         done.reattached.push(name.clone());
+                    }
+                    (There::Delete(Kind::Secret, ..) | There::Merge(Kind::Secret, ..), Ok(_))
+                        if matches!(intent, Intent::Leave(_)) =>
+                    {
+                        ctx.carriers.done(&identity.uid);
                     }
                     _ => {}
                 }

@@ -1,5 +1,5 @@
 //! What one reconcile sees. I/O: none while the watches are fresh; three LISTs, or four, when a creation stayed unseen; one GET of a VM
-//! that is to be adopted, and of the instance of one that was; two before a Machine leaves nothing behind.
+//! that is to be adopted, and of the instance of one that was; two before a Machine leaves nothing behind; those of `data`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -12,15 +12,16 @@ use kube::{Api, Client, ResourceExt};
 use model::api::{KubevirtConfig, Machine};
 use model::baseline::war::Turn;
 use model::clusters::View;
+use model::machine::carried::Carried;
 use model::machine::{
-    Identity, Import, Imports, Intent, Kind, Lookup, Observed, Remote, Shown, Vmi, cluster_of, storage,
+    DataSecret, Identity, Import, Imports, Intent, Kind, Lookup, Observed, Remote, Shown, Vmi, cluster_of, storage,
 };
 use model::names::{MACHINE_UID, SUPERVISOR};
 use runtime::clusters::{Cluster, Entry};
 use runtime::pause::spread;
 
 use super::remote::ask_in_time;
-use super::{adopt, remains};
+use super::{adopt, data, remains};
 use crate::awaited::AWAITED_FOR;
 use crate::context::{Context, Fault, Unanswered};
 use crate::disks::{data_volumes, read_claim, read_data_volume};
@@ -110,6 +111,23 @@ pub(super) async fn gather(
         }
         Intent::Run(_) | Intent::Leave(_) | Intent::Undecided(..) | Intent::Foreign => Lookup::Unasked,
     };
+    let (cloud_init, data_secret) = match intent {
+        // What was adopted keeps its own data.
+        Intent::Run(admitted) if is_its_own(&remote, identity) && is_made(&objects, &found, identity) => {
+            ctx.carriers.forget(&identity.uid);
+            let awaited = waiting.stored.contains(&(Kind::Vm, identity.vm.name.clone()));
+            let prepared = data::prepare(admitted, objects.vm.as_ref(), awaited, ctx).await;
+            let unneeded = data::find_unneeded(admitted, &prepared, &objects, &cluster, ctx).await;
+            (prepared, unneeded)
+        }
+        Intent::Leave(leaving) if is_its_own(&remote, identity) && waiting.is_empty() => {
+            ctx.sources.refer(&identity.uid, &[]);
+            (Ok(Carried::default()), data::find_left(leaving, &objects, &found, &cluster, ctx).await)
+        }
+        Intent::Run(_) | Intent::Leave(_) | Intent::Undecided(..) | Intent::Foreign => {
+            (Ok(Carried::default()), DataSecret::Unasked)
+        }
+    };
     let awaited = if leaving { waiting.all() } else { waiting.stored };
     let (namespace_known, storage_classes) = cluster.index.objects.surroundings(&identity.vm.namespace);
     let OwnObjects { vm, vmi, claims, imports } = objects;
@@ -132,6 +150,8 @@ pub(super) async fn gather(
         address_of: ctx.uids.elder(&identity.uid),
         copied_labels: ctx.machine_labels.clone(),
         scheduling_patches: config.is_some_and(|config| config.spec.allow_scheduling_patches == Some(true)),
+        cloud_init,
+        data_secret,
         ..nothing(remote)
     };
     if matches!(intent, Intent::Run(admitted) if storage::needs_import(admitted, &seen)) {
@@ -149,6 +169,12 @@ fn known_imports(cluster: &Cluster<ClusterIndex>, own: BTreeMap<String, Import>)
         Served::Missing => Imports::Missing,
         Served::Listed => Imports::Known(own),
     }
+}
+
+/// A VM is made for it, or was.
+fn is_made(objects: &OwnObjects, found: &Lookup, identity: &Identity) -> bool {
+    let adopted = objects.vm.as_ref().is_some_and(|vm| vm.adopted.is_some());
+    identity.cluster_id.is_some() && !adopted && matches!(found, Lookup::Unasked | Lookup::Absent | Lookup::Ours)
 }
 
 /// It answers, and is the one that is recorded, if one is.

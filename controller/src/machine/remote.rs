@@ -2,7 +2,7 @@
 //!
 //! A create that meets an object of that name looks whose it is: ours is as good as created, a stranger's stays untouched.
 
-use k8s_openapi::api::core::v1::{Namespace, PersistentVolumeClaim};
+use k8s_openapi::api::core::v1::{Namespace, PersistentVolumeClaim, Secret};
 use kube::api::{ApiResource, DeleteParams, DynamicObject, Patch, PostParams, Preconditions, PropagationPolicy};
 use kube::{Api, ResourceExt};
 use model::baseline::Wanted;
@@ -60,6 +60,7 @@ pub(super) fn api(at: &Target<'_>, kind: Kind) -> Api<DynamicObject> {
         Kind::Claim => Api::namespaced_with(client, namespace, &ApiResource::erase::<PersistentVolumeClaim>(&())),
         Kind::DataVolume => Api::namespaced_with(client, namespace, &data_volumes()),
         Kind::Vm => Api::namespaced_with(client, namespace, &resource_of("VirtualMachine")),
+        Kind::Secret => Api::namespaced_with(client, namespace, &ApiResource::erase::<Secret>(&())),
     }
 }
 
@@ -74,7 +75,8 @@ pub(super) async fn create(
     let object: DynamicObject =
         serde_json::from_value(object.clone()).expect("invariant: builders make Kubernetes objects");
     let key = key_there(at, name);
-    if kind != Kind::Namespace {
+    // No watch shows Secrets.
+    if !matches!(kind, Kind::Namespace | Kind::Secret) {
         at.awaited.sent(&at.cluster.name, kind, &key, &at.identity.uid);
     }
     let params = PostParams { field_manager: Some(OPERATOR.to_owned()), ..PostParams::default() };
@@ -219,7 +221,7 @@ fn forget(at: &Target<'_>, kind: Kind, name: &str) {
         Kind::Vm => WatchedKind::Vm,
         Kind::Claim => WatchedKind::Claim,
         Kind::DataVolume => WatchedKind::DataVolume,
-        Kind::Namespace => return,
+        Kind::Namespace | Kind::Secret => return,
     };
     at.cluster.index.objects.remove(watched, &key_there(at, name));
 }
@@ -272,5 +274,6 @@ pub(crate) const fn kind_name(kind: Kind) -> &'static str {
         Kind::Claim => "PersistentVolumeClaim",
         Kind::DataVolume => "DataVolume",
         Kind::Vm => "VirtualMachine",
+        Kind::Secret => "Secret",
     }
 }

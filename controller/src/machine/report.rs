@@ -39,6 +39,8 @@ pub(super) struct Done {
     pub(super) refused_for: Option<Reason>,
     /// Claims that a Machine left behind and that are this one's now.
     pub(super) reattached: Vec<String>,
+    /// The Secret with cloud-init data was written again.
+    pub(super) data_changed: bool,
 }
 
 /// Writes the status when it changed, or says how long that may still wait. A Machine that is gone meanwhile needs none.
@@ -63,6 +65,10 @@ pub(super) async fn report(
     }
     for claim in &done.reattached {
         announce_reattachment(machine, claim, intent.cluster(), ctx).await;
+    }
+    if done.data_changed {
+        let note = "its cloud-init data changed and is on the cluster: the guest finds it at its next start, and cloud-init runs most of it once for an instance, so on a guest that ran before only what runs at each start counts";
+        publish(machine, EventType::Normal, "CloudInitChanged", note, ctx).await;
     }
     if done.touched || next == previous {
         return Ok(None);

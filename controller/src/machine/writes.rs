@@ -3,10 +3,12 @@
 //! What one of the same namespace and name left behind is taken back (X116), a stranger's is a conflict and stays untouched.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use kube::api::{DynamicObject, Patch, PropagationPolicy};
+use kube::ResourceExt;
+use kube::api::{DynamicObject, Patch, PostParams, PropagationPolicy};
+use model::machine::owner::Left;
 use model::machine::storage::{may_be_copied, take_back};
-use model::machine::{Failure, Kind, There};
-use model::names::RETAINED;
+use model::machine::{Failure, Kind, Parcel, There};
+use model::names::{MACHINE_UID, OPERATOR, RETAINED};
 use model::reason::Reason;
 use runtime::clusters::DEADLINE;
 use serde_json::Value;
@@ -45,6 +47,7 @@ pub(super) async fn write(at: &Target<'_>, write: &There) -> Result<Outcome, Fai
                 delete(at, *kind, name, uid, Some(PropagationPolicy::Orphan)).await?;
             }
             There::Adopt(name, change) => adopt(at, name, change).await?,
+            There::Carry(parcel) => carry(at, parcel).await.map_err(|failure| parcel.without_data(failure))?,
         }
         Ok(Outcome::Done)
     };
@@ -117,4 +120,42 @@ async fn take_left(at: &Target<'_>, name: &str, found: &DynamicObject, named: bo
         at.awaited.settled(&at.cluster.name, Kind::Claim, &key);
     }
     Err(failure_of(Kind::Claim, name, &why))
+}
+
+/// A Secret of ours that an earlier self of the Machine left behind is ours, too: nothing in it is anybody else's.
+fn carries_ours(at: &Target<'_>, found: &DynamicObject) -> bool {
+    let left = || Left::read(&found.metadata).is_some_and(|left| left.is(&at.identity.key, at.supervisor));
+    is_ours(at, found) || !found.labels().contains_key(MACHINE_UID) && left()
+}
+
+/// Makes the Secret with cloud-init data, or brings in line what is the Machine's already, whoever made it. No watch shows
+/// Secrets, so nothing is awaited.
+async fn carry(at: &Target<'_>, parcel: &Parcel) -> Result<(), Failure> {
+    let (kind, name) = (Kind::Secret, parcel.name.as_str());
+    let api = api(at, kind);
+    let failed = |why: kube::Error| failure_of(kind, name, &why);
+    let mut found = if parcel.known { api.get_opt(name).await.map_err(failed)? } else { None };
+    if found.is_none() {
+        let object = serde_json::from_value(parcel.object()).expect("invariant: a Secret is a Kubernetes object");
+        let params = PostParams { field_manager: Some(OPERATOR.to_owned()), ..PostParams::default() };
+        match api.create(&params, &object).await {
+            Ok(_) => return Ok(()),
+            Err(kube::Error::Api(answer)) if answer.code == 409 && answer.reason == "AlreadyExists" => {
+                found = Some(api.get(name).await.map_err(failed)?);
+            }
+            Err(why) => {
+                if matches!(&why, kube::Error::Api(answer) if answer.code == 404) {
+                    at.cluster.index.objects.forget_namespace(&at.identity.vm.namespace);
+                }
+                return Err(failed(why));
+            }
+        }
+    }
+    let Some(found) = found else { return Ok(()) };
+    if !carries_ours(at, &found) {
+        return Err(stranger(at, kind, name, &found));
+    }
+    let (uid, version) = (found.uid().unwrap_or_default(), found.resource_version().unwrap_or_default());
+    let change = parcel.change(&uid, &version);
+    api.patch(name, &patch_params(), &Patch::Merge(change)).await.map(drop).map_err(failed)
 }

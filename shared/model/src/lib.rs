@@ -7,12 +7,14 @@
 //!   [`machine::status()`] says what the Machine shows of it.
 //! - [`patch`] answers what a user's JSON patch, ignored fields and opt-outs make of the objects we write.
 //! - [`baseline`] answers what of an object on a cluster is kept true, and what brings it back.
+//! - [`cloudinit`] says which source of cloud-init data counts, and how SSH keys are added to it.
 //! - [`clusters`] answers which connections to remote clusters should run; [`lease`] which of several controllers works.
 //!
 //! `runtime` and the two binaries fetch what these functions are given, and carry their answers to API servers.
 
 pub mod api;
 pub mod baseline;
+pub mod cloudinit;
 pub mod clusters;
 pub mod crds;
 pub mod lease;

@@ -3,6 +3,7 @@
 //! [`Intent::of`] reads the Machine, [`plan`] compares it with what was [`Observed`], [`status()`] says what the Machine shows.
 
 pub mod adoption;
+pub mod carried;
 pub mod cleanup;
 mod cloudinit;
 pub mod drift;
@@ -30,9 +31,9 @@ use crate::reason::Reason;
 pub use identity::{Identity, Shown, cluster_of};
 pub use imports::{Import, Imports, StorageClass};
 pub use intent::{Admitted, DELETION_POLICIES, DeletionPolicy, Intent, Leaving};
-pub use observed::{Claim, Lookup, Nic, Observed, Remote, Stray, Vm, Vmi};
+pub use observed::{Claim, DataSecret, Lookup, Nic, Observed, Remote, Stray, Vm, Vmi};
 pub use status::status;
-pub use write::{Failure, Here, Kind, Plan, There, Write};
+pub use write::{Failure, Here, Hidden, Kind, Parcel, Plan, There, Write};
 
 /// What makes the Machine true.
 ///
@@ -88,7 +89,6 @@ fn run(admitted: &Admitted, seen: &Observed) -> Plan {
         let namespace = &identity.vm.namespace;
         writes.push(There::Create(Kind::Namespace, namespace.clone(), vm::namespace(namespace)));
     }
-    writes.extend(cloudinit::plan(admitted, seen));
     writes.extend(storage::plan(admitted, seen));
     writes.extend(network::plan(admitted, seen));
     // What the VM should be is known only with all its parts: one that is there is left as it is meanwhile.
@@ -97,7 +97,15 @@ fn run(admitted: &Admitted, seen: &Observed) -> Plan {
     let refused = match missing {
         Some(missing) => Some(missing),
         None if storage::waits(admitted, seen) => None,
-        None => vm::plan(admitted, seen).map(|write| writes.extend(write)).err(),
+        None => {
+            writes.extend(cloudinit::plan(admitted, seen));
+            match vm::plan(admitted, seen) {
+                Ok(Some(vm)) => writes.push(vm),
+                Ok(None) => writes.extend(cloudinit::follow(admitted, seen)),
+                Err(_) => {}
+            }
+            vm::plan(admitted, seen).err()
+        }
     };
     // Last, so that a claim that may not grow keeps nothing from being done.
     writes.extend(storage::growth(admitted, seen));

@@ -47,6 +47,8 @@ pub const IGNORE_FIELDS: &str = "ignore-fields";
 pub const MODE: &str = "mode";
 /// Between one of these three and the name of a disk: that disk's claim is meant, and not the VM (X47).
 pub const OF_DISK: &str = ".disk.";
+/// Annotation on a VM: hash of the cloud-init data that the Secret beside it holds (X70).
+pub const CLOUD_INIT: &str = "vitistack.io/cloud-init-hash";
 /// Annotation on an adopted VM: what its Machine asked for when the VM was last written, as JSON.
 pub const ADOPTED: &str = "vitistack.io/adopted";
 /// Finalizer of a Machine: there may be something of it on a cluster.
@@ -183,6 +185,11 @@ pub fn vm_names(prefix: &str, machine: &str) -> Vec<String> {
 /// The name of a disk's claim (X16).
 pub fn claim_name(machine: &str, disk: &str) -> String {
     [machine, "-", disk].concat()
+}
+
+/// The name of the Secret that carries a Machine's cloud-init data to its VM (X70).
+pub fn cloud_init_secret(machine: &str) -> String {
+    [machine, "-cloudinit"].concat()
 }
 
 /// The disk that a claim of this name belongs to, if it is a Machine's.

@@ -173,6 +173,9 @@ reasons! {
     Unmanaged, "Unmanaged", Machine(VirtualMachineReady), Event, Normal, "Make the VirtualMachine yourself, or take the annotation `platform.kubevirt.io/mode` off the Machine.";
     KubeVirtApiError, "KubeVirtApiError", Machine(VirtualMachineReady), Backoff, Warning, "Check the KubeVirt installation and the permissions of the kubeconfig: `kubectl get pods -n kubevirt`.";
     PatchRefused, "PatchRefused", Machine(VirtualMachineReady), Author, Warning, "Correct the annotation that the message names: it is older than the webhook, or was written while that was away.";
+    CloudInitSourceMissing, "CloudInitSourceMissing", Machine(VirtualMachineReady), Event, Warning, "Create the Secret or ConfigMap with the key that the message names, in the namespace of the Machine, or correct what it says of it.";
+    CloudInitSourceUnreadable, "CloudInitSourceUnreadable", Machine(VirtualMachineReady), Backoff, Warning, "Let the controller read Secrets and ConfigMaps of that namespace: values cloudInit.sources of the chart; the message says what went wrong.";
+    SshKeysNotAdded, "SSHKeysNotAdded", Machine(VirtualMachineReady), Event, Warning, "Put the keys into the user data yourself and empty spec.sshKeys, or correct the user data as the message says.";
     QuotaExceeded, "QuotaExceeded", Machine(VirtualMachineReady), Backoff, Warning, "Ask for more room in the ResourceQuota of the namespace on the cluster, or make the Machine smaller.";
     Conflict, "Conflict", Machine(VirtualMachineReady), Backoff, Warning, "An object of that name exists and is not this Machine's; give the Machine another name.";
     PvcBound, "PVCBound", Machine(StorageReady), Event, Normal, "Nothing to do.";

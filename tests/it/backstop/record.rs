@@ -98,9 +98,11 @@ fn refused(status: &Status) -> Answer {
     assert_eq!((&*status.reason, status.code), ("Invalid", 422), "{status:?}");
     let causes = status.details.as_ref().map(|details| &*details.causes).unwrap_or_default();
     let cause = causes.first().unwrap_or_else(|| panic!("no cause: {status:?}"));
-    let policy = "ValidatingAdmissionPolicy 'kubevirt-operator' with binding 'kubevirt-operator' denied request: ";
-    if let Some(words) = cause.message.strip_prefix(policy) {
-        return Answer::Refused("Policy", words.to_owned());
+    for name in ["kubevirt-operator", "kubevirt-operator-secrets"] {
+        let policy = format!("ValidatingAdmissionPolicy '{name}' with binding '{name}' denied request: ");
+        if let Some(words) = cause.message.strip_prefix(&policy) {
+            return Answer::Refused("Policy", words.to_owned());
+        }
     }
     // Where a rule speaks about the whole object there is no field, and the API server writes this.
     let field = if cause.field == "<nil>" { String::new() } else { format!("{}: ", cause.field) };

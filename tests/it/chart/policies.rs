@@ -66,6 +66,25 @@ fn atk1_the_policy_of_the_metadata_is_bound_denies_and_holds_for_every_provider(
 }
 
 #[test]
+fn t9_the_policy_of_secrets_is_bound_denies_and_asks_for_each_field() {
+    let release = Rendered::with(&[]);
+    let spec = &release.get("ValidatingAdmissionPolicy", "kubevirt-operator-secrets")["spec"];
+    assert_eq!(spec["failurePolicy"], "Fail");
+    let rule = only(&spec["matchConstraints"]["resourceRules"]);
+    assert_eq!((&rule["resources"], &rule["operations"]), (&json!(["machines"]), &json!(["CREATE", "UPDATE"])));
+    let fields = ["secretRef", "userDataSecretRef", "networkDataSecretRef"];
+    let asked = list(&spec["validations"]).iter().zip(fields).filter(|(validation, field)| {
+        text(&validation["expression"])
+            .contains(&format!("name(object.spec.cloudInit.{field}.name).check('get').allowed()"))
+    });
+    assert_eq!((asked.count(), list(&spec["validations"]).len()), (3, 3));
+    assert_eq!(
+        release.get("ValidatingAdmissionPolicyBinding", "kubevirt-operator-secrets")["spec"],
+        json!({"policyName": "kubevirt-operator-secrets", "validationActions": ["Deny"]})
+    );
+}
+
+#[test]
 fn who_may_call_the_webhook_can_be_limited() {
     assert_eq!(Rendered::with(&[]).of_kind("NetworkPolicy").count(), 0);
     let open = Rendered::with(&["networkPolicy.enabled=true"]);

@@ -54,6 +54,8 @@ fn x30_cert7_cert9_rights_on_the_supervisor_are_exactly_these() {
         "kubevirt-operator-controller-manager | cluster          | vitistack.io/machines/status         | patch",
         "kubevirt-operator-controller-manager | cluster          | /namespaces[kube-system]             | get",
         "kubevirt-operator-controller-manager | cluster          | events.k8s.io/events                 | create,patch",
+        "kubevirt-operator-controller-manager | cluster          | /secrets                             | get,list,watch",
+        "kubevirt-operator-controller-manager | cluster          | /configmaps                          | get,list,watch",
         "kubevirt-operator-controller-manager | kubevirt-configs | vitistack.io/kubevirtconfigs         | get,list,watch",
         "kubevirt-operator-controller-manager | kubevirt-configs | vitistack.io/kubevirtconfigs/status  | patch",
         "kubevirt-operator-controller-manager | kubevirt-configs | /secrets                             | get,list,watch",
@@ -86,6 +88,7 @@ fn x30_rights_on_a_remote_are_exactly_these() {
     assert_eq!(rights(&release), table(&[
         "kubevirt-operator-controller | cluster | /namespaces                         | get,create",
         "kubevirt-operator-controller | cluster | /persistentvolumeclaims             | get,list,watch,create,patch,delete",
+        "kubevirt-operator-controller | cluster | /secrets                            | get,create,patch,delete",
         "kubevirt-operator-controller | cluster | cdi.kubevirt.io/datavolumes         | get,list,watch,create,patch,delete",
         "kubevirt-operator-controller | cluster | kubevirt.io/virtualmachines         | get,list,watch,create,patch,delete",
         "kubevirt-operator-controller | cluster | kubevirt.io/virtualmachines/status  | patch",
@@ -124,4 +127,24 @@ fn x9_x30_b29_cluster_scoped_configs_take_one_role_for_each_namespace_with_secre
         "kubevirt-operator-webhook            | kubevirt-configs | vitistack.io/kubevirtconfigs        | get,list,watch",
         "kubevirt-operator-webhook            | kubevirt-configs | /secrets                            | get,list,watch",
     ]));
+}
+
+#[test]
+#[rustfmt::skip]
+fn x30_t14_sources_of_cloud_init_data_are_read_where_the_values_say() {
+    let all = rights(&Rendered::with(&[]));
+    let limited = Rendered::with(&["cloudInit.sources.namespaces={team-a,team-b}"]);
+    let (some, none) = (rights(&limited), rights(&Rendered::with(&["cloudInit.sources.enabled=false"])));
+    let of = |rights: &BTreeSet<String>| rights.difference(&none).cloned().collect::<BTreeSet<_>>();
+    assert_eq!(of(&all), table(&[
+        "kubevirt-operator-controller-manager | cluster | /secrets    | get,list,watch",
+        "kubevirt-operator-controller-manager | cluster | /configmaps | get,list,watch",
+    ]));
+    assert_eq!(of(&some), table(&[
+        "kubevirt-operator-controller-manager | team-a | /secrets    | get,list,watch",
+        "kubevirt-operator-controller-manager | team-a | /configmaps | get,list,watch",
+        "kubevirt-operator-controller-manager | team-b | /secrets    | get,list,watch",
+        "kubevirt-operator-controller-manager | team-b | /configmaps | get,list,watch",
+    ]));
+    assert_eq!(limited.env(super::CONTROLLER)["CLOUD_INIT_NAMESPACES"], "team-a,team-b");
 }

@@ -15,14 +15,14 @@ use super::{Ground, machine};
 use crate::fleet::fresh;
 
 /// Requests of the controller since the marks, on all planes.
-fn requests(fleet: &Fleet, marks: &[u64]) -> BTreeMap<Kind, usize> {
+pub(super) fn requests(fleet: &Fleet, marks: &[u64]) -> BTreeMap<Kind, usize> {
     let ours = [fleet::user(fleet::CONTROLLER_ACCOUNT), fleet::user(fleet::REMOTE_CONTROLLER_ACCOUNT)];
     let planes = fleet.remotes().iter().chain([fleet.supervisor()]);
     let records = planes.zip(marks).flat_map(|(plane, mark)| plane.audit().since(*mark).expect("an audit log"));
     count(&records.filter(|record| ours.contains(&record.user)).collect::<Vec<_>>())
 }
 
-fn marks(fleet: &Fleet) -> Vec<u64> {
+pub(super) fn marks(fleet: &Fleet) -> Vec<u64> {
     fleet.remotes().iter().chain([fleet.supervisor()]).map(|plane| plane.audit().mark()).collect()
 }
 

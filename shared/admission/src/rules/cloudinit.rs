@@ -1,6 +1,5 @@
 //! Data for cloud-init: its sources, their order, and the Secrets behind them. Pure. C8, X26, X70, X79, T9.
 
-use base64::Engine as _;
 use memchr::memchr2;
 
 use super::ask::Ask;
@@ -9,30 +8,34 @@ use crate::findings::Findings;
 use crate::review::{CloudInit, KeyRef, Long, Object, Spec};
 use crate::world::World;
 use model::api::machine::cloudinit::TYPES;
+pub use model::cloudinit::MOST;
+use model::cloudinit::{self, NetworkData, UserData};
 use model::reason::{Reason, Violation};
 
-/// What one Secret holds, and so the most that can be carried.
-pub const MOST: usize = 1 << 20;
 const KEY_RULE: &str = "must be a key of the object: letters, digits, '-', '_' and '.', at most 253";
 const KEY: &str = "must be one public key on one line, such as \"ssh-ed25519 AAAA… alice@example.com\"";
 
+/// What a source gives.
+#[derive(Clone, Copy)]
+enum Given<'s> {
+    Here(Option<Long<'s>>),
+    From(Option<&'s KeyRef<'s>>),
+}
+
+impl Given<'_> {
+    fn is_given(&self) -> bool {
+        match self {
+            Given::Here(data) => data.is_some_and(|data| !data.is_empty()),
+            Given::From(reference) => reference.is_some(),
+        }
+    }
+}
+
 /// A source, and where it stands.
-struct DataSource<'s> {
-    path: &'static str,
-    inline: Option<Long<'s>>,
-    secret: Option<&'s KeyRef<'s>>,
-}
-
-fn inline<'s>(path: &'static str, data: Option<Long<'s>>) -> DataSource<'s> {
-    DataSource { path, inline: data.filter(|data| !data.is_empty()), secret: None }
-}
-
-fn reference<'s>(path: &'static str, secret: Option<&'s KeyRef<'s>>) -> DataSource<'s> {
-    DataSource { path, inline: None, secret }
-}
+type Place<'s> = (&'static str, Given<'s>);
 
 /// The sources of user data and of network data in the order in which they count (X26).
-fn sources<'s>(spec: &'s Spec<'_>) -> ([DataSource<'s>; 6], [DataSource<'s>; 4]) {
+fn sources<'s>(spec: &'s Spec<'_>) -> ([Place<'s>; 6], [Place<'s>; 4]) {
     let none = const {
         &CloudInit::<'static> {
             user_data: None,
@@ -49,22 +52,21 @@ fn sources<'s>(spec: &'s Spec<'_>) -> ([DataSource<'s>; 6], [DataSource<'s>; 4])
         }
     };
     let data: &CloudInit<'_> = spec.cloud_init.as_ref().unwrap_or(none);
-    (
-        [
-            inline("spec.cloudInit.userData", data.user_data),
-            inline("spec.cloudInit.userDataBase64", data.user_data_base64),
-            reference("spec.cloudInit.secretRef", data.secret_ref.as_ref()),
-            reference("spec.cloudInit.userDataSecretRef", data.user_data_secret_ref.as_ref()),
-            reference("spec.cloudInit.userDataConfigMapRef", data.user_data_config_map_ref.as_ref()),
-            inline("spec.userData", spec.user_data),
-        ],
-        [
-            inline("spec.cloudInit.networkData", data.network_data),
-            inline("spec.cloudInit.networkDataBase64", data.network_data_base64),
-            reference("spec.cloudInit.networkDataSecretRef", data.network_data_secret_ref.as_ref()),
-            reference("spec.cloudInit.networkDataConfigMapRef", data.network_data_config_map_ref.as_ref()),
-        ],
-    )
+    let user = UserData {
+        text: Given::Here(data.user_data),
+        base64: Given::Here(data.user_data_base64),
+        secret: Given::From(data.secret_ref.as_ref()),
+        published_secret: Given::From(data.user_data_secret_ref.as_ref()),
+        config_map: Given::From(data.user_data_config_map_ref.as_ref()),
+        published: Given::Here(spec.user_data),
+    };
+    let network = NetworkData {
+        text: Given::Here(data.network_data),
+        base64: Given::Here(data.network_data_base64),
+        secret: Given::From(data.network_data_secret_ref.as_ref()),
+        config_map: Given::From(data.network_data_config_map_ref.as_ref()),
+    };
+    (user.in_order(), network.in_order())
 }
 
 /// What keywords of the schema say, and what they can only say roughly: base64 that decodes, and lengths in bytes.
@@ -76,12 +78,11 @@ pub fn keywords(spec: &Spec<'_>, wrong: &mut Vec<Violation>) {
         one_of(|| "spec.cloudInit.type".to_owned(), kind, &TYPES, wrong);
     }
     let (user, network) = sources(spec);
-    for source in user.iter().chain(&network) {
-        if let Some(data) = source.inline {
-            text(source.path, data, wrong);
-        }
-        if let Some(reference) = source.secret {
-            key_ref(source.path, reference, wrong);
+    for (path, source) in user.iter().chain(&network) {
+        match source {
+            Given::Here(Some(data)) => text(path, *data, wrong),
+            Given::From(Some(reference)) => key_ref(path, reference, wrong),
+            Given::Here(None) | Given::From(None) => {}
         }
     }
     for (at, key) in spec.ssh_keys.iter().flatten().enumerate() {
@@ -130,8 +131,8 @@ pub fn warn(spec: &Spec<'_>, warnings: &mut Vec<String>) {
         return;
     }
     let (user, network) = sources(spec);
-    let used = |sources: &[DataSource<'_>], warnings: &mut Vec<String>| {
-        let mut given = sources.iter().filter(|it| it.inline.is_some() || it.secret.is_some()).map(|it| it.path);
+    let used = |sources: &[Place<'_>], warnings: &mut Vec<String>| {
+        let mut given = sources.iter().filter(|(_, source)| source.is_given()).map(|(path, _)| *path);
         let first = given.next();
         let others: Vec<&str> = given.collect();
         if let Some(first) = first.filter(|_| !others.is_empty()) {
@@ -145,8 +146,8 @@ pub fn warn(spec: &Spec<'_>, warnings: &mut Vec<String>) {
     if counts.is_none() && network.is_none() && !keys && spec.cloud_init.is_some() {
         warnings.push("spec.cloudInit names no source, so it has no effect".to_owned());
     }
-    let data = user.iter().find(|source| Some(source.path) == counts);
-    if let Some(DataSource { path, inline: Some(data), .. }) = data
+    let data = user.iter().find(|(path, _)| Some(*path) == counts);
+    if let Some((path, Given::Here(Some(data)))) = data
         && keys
         && !takes_keys(path, *data)
     {
@@ -154,18 +155,14 @@ pub fn warn(spec: &Spec<'_>, warnings: &mut Vec<String>) {
     }
 }
 
-/// Whether keys can be merged into user data: a script or a multi-part message has no place for them (X79).
+/// Whether keys can be added to user data (X79).
 fn takes_keys(path: &str, data: Long<'_>) -> bool {
-    const CLOUD_CONFIG: &[u8] = b"#cloud-config";
     let text = data.read();
-    let decoded = if path.ends_with("Base64") {
-        let signs: String = text.chars().filter(|sign| !matches!(sign, '\r' | '\n')).collect();
-        base64::engine::general_purpose::STANDARD.decode(signs).unwrap_or_default()
+    if path.ends_with("Base64") {
+        cloudinit::takes_keys(&cloudinit::decode(&text).unwrap_or_default())
     } else {
-        text.into_owned().into_bytes()
-    };
-    let decoded = decoded.trim_ascii_start();
-    decoded.is_empty() || decoded.get(..CLOUD_CONFIG.len()).is_some_and(|head| head.eq_ignore_ascii_case(CLOUD_CONFIG))
+        cloudinit::takes_keys(text.as_bytes())
+    }
 }
 
 /// The Secrets of a Machine's namespace that it takes cloud-init data from.

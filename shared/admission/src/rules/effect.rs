@@ -124,8 +124,5 @@ fn not_yet(spec: &Spec<'_>, warnings: &mut Vec<String>) {
     let filled = |text: Option<&str>| text.is_some_and(|text| !text.is_empty());
     listing.name_if(networks, "spec.networks");
     listing.name_if(!networks && filled(namespace), "spec.network.networkNamespaceName");
-    listing.name_if(spec.cloud_init.is_some(), "spec.cloudInit");
-    listing.name_if(spec.user_data.is_some_and(|data| !data.is_empty()), "spec.userData");
-    listing.name_if(spec.ssh_keys.as_ref().is_some_and(|keys| !keys.is_empty()), "spec.sshKeys");
     listing.say();
 }

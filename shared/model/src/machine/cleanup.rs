@@ -9,7 +9,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use super::imports::Imports;
 use super::intent::{DELETION_POLICIES, DeletionPolicy, Leaving};
-use super::observed::{Lookup, Observed, Remote, Vm};
+use super::observed::{DataSecret, Lookup, Observed, Remote, Vm};
 use super::owner;
 use super::vm::DESIRED;
 use super::write::{Failure, Here, Kind, Plan, There};
@@ -45,6 +45,10 @@ pub fn plan(leaving: &Leaving, seen: &Observed) -> Plan {
             return Plan::default();
         }
     }
+    if let DataSecret::Unknown(why) = &seen.data_secret {
+        let message = format!("whether the Secret with its cloud-init data is gone is not known: {why}");
+        return Failure { reason: Reason::KubeVirtApiError, message }.into();
+    }
     if policy == DeletionPolicy::Orphan {
         return orphan(leaving, seen).map_or_else(release, Plan::from);
     }
@@ -68,8 +72,10 @@ pub fn plan(leaving: &Leaving, seen: &Observed) -> Plan {
         let message = format!("whether its DataVolumes are gone is not known: {why}");
         return Failure { reason: Reason::KubeVirtApiError, message }.into();
     }
-    let done = seen.claims.is_empty() && seen.imports.known().next().is_none();
-    if done { release() } else { disks(leaving, seen, policy == DeletionPolicy::Retain).into() }
+    let mut writes = disks(leaving, seen, policy == DeletionPolicy::Retain);
+    writes.extend(data_secret(leaving, seen).map(|(name, uid)| There::Delete(Kind::Secret, name, uid)));
+    let done = seen.claims.is_empty() && seen.imports.known().next().is_none() && writes.is_empty();
+    if done { release() } else { writes.into() }
 }
 
 /// The DataVolumes go first: one that is there fills a claim again, and takes it along when it goes. A disk that was not
@@ -89,6 +95,14 @@ fn disks(leaving: &Leaving, seen: &Observed, retained: bool) -> Vec<There> {
         (!owned).then(|| There::Merge(Kind::Claim, name.clone(), disown_claim(leaving, seen, name, &claim.uid)))
     });
     imports.chain(claims).collect()
+}
+
+/// Name and UID of the Secret with the Machine's cloud-init data, if there is one.
+fn data_secret(leaving: &Leaving, seen: &Observed) -> Option<(String, String)> {
+    match &seen.data_secret {
+        DataSecret::Ours { uid } => Some((names::cloud_init_secret(&leaving.identity.key.name), uid.clone())),
+        DataSecret::Unasked | DataSecret::Unknown(_) | DataSecret::Absent => None,
+    }
 }
 
 /// What stands under the name of the Machine's VM on its cluster, whoever's labels it carries (ATK9).
@@ -164,7 +178,9 @@ fn orphan(leaving: &Leaving, seen: &Observed) -> Option<Vec<There>> {
         .imports
         .known()
         .map(|(name, import)| There::Merge(Kind::DataVolume, name.clone(), disown(leaving, seen, &import.uid)));
-    let writes: Vec<There> = vm.chain(claims).chain(imports).collect();
+    let secret =
+        data_secret(leaving, seen).map(|(name, uid)| There::Merge(Kind::Secret, name, disown(leaving, seen, &uid)));
+    let writes: Vec<There> = vm.chain(claims).chain(imports).chain(secret).collect();
     (!writes.is_empty()).then_some(writes)
 }
 

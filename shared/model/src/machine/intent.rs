@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use kube::ResourceExt;
 
+use super::carried::may_need_secret;
 use super::identity::{Identity, Shown, astray, identity, recorded};
 use crate::api::machine::status::DiskStatus;
 use crate::api::{Machine, MachineSpec};
@@ -53,6 +54,8 @@ pub struct Leaving {
     pub policy: Result<DeletionPolicy, String>,
     /// Our finalizers that it still carries.
     pub finalizers: Vec<String>,
+    /// A Secret may have been made for its cloud-init data, by its spec.
+    pub may_have_secret: bool,
 }
 
 /// What becomes of a VM and its disks when the Machine is deleted.
@@ -125,6 +128,7 @@ impl Intent {
                     Some("Orphan") => Ok(DeletionPolicy::Orphan),
                     Some(unknown) => Err(unknown.to_owned()),
                 },
+                may_have_secret: may_need_secret(&machine.spec),
                 identity,
             });
         }

@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 
+use super::carried::Carried;
 use super::imports::{Imports, StorageClass};
-use super::write::Kind;
+use super::write::{Failure, Kind};
 use crate::api::KubevirtConfig;
 use crate::baseline::Drift;
 use crate::baseline::war::Turn;
@@ -43,6 +44,10 @@ pub struct Observed {
     pub copied_labels: Vec<String>,
     /// A MAC address that it asks for, and the older Machine that has it.
     pub address_of: Option<(String, MachineKey)>,
+    /// Its data for cloud-init, or why there is none yet.
+    pub cloud_init: Result<Carried, Failure>,
+    /// The Secret that carried such data, once nothing needs it any more.
+    pub data_secret: DataSecret,
 }
 
 impl Observed {
@@ -63,8 +68,26 @@ impl Observed {
             scheduling_patches: false,
             copied_labels: Vec::new(),
             address_of: None,
+            cloud_init: Ok(Carried::default()),
+            data_secret: DataSecret::Unasked,
         }
     }
+}
+
+/// What was found when the Secret with a Machine's cloud-init data was looked for, to be deleted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DataSecret {
+    /// Nothing was looked for: it is needed, or there never was one.
+    Unasked,
+    /// It was asked for and there was no answer; the sentence says why. Unknown is never absent.
+    Unknown(String),
+    /// There is none of that name, or a stranger's.
+    Absent,
+    /// The Machine's.
+    Ours {
+        /// `metadata.uid`.
+        uid: String,
+    },
 }
 
 /// What was found when a VM to adopt was looked for.
@@ -162,6 +185,8 @@ pub struct Vm {
     pub restarting: bool,
     /// [`crate::names::CHANGED_FIELDS`].
     pub changed: Option<String>,
+    /// Hash of the cloud-init data that its Secret holds, where it has one.
+    pub cloud_init: Option<String>,
     /// `status.printableStatus`.
     pub printable: String,
     /// Message of KubeVirt's condition `Failure`.
@@ -187,6 +212,8 @@ pub struct Vmi {
     pub interfaces: Vec<Nic>,
     /// Why it cannot be scheduled.
     pub unschedulable: Option<String>,
+    /// It was started with cloud-init data from a Secret.
+    pub cloud_init: bool,
 }
 
 /// An interface that an instance reports.

@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
+use super::cloudinit;
 use super::identity::Identity;
 use super::intent::Admitted;
 use super::observed::{Observed, Remote};
@@ -100,6 +101,9 @@ fn wanted(admitted: &Admitted, seen: &Observed, user: UserPatch) -> Result<Wante
     }
     let object = user.apply(&object, seen.scheduling_patches).map_err(|wrong| refused(&wrong))?;
     let mut kept = json!({"metadata": {"labels": object["metadata"]["labels"]}, "spec": object["spec"]});
+    if let Some(mark) = cloudinit::mark(seen) {
+        kept["metadata"]["annotations"] = json!({names::CLOUD_INIT: mark});
+    }
     let power = admitted.power_declared && user.without_ignored(&kept)["spec"].get("runStrategy").is_some();
     if power {
         // KubeVirt takes one of the two (X28).
@@ -123,7 +127,11 @@ pub fn desired(admitted: &Admitted, seen: &Observed) -> Value {
     metadata.insert("name".to_owned(), json!(identity.vm.name));
     metadata.insert("namespace".to_owned(), json!(identity.vm.namespace));
     metadata.insert("labels".to_owned(), labels);
-    metadata.insert("annotations".to_owned(), json!({}));
+    let mut annotations = json!({});
+    if let Some(mark) = cloudinit::mark(seen) {
+        annotations[names::CLOUD_INIT] = json!(mark);
+    }
+    metadata.insert("annotations".to_owned(), annotations);
     if let owners @ Value::Array(_) = owner_references(identity, seen)
         && owners != json!([])
     {

@@ -1,9 +1,13 @@
 //! What there is to do about a Machine, as data. `controller/src/machine/execute.rs` does it.
 
-use serde_json::Value;
+use std::fmt;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Map, Value, json};
 
 use crate::baseline::{Drift, Wanted};
-use crate::names::ClusterName;
+use crate::names::{self, ClusterName};
 use crate::reason::Reason;
 
 /// Kinds that are written on a remote cluster.
@@ -17,6 +21,8 @@ pub enum Kind {
     DataVolume,
     /// `VirtualMachine`.
     Vm,
+    /// `Secret` with cloud-init data.
+    Secret,
 }
 
 /// One thing to do.
@@ -76,6 +82,79 @@ pub enum There {
     DeleteAlone(Kind, String, String),
     /// Take the claim of this name, which a Machine of this namespace left behind.
     TakeBack(String),
+    /// Make this Secret, or bring it in line where it is the Machine's.
+    Carry(Parcel),
+}
+
+/// Bytes that must not be shown: Debug says how many there are, and there is no Display (T19).
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Hidden(pub Vec<u8>);
+
+impl fmt::Debug for Hidden {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "[{} bytes]", self.0.len())
+    }
+}
+
+/// The Secret that carries cloud-init data to a VM, as it should be.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Parcel {
+    /// Its name.
+    pub name: String,
+    /// Its namespace.
+    pub namespace: String,
+    /// Its labels.
+    pub labels: Value,
+    /// What stands under which key; what is absent shall not be there.
+    pub data: Vec<(&'static str, Option<Hidden>)>,
+    /// The VM says that there is one with other data.
+    pub known: bool,
+}
+
+impl Parcel {
+    /// The whole object, to be created.
+    pub fn object(&self) -> Value {
+        let filled = self.data.iter().filter_map(|(key, data)| Some(((*key).to_owned(), encode(data.as_ref()?))));
+        let data: Map<String, Value> = filled.collect();
+        let metadata = json!({"name": self.name, "namespace": self.namespace, "labels": self.labels});
+        json!({"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "type": "Opaque", "data": data})
+    }
+
+    /// The failure, without a message that quotes the data.
+    pub fn without_data(&self, failure: Failure) -> Failure {
+        if !self.is_shown_in(&failure.message) {
+            return failure;
+        }
+        let message = format!("Secret {}: the cluster refuses it, in words that show what is in it", self.name);
+        Failure { message, ..failure }
+    }
+
+    /// Whether a text holds a piece of the data, as it is or in base64 (T19).
+    fn is_shown_in(&self, text: &str) -> bool {
+        const PIECE: usize = 12;
+        let text: Vec<char> = text.chars().collect();
+        let pieces: Vec<String> = text.windows(PIECE).map(|piece| piece.iter().collect()).collect();
+        self.data.iter().filter_map(|(_, data)| data.as_ref()).any(|data| {
+            let (plain, encoded) = (String::from_utf8_lossy(&data.0), STANDARD.encode(&data.0));
+            pieces.iter().any(|piece| plain.contains(piece) || encoded.contains(piece))
+        })
+    }
+
+    /// The merge patch of the one that is there, if it is still that version of it.
+    pub fn change(&self, uid: &str, resource_version: &str) -> Value {
+        let all = self.data.iter().map(|(key, data)| ((*key).to_owned(), data.as_ref().map_or(Value::Null, encode)));
+        let data: Map<String, Value> = all.collect();
+        let mut labels = self.labels.clone();
+        labels[names::RETAINED] = Value::Null;
+        json!({"data": data, "metadata": {
+            "uid": uid, "resourceVersion": resource_version, "labels": labels,
+            "annotations": {names::RETAINED_FROM: null, names::RETAINED_SUPERVISOR: null},
+        }})
+    }
+}
+
+fn encode(data: &Hidden) -> Value {
+    json!(STANDARD.encode(&data.0))
 }
 
 /// What to do. Empty when nothing is left to do; the rest is waiting for the cluster.

@@ -78,6 +78,8 @@ proptest! {
                 There::Create(Kind::Vm, name, _) | There::Adopt(name, _) => prop_assert!(["vm-web", "web"].contains(&name.as_str()), "{name}"),
                 There::Create(Kind::Namespace, name, _) => prop_assert_eq!(name, mapped.unwrap_or("shop")),
                 There::Create(Kind::Claim | Kind::DataVolume, name, _) | There::TakeBack(name) => prop_assert!(name.starts_with("web-"), "{name}"),
+                There::Carry(parcel) => prop_assert_eq!(&parcel.name, "web-cloudinit"),
+                There::Create(Kind::Secret, ..) => prop_assert!(false, "{write:?}: a Secret is carried"),
                 There::Merge(..) | There::Update { .. } | There::Restart(..) => prop_assert!(near, "I5: {write:?}: nothing of it is there"),
             }
         }

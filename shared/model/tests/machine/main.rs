@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 use crate::table::every_row;
 
 mod adoption;
+mod cloudinit;
 mod forged;
 mod hardware;
 mod kept;
@@ -85,7 +86,7 @@ fn vmi(phase: &str, ready: bool) -> Option<Vmi> {
         ready,
         node: Some("n1".to_owned()),
         interfaces: vec![nic],
-        unschedulable: None,
+        ..Vmi::default()
     })
 }
 
@@ -108,6 +109,7 @@ fn brief(plan: &Plan) -> Vec<String> {
         Write::There(There::Delete(kind, name, uid)) => format!("delete {kind:?} {name} {uid}"),
         Write::There(There::DeleteAlone(kind, name, uid)) => format!("delete alone {kind:?} {name} {uid}"),
         Write::There(There::TakeBack(name)) => format!("take back {name}"),
+        Write::There(There::Carry(parcel)) => format!("carry {}", parcel.name),
     };
     let refused = plan.refused.iter().map(|failure| format!("refuse {}", failure.reason.code()));
     plan.writes.iter().map(say).chain(refused).collect()

@@ -10,6 +10,7 @@ const EFFECTIVE: &[&str] = &[
     "spec.disks[].storageClass", "spec.disks[].accessMode", "spec.disks[].volumeMode", "spec.disks[].boot",
     "spec.bootOrder", "spec.domain", "spec.machineType",
     "spec.disks[].source", "spec.os.isoUri", "spec.os.imageID",
+    "spec.cloudInit", "spec.userData", "spec.sshKeys",
 ];
 
 /// A value of a leaf that the schema allows.

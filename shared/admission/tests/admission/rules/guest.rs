@@ -57,6 +57,11 @@ fn c8_x26_x79_cloud_init() {
     assert_eq!(keys(json!({"userDataConfigMapRef": {"name": "a"}})), Vec::<String>::new(), "not known yet");
     let script = ["spec.sshKeys are not added to spec.cloudInit.userData: it does not begin with #cloud-config"];
     assert_eq!(keys(json!({"userData": "#!/bin/sh\n"})), script);
+    assert_eq!(
+        keys(json!({"userData": "#cloud-config-archive\n- type: text/x-shellscript\n"})),
+        script,
+        "a list of parts"
+    );
 }
 
 #[test]
