@@ -216,6 +216,7 @@ mod tests {
         Identity {
             vm: VmKey { namespace: "shop".to_owned(), name: "vm-web".to_owned() },
             key: MachineKey { namespace: "shop".to_owned(), name: "web".to_owned() },
+            alone: true,
             uid: "m-1".to_owned(),
             generation: 1,
             resource_version: None,

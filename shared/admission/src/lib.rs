@@ -98,7 +98,8 @@ fn judge(request: &Request<'_>, object: &Object<'_>, old: Option<&Object<'_>>, w
     let mut found = Findings::default();
     rules::annotations::deletion_policy(object, old, &mut found);
     // A request may claim any deletionTimestamp; what is stored says whether the Machine is being deleted.
-    let leaving = old.filter(|old| old.is_leaving());
+    let leaving = request.old_object.as_ref().filter(|old| old.is_leaving());
+    found.wrong.extend(leaving.and_then(|old| rules::leaving::changed(object, old)));
     let mut resolved = None;
     let ask = Ask { request, object, old, policy: &world.policy };
     if leaving.is_none() {

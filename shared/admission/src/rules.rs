@@ -11,6 +11,7 @@ pub mod disks;
 mod effect;
 pub mod firmware;
 pub mod form;
+pub mod leaving;
 pub mod name;
 pub mod networks;
 mod oversized;

@@ -13,13 +13,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use model::message::said;
-use model::names::{ClusterName, ISO_DISK, MachineKey, names_on_cluster, vm_name};
+use model::names::{ClusterName, ISO_DISK, MachineKey, Name, VM, names_on_cluster, vm_name};
 use rpds::HashTrieMapSync;
 
 pub use self::class::Class;
 pub use self::config::{Capacity, Config, Inventory, Networks, Room};
 pub use self::labels::Labels;
-pub use self::machines::{Held, Load, Machines, Stored};
+pub use self::machines::{Held, Home, Load, Machines, Stored};
 pub use self::policy::{Policy, Strategy, WhenUnreachable};
 use crate::needs::Answers;
 
@@ -77,7 +77,25 @@ impl World {
         let vm = vm.unwrap_or_else(|| vm_name(&self.policy.vm_prefix, &key.name));
         let disks = stored.disks.iter().map(String::as_str).chain(stored.iso.then_some(ISO_DISK));
         let names = names_on_cluster(&cluster, namespace, &key.name, vm, disks);
-        Held { cluster: Some(cluster), names, macs, settled: stored.namespace.is_some() }
+        let home = match &stored.namespace {
+            None => Home::Unrecorded,
+            Some(namespace) if *namespace == key.namespace => Home::Own,
+            Some(_) => Home::Another(stored.uid.as_str().into()),
+        };
+        Held { cluster: Some(cluster), names, macs, home }
+    }
+
+    /// Another Machine that holds a name; of several, the first by name.
+    pub fn holder(&self, name: &Name, but: &MachineKey) -> Option<&MachineKey> {
+        let is_there = |key: &&MachineKey| match self.machines.get(key) {
+            Some(Held { home: Home::Another(uid), names, .. }) => {
+                let vms = names.iter().filter(|held| held.kind == VM).map(|held| held.name.as_str());
+                let config = self.configs.get(&name.cluster);
+                config.is_some_and(|it| it.is_home(&name.namespace, key, vms, (uid, &self.policy.supervisor)))
+            }
+            _ => true,
+        };
+        self.machines.holders(name, but).filter(is_there).min()
     }
 
     /// Follows a KubevirtConfig whose `spec.namespace` changed: the names of the Machines on it are elsewhere now, unless

@@ -185,6 +185,20 @@ fn an_api_server_takes_the_schemas_without_a_warning() {
     });
 }
 
+/// Whoever may write a Machine, or its status, may store what the API server lets through, and all that reads it works for it.
+#[test]
+fn x55_every_list_and_every_map_of_a_machine_has_a_bound() {
+    every_row(properties(&schema("Machine")), |(path, property)| {
+        let is_list = property["type"] == "array";
+        assert_eq!(property["maxItems"].is_u64(), is_list, "{path}");
+        let is_map = property.get("additionalProperties").is_some();
+        assert!(!is_map || property["maxProperties"].is_u64(), "{path} is a map without a bound");
+        let words = is_list && property["items"]["type"] == "string";
+        let bounded = property["items"]["maxLength"].is_u64() || property["items"]["enum"].is_array();
+        assert!(!words || bounded, "{path} has words of any length");
+    });
+}
+
 #[test]
 fn defaults_are_the_published_ones_and_schedulable() {
     let mut defaults = BTreeMap::new();

@@ -47,8 +47,6 @@ impl Asked<'_> {
 const CALLED: (bool, bool) = (true, true);
 const REFUSED: (bool, bool) = (true, false);
 const SKIPPED: (bool, bool) = (false, true);
-/// Nobody called the webhook, and the policy refused.
-const HELD: (bool, bool) = (false, false);
 
 #[tokio::test]
 async fn x61_the_webhook_is_called_for_what_it_has_to_judge_and_nothing_else() {
@@ -95,11 +93,15 @@ async fn x61_the_webhook_is_called_for_what_it_has_to_judge_and_nothing_else() {
     ground.until("web", "being deleted", |machine| machine.metadata.deletion_timestamp.is_some()).await;
     #[rustfmt::skip]
     let leaving = [
-        ("the spec",                      json!({"spec": {"template": "large"}}),                   SKIPPED),
+        ("the spec",                      json!({"spec": {"template": "large"}}),                   REFUSED),
         ("a label",                       meta("labels", json!({"team": "b"})),                     SKIPPED),
         ("an annotation",                 annotation("team", json!("b")),                           SKIPPED),
         ("the assignment",                annotation(KUBEVIRT_CONFIG, json!("west")),               REFUSED),
-        ("the size",                      annotation(RESOLVED, json!("{}")),                        HELD),
+        ("an address",                    json!({"spec": {"networks": [{"name": "a", "macAddress": "52:54:00:aa:00:01"}]}}), REFUSED),
+        ("the size, with a template",     json!({"metadata": annotation(RESOLVED, json!("{}"))["metadata"], "spec": {"template": "large"}}), REFUSED),
+        ("the size, with a label",        json!({"metadata": {"annotations": {RESOLVED: "{}"}, "labels": {"vitistack.io/machine-template": "large"}}}), REFUSED),
+        ("the size, taken away",          annotation(RESOLVED, Value::Null),                        REFUSED),
+        ("the size",                      annotation(RESOLVED, json!("{}")),                        REFUSED),
         ("the deletion policy",           annotation(DELETION_POLICY, json!("Retain")),             CALLED),
         ("the deletion policy, wrongly",  annotation(DELETION_POLICY, json!("Keep")),               REFUSED),
     ];

@@ -2,15 +2,15 @@
 //! and without, and what is forged all the same the controller does not follow (ATK4).
 
 use kube::Api;
-use kube::api::{DynamicObject, ListParams, Patch, PatchParams, PostParams};
-use model::names::MACHINE_UID;
+use kube::api::{DeleteParams, DynamicObject, ListParams, Patch, PatchParams, PostParams};
+use model::names::{KUBEVIRT_CONFIG, MACHINE_UID};
 use serde_json::{Value, json};
 use tests::fleet::Component;
 use tests::install::kubectl;
 use tests::process::Stop;
 use tests::wait::eventually;
 
-use super::{Machines, all};
+use super::{HOLD, Machines, all};
 use crate::machines::{Ground, condition, machine, resource};
 
 const POLICY: &str = "kubevirt-operator-status";
@@ -37,20 +37,44 @@ pub(super) async fn no_tenant_writes_what_is_recorded(tenant: &Machines, when: &
             assert!(refused.contains(refusal), "{status} of {name} {when}: {refused}");
         }
     }
-    let theirs = json!({"apiVersion": "vitistack.io/v1alpha1", "kind": "Machine", "metadata": {"name": "theirs"}, "spec": {"provider": "aws"}});
-    let theirs: DynamicObject = serde_json::from_value(theirs).expect("a Machine");
-    tenant.create(&PostParams::default(), &theirs).await.expect("of another provider");
-    let named = patched(&json!({"vmName": "of-somebody-else"}));
-    tenant.patch_status("theirs", &PatchParams::default(), &named).await.expect("another provider's status");
-    let ours = Patch::Merge(json!({
-        "metadata": {"annotations": {"vitistack.io/kubevirt-config": "east"}}, "spec": {"provider": "kubevirt", "template": "small"},
-    }));
-    let refused = tenant.patch("theirs", &PatchParams::default(), &ours).await.expect_err("forged").to_string();
-    let says = ["the status records what another provider made", "failed calling webhook"];
-    assert!(says.iter().any(|says| refused.contains(says)), "{when}: {refused}");
-    tenant.delete("theirs", &Default::default()).await.expect("deleted");
+    nothing_forged_becomes_ours(tenant, when).await;
     let word = patched(&json!({"message": "a word of a person's"}));
     tenant.patch_status("moves", &PatchParams::default(), &word).await.expect("the rest of a status decides nothing");
+}
+
+/// Of a Machine of another provider the same person may write the status; but then it does not become ours, and neither does
+/// one that is being deleted.
+async fn nothing_forged_becomes_ours(tenant: &Machines, when: &str) {
+    let theirs = json!({"apiVersion": "vitistack.io/v1alpha1", "kind": "Machine",
+        "metadata": {"name": "theirs", "finalizers": [HOLD]}, "spec": {"provider": "aws"}});
+    let theirs: DynamicObject = serde_json::from_value(theirs).expect("a Machine");
+    tenant.create(&PostParams::default(), &theirs).await.expect("of another provider");
+    let ours = Patch::Merge(json!({
+        "metadata": {"annotations": {KUBEVIRT_CONFIG: "east"}}, "spec": {"provider": "kubevirt", "template": "small"},
+    }));
+    let is_refused = async |what: &str, says: &str| {
+        let answer = tenant.patch("theirs", &PatchParams::default(), &ours).await;
+        let refused = answer.expect_err(what).to_string();
+        assert!(refused.contains(says) || refused.contains("failed calling webhook"), "{what} {when}: {refused}");
+    };
+    let forged = [
+        json!({"vmName": "of-somebody-else"}),
+        json!({"vmName": null, "kubevirtConfigRef": {"namespace": "victim"}}),
+        json!({"kubevirtConfigRef": {"namespace": null, "name": "west"}}),
+        json!({"kubevirtConfigRef": {"name": null, "clusterId": "c1"}}),
+        json!({"kubevirtConfigRef": null, "disks": [{"name": "root"}]}),
+    ];
+    for status in forged {
+        let written = tenant.patch_status("theirs", &PatchParams::default(), &patched(&status)).await;
+        written.expect("another provider's status");
+        is_refused(&status.to_string(), "the status records what another provider made").await;
+    }
+    let nothing = patched(&json!({"disks": null}));
+    tenant.patch_status("theirs", &PatchParams::default(), &nothing).await.expect("another provider's status");
+    tenant.delete("theirs", &DeleteParams::default()).await.expect("deleted");
+    is_refused("on its way out", "the Machine is being deleted").await;
+    let released = Patch::Merge(json!({"metadata": {"finalizers": null}}));
+    tenant.patch("theirs", &PatchParams::default(), &released).await.expect("released");
 }
 
 /// Takes the policy out of force, and waits until the API server knows: it follows its own watch.
@@ -108,8 +132,13 @@ pub(super) async fn what_is_forged_all_the_same_leads_nowhere(ground: &Ground<'_
     ground.fleet.stop(&Component::Controller, Stop::Gracefully).await.unwrap_or_else(|error| panic!("{error}"));
     ground.delete("forged").await;
     forge(json!({"kubevirtConfigRef": null, "vmName": null, "disks": null})).await;
+    ground.applied(&machine("early", Some("east"), &json!({"template": "small"}))).await;
+    let before = patched(&json!({"kubevirtConfigRef": {"name": "west", "namespace": "victim"}}));
+    machines.patch_status("early", &PatchParams::default(), &before).await.expect("forged before anything is recorded");
     ground.fleet.start(&Component::Controller).await.unwrap_or_else(|error| panic!("{error}"));
     ground.gone("forged").await;
+    let early = ground.running("early").await.status.and_then(|status| status.kubevirt_config_ref).expect("recorded");
+    assert_eq!((early.name.as_deref(), early.namespace), (Some("east"), None), "the record is the controller's alone");
     assert_eq!(
         ground.remains("east", "forged").await,
         Vec::<String>::new(),

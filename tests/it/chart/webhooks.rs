@@ -13,6 +13,8 @@ const CONDITIONS: [(&str, &[&str]); 3] = [
         "|| !has(oldObject.metadata.deletionTimestamp)",
         "|| object.metadata.?annotations[?'vitistack.io/kubevirt-config'] != oldObject.metadata.?annotations[?'vitistack.io/kubevirt-config']",
         "|| object.metadata.?annotations[?'vitistack.io/deletion-policy'] != oldObject.metadata.?annotations[?'vitistack.io/deletion-policy']",
+        "|| object.metadata.?annotations[?'vitistack.io/resolved'] != oldObject.metadata.?annotations[?'vitistack.io/resolved']",
+        "|| object.?spec.orValue({}) != oldObject.?spec.orValue({})",
     ]),
     ("not-of-another-provider", &[
         "object.?spec.provider.orValue('') in ['', 'kubevirt']",

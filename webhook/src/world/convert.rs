@@ -117,6 +117,7 @@ pub fn machine(object: &DynamicObject) -> (MachineKey, Option<Stored>) {
         cluster: annotation(KUBEVIRT_CONFIG).or(said(name)).map(str::to_owned),
         disks: Stored::disks_of(annotation(RESOLVED)),
         namespace: recorded.map(|recorded| recorded.namespace.unwrap_or(&key.namespace).to_owned()),
+        uid: object.uid().unwrap_or_default(),
         vm_name: text("/status/vmName").map(str::to_owned),
         macs: networks.into_iter().flatten().filter_map(mac).collect(),
         iso: iso_url(text("/spec/os/isoUri"), text("/spec/os/imageID")).is_some(),

@@ -71,7 +71,7 @@ const RESOLVED_TEXT: &str = r#"{"source":"spec","cores":1,"threads":1,"sockets":
 fn x16_a_machine_is_read_leniently() {
     let object = |value: Value| serde_json::from_value::<DynamicObject>(value).expect("an object");
     let (key, seen) = machine(&object(json!({
-        "metadata": {"name": "web", "namespace": "shop", "annotations": {"vitistack.io/kubevirt-config": "east", "vitistack.io/resolved": RESOLVED_TEXT}},
+        "metadata": {"name": "web", "namespace": "shop", "uid": "m-1", "annotations": {"vitistack.io/kubevirt-config": "east", "vitistack.io/resolved": RESOLVED_TEXT}},
         "spec": {"networks": [{"macAddress": "52:54:00:00:00:01"}, {"name": "b"}, 7], "os": {"isoUri": "https://a/b.iso"}}, "status": {"vmName": "vm-web"},
     })));
     assert_eq!(key, MachineKey { namespace: "shop".to_owned(), name: "web".to_owned() });
@@ -80,6 +80,7 @@ fn x16_a_machine_is_read_leniently() {
         cluster: text("east"),
         disks: vec!["root".to_owned()],
         namespace: None,
+        uid: "m-1".to_owned(),
         vm_name: text("vm-web"),
         macs: vec!["52:54:00:00:00:01".to_owned()],
         iso: true,

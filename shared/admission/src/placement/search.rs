@@ -167,7 +167,11 @@ pub(super) fn locate(subject: &Subject<'_, '_>, (cluster, config): Member<'_>, w
     }
     for (index, key) in subject.vms(config).iter().enumerate() {
         let Some(vm) = config.inventory.vms.get(key) else { continue };
-        let whose = if is_held(subject, cluster, key, world) { None } else { stranger(subject, key, vm, world) };
+        let whose = if is_held(subject, cluster, key, world) {
+            None
+        } else {
+            stranger(subject, (vm, config.namespace.is_none()), world)
+        };
         match whose {
             None => return Located::Found(key.name.clone()),
             // A VM that is being deleted frees its name before the controller needs it; and nothing new is created under the
@@ -192,9 +196,9 @@ pub(super) fn is_held(subject: &Subject<'_, '_>, cluster: &ClusterName, vm: &VmK
         .any(|it| (it.kind, &it.cluster, &it.namespace, &it.name) == (names::VM, cluster, &vm.namespace, &vm.name))
 }
 
-/// Whose a VM is, unless it is the Machine's or may become so (X54).
-fn stranger(subject: &Subject<'_, '_>, key: &VmKey, vm: &Ownership, world: &World) -> Option<String> {
+/// Whose a VM is, unless it is the Machine's or may become so (X54). `alone`: its KubevirtConfig maps nobody's namespace.
+fn stranger(subject: &Subject<'_, '_>, (vm, alone): (&Ownership, bool), world: &World) -> Option<String> {
     let uid = subject.object.metadata.uid.as_deref().unwrap_or_default();
     let own = MachineKey { namespace: (*subject.request.namespace).to_owned(), name: subject.name().to_owned() };
-    owner::stranger((vm, &key.namespace), &own, uid, &world.policy.supervisor, world.policy.adoption)
+    owner::stranger((vm, alone), &own, uid, &world.policy.supervisor, world.policy.adoption)
 }

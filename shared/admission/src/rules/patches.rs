@@ -55,6 +55,7 @@ fn admitted(ask: &Ask<'_>, decided: Decided<'_>, world: &World) -> Admitted {
             generation: 0,
             resource_version: None,
             vm,
+            alone: true,
             cluster_id: Some(String::new()),
         },
         cluster: decided.cluster.cloned().unwrap_or_else(|| ClusterName(String::new())),

@@ -8,7 +8,7 @@ mod cluster;
 mod networks;
 mod placed;
 
-use model::names::{CLAIM, ISO_DISK, MachineKey, Name, VM, claim_name, say_machine, vm_name};
+use model::names::{CLAIM, ISO_DISK, MachineKey, Name, VM, claim_name, say_machine, vm_name, vm_names};
 use model::reason::{Reason, Violation};
 
 pub use self::placed::Decided;
@@ -18,7 +18,7 @@ use super::form::shown;
 use super::{cloudinit, sources};
 use crate::findings::Findings;
 use crate::review::Object;
-use crate::world::World;
+use crate::world::{Config, World};
 
 /// Runs every rule about the surroundings.
 pub fn check(ask: &Ask<'_>, decided: Decided<'_>, world: &World, found: &mut Findings) {
@@ -30,7 +30,7 @@ pub fn check(ask: &Ask<'_>, decided: Decided<'_>, world: &World, found: &mut Fin
         return;
     };
     let old = ask.old.filter(|old| old.cluster() == Some(cluster.0.as_str()));
-    let namespace = old.and_then(|old| settled(ask, old));
+    let namespace = old.and_then(|old| settled(ask, old, config));
     let namespace = namespace.unwrap_or_else(|| config.remote_namespace(&ask.request.namespace));
     let placed = Placed { ask, cluster, config, namespace, old };
     if let Some(sizing) = decided.sizing {
@@ -45,8 +45,16 @@ pub fn check(ask: &Ask<'_>, decided: Decided<'_>, world: &World, found: &mut Fin
 }
 
 /// Where its objects are, once that is recorded: an edit of the KubevirtConfig moves none of them (X38).
-fn settled<'r>(ask: &Ask<'r>, old: &'r Object<'r>) -> Option<&'r str> {
-    Some(old.recorded().filter(|recorded| recorded.cluster.is_some())?.namespace.unwrap_or(&ask.request.namespace))
+fn settled<'r>(ask: &Ask<'r>, old: &'r Object<'r>, config: &Config) -> Option<&'r str> {
+    let Some(said) = old.recorded().filter(|recorded| recorded.cluster.is_some())?.namespace else {
+        return Some(&ask.request.namespace);
+    };
+    let is_home = || {
+        let vms = vm_names(&ask.policy.vm_prefix, old.name());
+        let uid = old.metadata.uid.as_deref().unwrap_or_default();
+        config.is_home(said, &key(ask), vms.iter().map(String::as_str), (uid, &ask.policy.supervisor))
+    };
+    (*said == *ask.request.namespace || is_home()).then_some(said)
 }
 
 /// A shared network may have the name of the Machine's own record, which we would have to overwrite (X59).
@@ -68,7 +76,7 @@ fn taken<'d>(placed: Placed<'_>, disks: impl Iterator<Item = &'d str>, world: &W
     let mut name = Name { cluster: cluster.clone(), namespace: namespace.to_owned(), kind: VM, name: String::new() };
     if old.is_none() {
         name.name = vm_name(&ask.policy.vm_prefix, machine);
-        if let Some(other) = world.machines.holder(&name, &me) {
+        if let Some(other) = world.holder(&name, &me) {
             found.wrong.push(collision("metadata.name".to_owned(), machine, &name, (other, &me.namespace)));
         }
     }
@@ -76,7 +84,7 @@ fn taken<'d>(placed: Placed<'_>, disks: impl Iterator<Item = &'d str>, world: &W
     let iso = sources::iso(&ask.object.spec).map(|_| ISO_DISK);
     for disk in disks.chain(iso) {
         name.name = claim_name(machine, disk);
-        let Some(other) = world.machines.holder(&name, &me) else { continue };
+        let Some(other) = world.holder(&name, &me) else { continue };
         let at = ask.object.disk(disk);
         let held = old.is_some_and(|old| match at {
             Some(_) => old.disk(disk).is_some(),

@@ -1,7 +1,7 @@
 //! What admission knows of a KubevirtConfig, its cluster, and the networks of the supervisor. Pure.
 
 use model::api::Selector;
-use model::machine::owner::Ownership;
+use model::machine::owner::{Owner, Ownership};
 use model::message::said;
 use model::names::{ClusterName, MachineKey, VmKey};
 use rpds::HashTrieMapSync;
@@ -63,6 +63,21 @@ impl Config {
     /// The namespace on its cluster for a Machine of that namespace (X38).
     pub fn remote_namespace<'s>(&'s self, namespace: &'s str) -> &'s str {
         said(self.namespace.as_deref()).unwrap_or(namespace)
+    }
+
+    /// Whether the objects of a Machine may be in a namespace that its status names: it is sent there, or one of these VMs
+    /// there is its own (ATK4). The controller asks the same.
+    pub fn is_home<'n>(
+        &self,
+        namespace: &str,
+        machine: &MachineKey,
+        mut vms: impl Iterator<Item = &'n str>,
+        (uid, supervisor): (&str, &str),
+    ) -> bool {
+        let is_its_own = |vm: &Ownership| matches!(&vm.owner, Some(Owner::Machine { supervisor: theirs, uid: owner, .. }) if theirs == supervisor && owner == uid);
+        let key = |name: &str| VmKey { namespace: namespace.to_owned(), name: name.to_owned() };
+        self.remote_namespace(&machine.namespace) == namespace
+            || !uid.is_empty() && vms.any(|vm| self.inventory.vms.get(&key(vm)).is_some_and(is_its_own))
     }
 }
 

@@ -15,8 +15,21 @@ pub struct Held {
     pub names: Vec<Name>,
     /// MAC addresses of its interfaces, in lower case with colons.
     pub macs: Vec<String>,
-    /// The namespace of its objects is recorded: an edit of the KubevirtConfig moves none of them (X38).
-    pub settled: bool,
+    /// What its status says of their namespace.
+    pub home: Home,
+}
+
+/// What the status of a Machine says of the namespace of its objects.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Home {
+    /// Nothing: it is where the KubevirtConfig says.
+    #[default]
+    Unrecorded,
+    /// It is the Machine's own: an edit of the KubevirtConfig moves none of them (X38).
+    Own,
+    /// It is another one, which counts where the KubevirtConfig says so, too, or a VM there with this UID of the Machine:
+    /// whoever may write the status takes no names of others (ATK4).
+    Another(Box<str>),
 }
 
 impl Held {
@@ -45,6 +58,8 @@ pub struct Stored {
     /// Namespace of its objects on the cluster, once the status records that: from then on it counts, whatever the
     /// KubevirtConfig says.
     pub namespace: Option<String>,
+    /// `metadata.uid`.
+    pub uid: String,
     /// `status.vmName`, which outlives a change of `VM_NAME_PREFIX`.
     pub vm_name: Option<String>,
     /// `spec.networks[].macAddress`, as written.
@@ -151,7 +166,7 @@ impl Machines {
 
     /// Names of Machines on this cluster follow its namespace, unless theirs is recorded.
     pub(super) fn move_names(&mut self, cluster: &ClusterName, to: impl Fn(&str) -> String) {
-        let there = |held: &Held| held.cluster.as_ref() == Some(cluster) && !held.settled;
+        let there = |held: &Held| held.cluster.as_ref() == Some(cluster) && held.home == Home::Unrecorded;
         let moved: Vec<_> = self
             .held
             .iter()
@@ -177,14 +192,19 @@ impl Machines {
         self.held.get(key).map(|(held, _)| &**held)
     }
 
-    /// Another Machine that holds a name; of several, the first by name.
+    /// Another Machine that holds a name, by its own word; of several, the first by name.
     pub fn holder(&self, name: &Name, but: &MachineKey) -> Option<&MachineKey> {
-        others(self.names.get(name)?, but)
+        self.holders(name, but).min()
+    }
+
+    /// Other Machines that hold a name, by their own word.
+    pub(super) fn holders(&self, name: &Name, but: &MachineKey) -> impl Iterator<Item = &MachineKey> {
+        self.names.get(name).into_iter().flat_map(move |holders| others(holders, but))
     }
 
     /// Another Machine that holds a MAC address, in lower case with colons; of several, the first by name.
     pub fn mac_holder(&self, mac: &str, but: &MachineKey) -> Option<&MachineKey> {
-        others(self.macs.get(mac)?, but)
+        others(self.macs.get(mac)?, but).min()
     }
 
     /// How many Machines are assigned to a cluster.
@@ -203,8 +223,8 @@ impl Machines {
     }
 }
 
-fn others<'h>(holders: &'h Holders, but: &MachineKey) -> Option<&'h MachineKey> {
-    holders.iter().map(|key| &**key).filter(|key| *key != but).min()
+fn others<'h>(holders: &'h Holders, but: &MachineKey) -> impl Iterator<Item = &'h MachineKey> {
+    holders.iter().map(|key| &**key).filter(move |key| *key != but)
 }
 
 fn add<K: Clone + Eq + std::hash::Hash>(map: &mut HashTrieMapSync<K, Holders>, name: &K, key: &Arc<MachineKey>) {

@@ -1,8 +1,9 @@
-use model::names::VM;
+use model::machine::owner::{Owner, Ownership};
+use model::names::{VM, VmKey};
 
 use super::*;
 use crate::table::every_row;
-use crate::world::{Config, World};
+use crate::world::{Config, Policy, World};
 
 #[test]
 fn a24_x16_x38_what_a_machine_holds_is_read_from_what_it_says() {
@@ -74,6 +75,47 @@ fn x38_names_follow_the_namespace_of_their_cluster() {
 }
 
 #[test]
+fn atk4_a_namespace_that_a_status_names_counts_where_the_machine_is_sent_or_its_vm_is() {
+    let key = MachineKey { namespace: "shop".to_owned(), name: "web".to_owned() };
+    let other = MachineKey { namespace: "bank".to_owned(), name: "web".to_owned() };
+    let east = ClusterName("east".to_owned());
+    let name = Name { cluster: east.clone(), namespace: "bank".to_owned(), kind: VM, name: "vm-web".to_owned() };
+    let owned = |supervisor: &str, uid: &str| Ownership {
+        owner: Some(Owner::Machine { name: "web".to_owned(), supervisor: supervisor.to_owned(), uid: uid.to_owned() }),
+        ..Ownership::default()
+    };
+    #[rustfmt::skip]
+    let cases = [
+        // KubevirtConfig, its own UID, the VM bank/vm-web,       whether it is the Machine's name
+        (None,             "m-1",       None,                     false),
+        (Some("bank"),     "m-1",       None,                     true),
+        (None,             "m-1",       Some(owned("sup", "m-1")), true),
+        (None,             "m-1",       Some(owned("sup", "m-2")), false),
+        (None,             "m-1",       Some(owned("other", "m-1")), false),
+        (None,             "",          Some(owned("sup", "")),   false),
+        (None,             "m-1",       Some(Ownership::default()), false),
+    ];
+    every_row(cases, |(mapped, uid, vm, held)| {
+        let mut config = Config { namespace: mapped.map(str::to_owned), ..Config::default() };
+        if let Some(vm) = vm {
+            config.inventory.vms.insert_mut(VmKey { namespace: "bank".to_owned(), name: "vm-web".to_owned() }, vm);
+        }
+        let policy = Policy { supervisor: "sup".to_owned(), ..Policy::default() };
+        let configs = [(east.clone(), Arc::new(config))].into();
+        let mut world = World { configs, policy: Arc::new(policy), ..World::default() };
+        let stored = Stored {
+            cluster: Some("east".to_owned()),
+            namespace: Some("bank".to_owned()),
+            uid: uid.to_owned(),
+            ..Stored::default()
+        };
+        let said = world.held(&key, &stored);
+        world.machines.put(&key, said);
+        assert_eq!(world.holder(&name, &other), Some(&key).filter(|_| held), "{mapped:?} {uid}");
+    });
+}
+
+#[test]
 fn the_disks_are_those_of_the_size_that_admission_wrote() {
     let size = r#"{"source":"spec","cores":1,"threads":1,"sockets":1,"memory":"1Gi","disks":[{"name":"root","size":"1Gi","accessMode":"ReadWriteOnce"}]}"#;
     let disks = [Some(size), Some("{\"disks\":7}"), None].map(Stored::disks_of);
@@ -102,7 +144,7 @@ fn x16_what_a_machine_holds_is_found_and_forgotten_again() {
         cluster: Some(ClusterName("east".to_owned())),
         names: names.iter().map(|name| claim(name)).collect(),
         macs: vec![mac.to_owned()],
-        settled: false,
+        home: Home::Unrecorded,
     };
     let load = |machines: &Machines| machines.load(&ClusterName("east".to_owned())).machines;
     let mut machines = Machines::default();

@@ -151,6 +151,44 @@ fn x61_a_machine_being_deleted_gets_no_finalizer_and_cannot_be_pointed_elsewhere
 }
 
 #[test]
+fn atk4_atk10_what_a_machine_being_deleted_asks_for_stays_as_it_is() {
+    let world = world(&["east", "west"]);
+    let on = |cluster: &str, machine: Value| annotated(machine, names::KUBEVIRT_CONFIG, cluster);
+    let mut old = stored("CREATE", &on("east", machine(json!({"template": "small"}))), None, &world);
+    old["metadata"]["deletionTimestamp"] = json!("2026-11-21T00:00:00Z");
+    let mut undecided = machine(json!({"template": "small"}));
+    undecided["metadata"]["deletionTimestamp"] = json!("2026-11-21T00:00:00Z");
+    let mut aws = undecided.clone();
+    aws["spec"]["provider"] = json!("aws");
+    let spec = |before: &Value, change: Value| {
+        let mut after = before.clone();
+        json_patch::merge(&mut after["spec"], &change);
+        after
+    };
+    let mac = json!({"networks": [{"name": "a", "macAddress": "52:54:00:aa:00:01"}]});
+    #[rustfmt::skip]
+    let cases = [
+        ("an address",               old.clone(),       spec(&old, mac.clone()),                             true),
+        ("a size",                   old.clone(),       spec(&old, json!({"template": "large"})),            true),
+        ("what admission resolved",  old.clone(),       annotated(old.clone(), names::RESOLVED, "garbage"),  true),
+        ("a cluster",                undecided.clone(), on("east", undecided.clone()),                       true),
+        ("one of another provider",  aws.clone(),       spec(&aws, json!({"provider": null})),               true),
+        ("its fate",                 old.clone(),       annotated(old.clone(), names::DELETION_POLICY, "Retain"), false),
+        ("nothing of ours",          old.clone(),       annotated(old.clone(), "team", "a"),                 false),
+        ("another provider's stays", aws.clone(),       spec(&aws, mac),                                     false),
+    ];
+    every_row(cases, |(what, before, after, refused)| match judge("UPDATE", &after, Some(&before), &world) {
+        Verdict::Refuse(wrong) => {
+            assert!(refused, "{what}: {wrong:?}");
+            let says = "Forbidden: the Machine is being deleted: its spec and the annotations vitistack.io/kubevirt-config and vitistack.io/resolved stay as they are; create it again once it is gone";
+            let first = wrong.iter().find(|wrong| wrong.path == "spec").expect(what);
+            assert_eq!((first.reason, first.message.as_str()), (Reason::FieldForbidden, says), "{what}");
+        }
+        other => assert!(!refused, "{what}: {other:?}"),
+    });
+}
+
+#[test]
 fn a_machine_of_another_provider_is_left_alone_and_cannot_be_taken_away_from_us() {
     let aws = machine(json!({"provider": "aws", "template": "m5.large"}));
     assert_eq!(admit(&aws, &world(&[])), Admission::default());

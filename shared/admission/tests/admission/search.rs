@@ -69,6 +69,10 @@ fn a4_x6_x7_x48_x54_the_search_adopts_exactly_one_and_never_guesses() {
     let offered = |to: &str| Vm { adopt_by: Some(to.to_owned()), ..Vm::default() };
     let foreign =
         vm(Some(Owner::Machine { name: String::new(), supervisor: "super-2".to_owned(), uid: "m-9".to_owned() }));
+    let mapped = |mut world| {
+        config(&mut world, "east").namespace = Some("default".to_owned());
+        world
+    };
     let single = || policy(world(&["east"]), |policy| "super-1".clone_into(&mut policy.supervisor));
     let ambiguous = Err((Reason::AmbiguousPlacement, ANNOTATION));
     let silent = Err((Reason::ClusterSilent, ANNOTATION));
@@ -96,6 +100,8 @@ fn a4_x6_x7_x48_x54_the_search_adopts_exactly_one_and_never_guesses() {
         ("X54: never",                               adoption(has(single(), "east", "vm-web", free()), Adoption::Never), Err((Reason::VirtualMachineTaken, "metadata.name"))),
         ("X54: labelled, and not labelled",          adoption(has(single(), "east", "vm-web", free()), Adoption::Labelled), Err((Reason::VirtualMachineTaken, "metadata.name"))),
         ("X54: labelled",                            adoption(has(fleet(), "west", "vm-web", offered("default/web")), Adoption::Labelled), Ok(("west", "adopted"))),
+        ("ATK6: nobody's, where others are mapped to", mapped(has(single(), "east", "vm-web", free())),            Err((Reason::VirtualMachineTaken, "metadata.name"))),
+        ("ATK6: offered, where others are mapped to", mapped(has(single(), "east", "vm-web", offered("default/web"))), Ok(("east", "adopted"))),
         ("X54: offered to another",                  has(single(), "east", "vm-web", offered("default/db")),       Err((Reason::VirtualMachineTaken, "metadata.name"))),
     ];
     every_row(cases, |(name, world, want)| {

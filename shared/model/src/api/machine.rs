@@ -121,8 +121,10 @@ optional! {
         /// The published network block. Only `networkNamespaceName` has an effect; see `networks` for interfaces.
         pub network: Option<PublishedNetwork>,
         /// Labels at a cloud provider. Published field, accepted and kept without effect.
+        #[schemars(extend("maxProperties" = 256))]
         pub tags: BTreeMap<String, String>,
         /// Security groups at a cloud provider. Published field, accepted and kept without effect.
+        #[schemars(length(max = 256), inner(length(max = 256)))]
         pub security_groups: Vec<String>,
         /// Backups of the machine. Published field, accepted and kept without effect.
         pub backup: Option<Backup>,

@@ -44,6 +44,7 @@ pub(super) fn conditions(generator: &mut SchemaGenerator) -> Schema {
     condition.insert("required".to_owned(), json!(["type"]));
     json_schema!({
         "type": "array",
+        "maxItems": 256,
         "items": condition,
         "x-kubernetes-list-type": "map",
         "x-kubernetes-list-map-keys": ["type"],

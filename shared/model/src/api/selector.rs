@@ -18,6 +18,7 @@ optional! {
     #[schemars(extend("x-kubernetes-map-type" = "atomic"))]
     pub struct Selector {
         /// Labels that must have exactly these values, for example `region: us-east`.
+        #[schemars(extend("maxProperties" = 256))]
         pub match_labels: BTreeMap<String, String>,
         /// Conditions on labels that equality cannot express.
         #[schemars(length(max = 64))]

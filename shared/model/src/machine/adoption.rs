@@ -45,7 +45,7 @@ pub fn found(vm: &ObjectMeta, identity: &Identity, supervisor: &str, adoption: o
     let foreign = |owner: &&OwnerReference| !(to_machine(owner) && owner.uid == identity.uid);
     bare.owner_references = Some(references.iter().filter(foreign).cloned().collect());
     let read = owner::read(&bare);
-    match owner::stranger((&read, &identity.vm.namespace), &identity.key, &identity.uid, supervisor, adoption) {
+    match owner::stranger((&read, identity.alone), &identity.key, &identity.uid, supervisor, adoption) {
         Some(whose) => Lookup::Taken(whose),
         None if read.owner.is_some() => Lookup::Ours,
         None if read.deleting => Lookup::Taken("is being deleted".to_owned()),

@@ -22,6 +22,8 @@ pub struct Identity {
     pub resource_version: Option<String>,
     /// Its VM on the remote cluster.
     pub vm: VmKey,
+    /// The VM's namespace is the Machine's own, and no other's are sent there: a KubevirtConfig that maps may name it, too.
+    pub alone: bool,
     /// The identity of its cluster, once recorded.
     pub cluster_id: Option<String>,
 }
@@ -95,6 +97,7 @@ pub(super) fn identity(
     let there = |vm: &String| shown.contains(&(Kind::Vm, VmKey { namespace: home.clone(), name: vm.clone() }));
     let vm = names.clone().find(there).or_else(|| names.clone().find(|vm| own_names.contains(vm)));
     Identity {
+        alone: home == own && said(mapped) != Some(&own),
         vm: VmKey { name: vm.unwrap_or_else(|| vm_name(vm_prefix, &name)), namespace: home },
         key: MachineKey { namespace: own, name },
         uid: machine.uid().unwrap_or_default(),

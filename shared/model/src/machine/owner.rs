@@ -116,10 +116,10 @@ pub fn read(metadata: &ObjectMeta) -> Ownership {
     }
 }
 
-/// Whose a VM in a namespace of a cluster is, in words that follow "VirtualMachine X", unless it is the Machine's or free for
-/// it. An empty `uid` is that of a Machine that does not exist yet.
+/// Whose a VM on a cluster is, in words that follow "VirtualMachine X", unless it is the Machine's or free for it. `alone`: no
+/// other namespace than the Machine's has its VMs where this one is. An empty `uid` is that of a Machine that does not exist yet.
 pub fn stranger(
-    (vm, namespace): (&Ownership, &str),
+    (vm, alone): (&Ownership, bool),
     machine: &MachineKey,
     uid: &str,
     supervisor: &str,
@@ -131,13 +131,12 @@ pub fn stranger(
                 return None;
             }
             // In a namespace that several share, nothing says which of them the Machine is in, so nothing of it is told (ATK12).
-            let near = machine.namespace == namespace;
             Some(match name.as_str() {
-                name if name == machine.name && near => {
+                name if name == machine.name && alone => {
                     format!("belongs to an earlier self of this Machine, of UID {owner}: it is kept as it is, with its disks")
                 }
                 name if name == machine.name => "belongs to an earlier self of this Machine, or to a Machine of this name in another namespace: it is kept as it is, with its disks".to_owned(),
-                name if near && !name.is_empty() => format!("belongs to another Machine of this fleet, {name:?}"),
+                name if alone && !name.is_empty() => format!("belongs to another Machine of this fleet, {name:?}"),
                 _ => "belongs to another Machine of this fleet".to_owned(),
             })
         }
@@ -151,9 +150,7 @@ pub fn stranger(
             vm.left_by.as_ref().map(|left| left.said_to(&machine.namespace))
         }
         // In a namespace that several share, that it is nobody's does not make it this Machine's (ATK6).
-        (None, None) if adoption == Adoption::Unowned && (machine.namespace == namespace || vm.left_by.is_some()) => {
-            None
-        }
+        (None, None) if adoption == Adoption::Unowned && (alone || vm.left_by.is_some()) => None,
         (None, _) => Some(format!(
             "is nobody's, and is adopted only with the annotation {}: {machine}{}",
             names::ADOPT_BY,

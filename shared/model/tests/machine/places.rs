@@ -165,9 +165,10 @@ fn atk10_a_second_machine_with_an_address_gets_no_vm_and_a_first_one_keeps_its()
 }
 
 #[test]
-fn atk6_what_a_machine_left_behind_is_a_strangers_for_every_other() {
+fn atk6_atk12_what_a_machine_left_behind_is_a_strangers_for_every_other() {
     let left = |from: &str, supervisor: &str| json!({"annotations": {"vitistack.io/retained-from": from, "vitistack.io/retained-supervisor": supervisor}});
     let kept = "is kept as it is, as a Machine of another namespace left it";
+    let labelled = |name: &str| json!({"labels": {"vitistack.io/supervisor": "sup", "vitistack.io/machine-uid": "m-0", "vitistack.io/machine": name}});
     let named = "is nobody's, and is adopted only with the annotation vitistack.io/adopt-by: shop/web";
     #[rustfmt::skip]
     let cases = [
@@ -179,10 +180,13 @@ fn atk6_what_a_machine_left_behind_is_a_strangers_for_every_other() {
         (left("shop/web", "another"),                        "is kept as it is, as Machine shop/web left it",  "is kept as it is, as Machine shop/web left it"),
         (left("shop/db", "sup"),                             "is kept as it is, as Machine shop/db left it",   "is kept as it is, as Machine shop/db left it"),
         (left("victim/web", "sup"),                          kept,                                             kept),
+        (labelled("web"),                                    "belongs to an earlier self of this Machine, of UID m-0: it is kept as it is, with its disks", "belongs to an earlier self of this Machine, or to a Machine of this name in another namespace: it is kept as it is, with its disks"),
+        (labelled("db"),                                     "belongs to another Machine of this fleet, \"db\"", "belongs to another Machine of this fleet"),
         (json!({"annotations": {"vitistack.io/adopt-by": "victim/web"}}), "is offered to a Machine of another namespace", "is offered to a Machine of another namespace"),
     ];
     every_row(&cases, |(vm, own, shared)| {
-        for (mapped, wanted) in [(None, own), (Some("tenants"), shared)] {
+        // That the shared one is called as the Machine's own changes nothing.
+        for (mapped, wanted) in [(None, own), (Some("tenants"), shared), (Some("shop"), shared)] {
             let intent = Intent::of(&machine(|it| it["status"] = json!({})), "vm-", mapped, &Shown::new());
             let vm: ObjectMeta = serde_json::from_value(vm.clone()).expect("metadata");
             let found = match found(&vm, intent.identity().expect("an identity"), "sup", Adoption::Unowned) {

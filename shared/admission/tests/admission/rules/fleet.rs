@@ -1,5 +1,8 @@
 //! Rules about other Machines, and about what was there before (X76) or is not there yet (X77).
 
+use model::machine::owner::{Owner, Ownership};
+use model::names::VmKey;
+
 use super::*;
 
 type Edit = fn(&mut Value);
@@ -86,7 +89,7 @@ fn x59_a_shared_network_of_the_machines_name_is_not_overwritten() {
 }
 
 #[test]
-fn x38_the_recorded_namespace_counts_whatever_the_config_says_since() {
+fn x38_atk4_the_recorded_namespace_counts_whatever_the_config_says_since() {
     let spec = json!({"template": "small", "disks": [{"name": "data", "size": "1Gi"}]});
     let mut before = stored("CREATE", &machine(spec), None, &networked());
     let claim = Name {
@@ -106,6 +109,17 @@ fn x38_the_recorded_namespace_counts_whatever_the_config_says_since() {
         }
     };
     let forbidden = |field: &str| [(format!("spec.disks[1].source.pvc{field}"), Reason::FieldForbidden)];
+    // ATK4: the status of `forged` names a namespace where nothing of this Machine is. T14: where its KubevirtConfig sends it is shared.
+    let mut forged = before.clone();
+    forged["status"] = json!({"kubevirtConfigRef": {"name": "east", "clusterId": "c-1", "namespace": "forged"}});
+    assert_eq!(reasons(edited(&forged, &now, source("forged"))), forbidden(""), "not believed");
+    assert_eq!(reasons(edited(&forged, &now, source("tenants"))), forbidden(""), "where its KubevirtConfig sends it");
+    before["metadata"]["uid"] = json!("m-1");
+    let owner = Some(Owner::Machine { name: String::new(), supervisor: String::new(), uid: "m-1".to_owned() });
+    let now = knowing(now, "east", |config| {
+        let vm = VmKey { namespace: "apart".to_owned(), name: "vm-web".to_owned() };
+        config.inventory.vms.insert_mut(vm, Ownership { owner, ..Ownership::default() });
+    });
     let rows = [(json!(null), "default", "tenants", false), (json!("apart"), "apart", "default", true)];
     every_row(rows, |(recorded, own, other, shared)| {
         before["status"] = json!({"kubevirtConfigRef": {"name": "east", "clusterId": "c-1", "namespace": recorded}});

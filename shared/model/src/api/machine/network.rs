@@ -38,6 +38,7 @@ optional! {
         #[serde(rename = "assignPublicIP")]
         pub assign_public_ip: Option<bool>,
         /// Interfaces at a cloud provider. Published field, accepted and kept without effect: use `spec.networks`.
+        #[schemars(length(max = 256))]
         pub interfaces: Vec<PublishedInterface>,
         /// Wanted private address. Published field, accepted and kept without effect.
         #[serde(rename = "privateIP")]
@@ -58,6 +59,7 @@ optional! {
         /// Whether this is the main interface.
         pub primary: Option<bool>,
         /// Security groups of the interface at a cloud provider.
+        #[schemars(length(max = 256), inner(length(max = 256)))]
         pub security_groups: Vec<String>,
         /// Subnet of the interface at a cloud provider.
         pub subnet: Option<String>,

@@ -45,6 +45,7 @@ optional! {
     /// Settings of a cloud provider. Accepted and kept without effect.
     pub struct ProviderConfig {
         /// Settings in the provider's own words.
+        #[schemars(extend("maxProperties" = 256))]
         pub config: BTreeMap<String, String>,
         /// Secret with the provider's credentials.
         pub credentials_ref: Option<CredentialsRef>,

@@ -24,6 +24,7 @@ optional! {
         pub vmi_name: Option<String>,
         /// Addresses of the guest, IPv4 before IPv6, the main interface first.
         #[serde(rename = "ipAddresses")]
+        #[schemars(length(max = 256), inner(length(max = 256)))]
         pub ip_addresses: Vec<String>,
         /// Node of the cluster that runs the guest.
         pub node_name: Option<String>,
@@ -55,16 +56,21 @@ optional! {
         pub zone: Option<String>,
         /// Addresses of the guest that are reachable from everywhere.
         #[serde(rename = "publicIPAddresses")]
+        #[schemars(length(max = 256), inner(length(max = 256)))]
         pub public_ip_addresses: Vec<String>,
         /// Addresses of the guest from private ranges.
         #[serde(rename = "privateIPAddresses")]
+        #[schemars(length(max = 256), inner(length(max = 256)))]
         pub private_ip_addresses: Vec<String>,
         /// IPv6 addresses of the guest.
         #[serde(rename = "ipv6Addresses")]
+        #[schemars(length(max = 256), inner(length(max = 256)))]
         pub ipv6_addresses: Vec<String>,
         /// Network interfaces as the guest reports them.
+        #[schemars(length(max = 256))]
         pub network_interfaces: Vec<InterfaceStatus>,
         /// Disks as the cluster and the guest report them.
+        #[schemars(length(max = 512))]
         pub disks: Vec<DiskStatus>,
         /// Number of CPUs of the guest.
         pub cpus: Option<i64>,
@@ -112,6 +118,7 @@ optional! {
         #[schemars(schema_with = "schema::size")]
         pub memory: Option<Quantity>,
         /// Disks of the template and the spec, merged by name.
+        #[schemars(length(max = 512))]
         pub disks: Vec<ResolvedDisk>,
     }
 
@@ -140,9 +147,11 @@ optional! {
         pub mac_address: Option<String>,
         /// IPv4 addresses.
         #[serde(rename = "ipAddresses")]
+        #[schemars(length(max = 256), inner(length(max = 256)))]
         pub ip_addresses: Vec<String>,
         /// IPv6 addresses.
         #[serde(rename = "ipv6Addresses")]
+        #[schemars(length(max = 256), inner(length(max = 256)))]
         pub ipv6_addresses: Vec<String>,
         /// Largest packet in bytes.
         pub mtu: Option<i64>,
@@ -170,6 +179,7 @@ optional! {
         /// UID of the lost claim that this one took the place of, for as long as `vitistack.io/replace-lost-disk` names the disk.
         pub replaced: Option<String>,
         /// Access modes of the volume.
+        #[schemars(length(max = 256), inner(length(max = 256)))]
         pub access_modes: Vec<String>,
         /// Volume mode of the volume.
         pub volume_mode: Option<String>,
