@@ -52,6 +52,14 @@ fn label(text: &str) -> Result<String, String> {
     Ok(text.trim().to_owned())
 }
 
+impl Args {
+    /// `CLOUD_INIT_NAMESPACES`, one by one.
+    pub fn cloud_init_namespaces(&self) -> Vec<String> {
+        let names = self.cloud_init_namespaces.split(',').map(str::trim);
+        names.filter(|name| !name.is_empty()).map(str::to_owned).collect()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use clap::Parser;
@@ -89,13 +97,5 @@ mod tests {
             let said = parsed(&[arg]).map(drop).unwrap_err();
             assert!(said.contains(says), "{name}: {said}");
         });
-    }
-}
-
-impl Args {
-    /// `CLOUD_INIT_NAMESPACES`, one by one.
-    pub fn cloud_init_namespaces(&self) -> Vec<String> {
-        let names = self.cloud_init_namespaces.split(',').map(str::trim);
-        names.filter(|name| !name.is_empty()).map(str::to_owned).collect()
     }
 }

@@ -19,7 +19,7 @@ fn c21_c26_c51_c52_c53_x18_what_was_seen_becomes_phase_and_conditions() {
     let away = Observed { remote: Remote::Unreachable("no route".to_owned()), ..running() };
     let failed = |reason| Some(Failure { reason, message: "said so".to_owned() });
     #[rustfmt::skip]
-    let cases = [
+    let cases = vec![
         ("nothing there yet",     seen(), None, "Creating", "False/PVCPending", "False/VMPending", "False/PVCPending", "True/Connected"),
         ("disks are not bound",   Observed { vm: vm("WaitingForVolumeBinding"), claims: claims("Pending"), ..seen() }, None, "Creating", "False/PVCPending", "True/VMCreated", "False/PVCPending", "True/Connected"),
         ("starting",              Observed { vm: vm("Starting"), vmi: vmi("Scheduling", false), claims: claims("Bound"), ..seen() }, None, "Creating", "False/Creating", "True/VMCreated", "True/PVCBound", "True/Connected"),
