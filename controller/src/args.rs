@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use model::machine::labels;
+use model::machine::networks::DEFAULT_BRIDGE;
 use model::machine::owner::Adoption;
+use model::names::is_bridge;
 use runtime::args::{Settings, go_duration};
 use runtime::bind::Bind;
 
@@ -30,6 +32,10 @@ pub struct Args {
     /// Namespaces whose Machines may take cloud-init data from Secrets and ConfigMaps, separated by commas; none means all
     #[arg(long, env = "CLOUD_INIT_NAMESPACES", default_value = "", value_name = "NAMESPACES")]
     pub cloud_init_namespaces: String,
+
+    /// Linux bridge on the nodes of every cluster, for networks that name a VLAN and no bridge
+    #[arg(long, env = "DEFAULT_BRIDGE", default_value = DEFAULT_BRIDGE, value_parser = bridge)]
+    pub default_bridge: String,
 
     /// Where /debug is served: [HOST]:PORT, or 0 for nowhere; it names objects of every tenant
     #[arg(long, env = "DEBUG_BIND_ADDRESS", default_value = "127.0.0.1:8082", value_name = "ADDRESS")]
@@ -98,4 +104,9 @@ mod tests {
             assert!(said.contains(says), "{name}: {said}");
         });
     }
+}
+
+fn bridge(text: &str) -> Result<String, &'static str> {
+    let says = "the name of a bridge has 1 to 15 letters, digits, '-', '_' and '.'";
+    is_bridge(text).then(|| text.to_owned()).ok_or(says)
 }

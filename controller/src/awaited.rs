@@ -70,6 +70,13 @@ impl Awaited {
         keys.collect()
     }
 
+    /// Whether a VM of another Machine may be in a namespace that no watch shows.
+    pub fn has_other_vms(&self, cluster: &ClusterName, namespace: &str, machine: &str) -> bool {
+        self.all().iter().any(|((of, kind, key), creation)| {
+            of == cluster && *kind == Kind::Vm && key.namespace == namespace && creation.machine != machine
+        })
+    }
+
     /// What is awaited for a Machine.
     pub fn of(&self, cluster: &ClusterName, machine: &str) -> Waiting {
         let mut waiting = Waiting::default();

@@ -18,6 +18,7 @@ use crate::carriers::Carriers;
 use crate::event_budget::EventBudget;
 use crate::instances::Instances;
 use crate::metrics::Metrics;
+use crate::networks::NetworkIndex;
 use crate::retries::Retries;
 use crate::session::ClusterIndex;
 use crate::sources::{self, Sources};
@@ -67,6 +68,8 @@ pub struct Context {
     pub metrics: Metrics,
     /// Failures in a row.
     pub retries: Retries,
+    /// Networks of the supervisor.
+    pub networks: Arc<NetworkIndex>,
     /// Every Machine by UID.
     pub uids: Arc<Uids>,
     /// Instances of adopted VMs.

@@ -153,6 +153,20 @@ impl ObjectIndex {
         (all.namespaces.contains(namespace), all.storage_classes.clone())
     }
 
+    /// The NetworkAttachmentDefinitions of a namespace that VMs of other Machines are attached to.
+    pub fn attached(&self, namespace: &str, but: &str) -> BTreeSet<String> {
+        let all = self.read();
+        let others = all.vms_of(namespace).filter(|(owner, _)| owner.as_str() != but);
+        others.flat_map(|(_, vm)| vm.attachments.iter().cloned()).collect()
+    }
+
+    /// The Machines whose VM is attached to a NetworkAttachmentDefinition.
+    pub fn users(&self, attachment: &ObjectKey) -> Vec<MachineUid> {
+        let all = self.read();
+        let users = all.vms_of(&attachment.namespace).filter(|(_, vm)| vm.attachments.contains(&attachment.name));
+        users.map(|(owner, _)| owner.clone()).collect()
+    }
+
     /// What carries a Machine's UID, under whatever name.
     pub fn shown(&self, uid: &str) -> Shown {
         let all = self.read();
@@ -192,6 +206,16 @@ impl Records {
         self.objects.get(&watched).unwrap_or(&NONE).keys()
     }
 
+    fn vms_of(&self, namespace: &str) -> impl Iterator<Item = (&MachineUid, &Vm)> {
+        let first = ObjectKey { namespace: namespace.to_owned(), name: String::new() };
+        let all = self.objects.get(&WatchedKind::Vm).map(|all| all.range(first.clone()..));
+        let here = all.into_iter().flatten().take_while(move |(key, _)| key.namespace == first.namespace);
+        here.filter_map(|(_, (owner, record))| match record {
+            Record::Vm(vm) => Some((owner, vm)),
+            Record::Vmi(_) | Record::Claim(_) | Record::DataVolume(_) => None,
+        })
+    }
+
     fn unlink(&mut self, machine: &str, watched: WatchedKind, key: &ObjectKey) {
         if let Some(keys) = self.by_machine.get_mut(machine) {
             keys.remove(&(watched, key.clone()));
@@ -203,61 +227,5 @@ impl Records {
 }
 
 #[cfg(test)]
-mod tests {
-    use model::names::MachineKey;
-
-    use super::*;
-
-    fn key(namespace: &str, name: &str) -> ObjectKey {
-        ObjectKey { namespace: namespace.to_owned(), name: name.to_owned() }
-    }
-
-    fn machine() -> Identity {
-        Identity {
-            vm: VmKey { namespace: "shop".to_owned(), name: "vm-web".to_owned() },
-            key: MachineKey { namespace: "shop".to_owned(), name: "web".to_owned() },
-            alone: true,
-            uid: "m-1".to_owned(),
-            generation: 1,
-            resource_version: None,
-            cluster_id: None,
-        }
-    }
-
-    #[test]
-    fn a_clone_that_took_our_labels_along_is_not_the_machines_vm() {
-        let (index, machine) = (ObjectIndex::default(), machine());
-        let owner = machine.uid.clone();
-        let vm = |name: &str| Record::Vm(Vm { name: name.to_owned(), ..Vm::default() });
-        for (namespace, name) in [("shop", "vm-web"), ("shop", "vm-web-clone"), ("other", "vm-web")] {
-            index.put(key(namespace, name), owner.clone(), vm(name));
-        }
-        index.put(key("other", "web-root"), owner.clone(), Record::Claim(Claim::default()));
-        let own = index.of(&machine);
-        assert_eq!(own.vm.map(|vm| vm.name).as_deref(), Some("vm-web"));
-        assert!(own.claims.is_empty());
-        index.remove(WatchedKind::Vm, &key("shop", "vm-web"));
-        assert_eq!(index.of(&machine), OwnObjects::default(), "a clone does not stand in for it either");
-    }
-
-    #[test]
-    fn what_a_complete_list_does_not_hold_is_forgotten() {
-        let (index, machine) = (ObjectIndex::default(), machine());
-        let owner = machine.uid.clone();
-        for name in ["web-root", "web-data"] {
-            index.put(key("shop", name), owner.clone(), Record::Claim(Claim::default()));
-        }
-        assert_eq!(index.keep_only(WatchedKind::Claim, &[key("shop", "web-data")].into()), [owner]);
-        assert_eq!(index.of(&machine).claims.into_keys().collect::<Vec<_>>(), ["web-data"]);
-        let one = weigh(&key("shop", "web-data"), "m-1", &Record::Claim(Claim::default()));
-        assert_eq!(index.bytes(), one, "ATK1: and does not count any more");
-        index.put(
-            key("shop", "web-data"),
-            "m-22".to_owned(),
-            Record::Claim(Claim { phase: "Bound".to_owned(), ..Claim::default() }),
-        );
-        assert_eq!(index.bytes(), one + "Bound".len() + 1);
-        index.remove(WatchedKind::Claim, &key("shop", "web-data"));
-        assert_eq!(index.bytes(), 0);
-    }
-}
+#[path = "index_tests.rs"]
+mod tests;

@@ -1,6 +1,7 @@
 //! The lean controller: makes true on its cluster what admission decided about each Machine. It contains no placement code.
 
 pub mod args;
+pub mod attachments;
 pub mod awaited;
 pub mod carriers;
 pub mod configs;
@@ -15,6 +16,7 @@ pub mod instances;
 pub mod lead;
 pub mod machine;
 pub mod metrics;
+pub mod networks;
 pub mod objects;
 pub mod offer;
 mod orphans;
@@ -135,11 +137,13 @@ async fn work(
     let uids = Arc::new(uids::Uids::default());
     let sources = sources::Sources::new(touch.clone());
     let source_watches = sources::Watches::new(client.clone(), sources.clone(), args.cloud_init_namespaces());
+    let networks = Arc::new(networks::NetworkIndex::new(&args.default_bridge));
     let ctx = Arc::new(Context {
         sources,
         source_watches,
         carriers: carriers::Carriers::default(),
         uids: uids.clone(),
+        networks: networks.clone(),
         events: Recorder::new(client.clone(), reporter),
         configs: source.configs.clone(),
         scope: source.scope().clone(),
@@ -166,6 +170,8 @@ async fn work(
         clusters.clone(),
         changed,
     ));
+    let of_networks = networks::Listeners { machines: machines.clone(), touch: touch.clone() };
+    let joining = tokio::spawn(networks.follow(client.clone(), of_networks));
     let of_configs = triggers::Configs {
         client: client.clone(),
         scope: ctx.scope.clone(),
@@ -198,6 +204,7 @@ async fn work(
     tokio::select! {
         _ = work => Ok(()),
         ended = registry => Err(format!("the cluster registry ended: {ended:?}").into()),
+        ended = joining => Err(format!("networks are not followed any more: {ended:?}").into()),
         ended = counting => Err(format!("orphans are not counted any more: {ended:?}").into()),
         ended = following => Err(format!("the status of KubevirtConfigs is not kept any more: {ended:?}").into()),
     }

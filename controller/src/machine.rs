@@ -5,6 +5,7 @@ mod data;
 mod execute;
 mod gather;
 pub(crate) mod preview;
+mod record;
 mod remains;
 mod remote;
 mod report;
@@ -17,7 +18,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use k8s_openapi::jiff::Timestamp;
 use kube::runtime::controller::Action;
 use model::baseline::war::Turn;
-use model::machine::{cluster_of, plan, status, storage};
+use model::machine::{cluster_of, network_in_trouble, plan, status, storage};
 use model::reason::Retry;
 
 use self::gather::{Asking, Read};
@@ -50,6 +51,13 @@ async fn pass(machine: Arc<Guarded>, ctx: Arc<Context>) -> Result<Action, Fault>
     let Read { config, connection, intent } = gather::read(machine, &ctx);
     let Some(identity) = intent.identity() else { return Ok(Action::await_change()) };
     let (seen, cluster) = gather::gather(&intent, config.as_deref(), connection, Asking::Clusters(&now), &ctx).await?; // I/O in: a snapshot of the indexes, and a lookup only on doubt
+    if let Some(network) = network_in_trouble(&intent, &seen) {
+        ctx.metrics.network_failed(&network);
+        ctx.networks.look_again();
+        if let Some(cluster) = &cluster {
+            cluster.index.attachments.look_again();
+        }
+    }
     let plan = plan(&intent, &seen); // pure
     let mut done = execute::execute(machine, &intent, plan, cluster.as_deref(), &now, &ctx).await?; // I/O out: stops at the first failure
     if let Turn::Pause(field) = &seen.turn {

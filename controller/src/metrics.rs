@@ -1,8 +1,12 @@
-//! What the controller counts. Labels are static words; the names of templates and of StorageClasses alone are not, and few of these
-//! are kept. C29, C31, C41, C42, E20. `scrape` has what is counted anew for each scrape.
+//! What the controller counts. Labels are static words; the names of templates, of StorageClasses and of networks alone are not, and few
+//! of these are kept. C29, C31, C41 to C43, E20. `scrape` has what is counted anew for each scrape.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use model::machine::outcome::Outcome;
 use model::reason::Reason;
+use model::text::line;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -46,6 +50,14 @@ const DOCUMENTED: [Reason; 5] = [
 pub struct Class {
     storage_class: String,
 }
+/// Which network it is about.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct OfNetwork {
+    network_name: String,
+}
+
+/// So many networks have a counter of their own: people name them, and may name ever new ones. The rest shares `other`.
+const NETWORKS: usize = 100;
 
 /// The metrics of this process.
 #[derive(Clone)]
@@ -56,6 +68,8 @@ pub struct Metrics {
     provisioned: Family<Ended, Counter>,
     orphans: Gauge,
     provisioning: Family<Class, Histogram>,
+    networks: Family<OfNetwork, Counter>,
+    counted: Arc<Mutex<BTreeSet<String>>>,
 }
 
 /// A pass that is counted as running until this is dropped.
@@ -108,7 +122,14 @@ impl Metrics {
             "From the creation of a claim until it was bound",
             provisioning.clone(),
         );
-        let metrics = Self { durations, errors, running, provisioned, orphans, provisioning };
+        let networks = Family::default();
+        registry.register(
+            "kubevirt_operator_network_configuration_errors",
+            "Looks at a Machine that could not join this network",
+            networks.clone(),
+        );
+        let counted = Arc::default();
+        let metrics = Self { durations, errors, running, provisioned, orphans, provisioning, networks, counted };
         drop(metrics.durations.get_or_create(&Controller { controller: MACHINE }));
         for reason in DOCUMENTED {
             drop(metrics.errors.get_or_create(&Failed { controller: MACHINE, error_type: reason.code() }));
@@ -117,6 +138,14 @@ impl Metrics {
             drop(metrics.provisioned.get_or_create(&Ended { outcome: outcome.word() }));
         }
         metrics
+    }
+
+    /// A Machine could not join a network.
+    pub fn network_failed(&self, name: &str) {
+        let mut counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = counted.contains(name) || counted.len() < NETWORKS && counted.insert(name.to_owned());
+        let network_name = if known { line(name, 253) } else { "other".to_owned() };
+        self.networks.get_or_create(&OfNetwork { network_name }).inc();
     }
 
     /// So many objects have no Machine.
@@ -193,5 +222,30 @@ mod tests {
         crate::table::every_row(lines, |line| assert!(text.lines().any(|it| it == line), "{line} in {text}"));
         drop(running);
         assert_eq!(metrics.running(), 0);
+    }
+
+    #[test]
+    fn c43_a_network_that_fails_has_a_counter_and_no_more_than_a_hundred_have() {
+        let mut registry = Registry::default();
+        let metrics = Metrics::register(&mut registry);
+        for number in 0..200 {
+            metrics.network_failed(&format!("net-{number}"));
+        }
+        metrics.network_failed("net-7");
+        let mut text = String::new();
+        encode(&mut text, &registry).expect("text");
+        let lines: Vec<_> = text
+            .lines()
+            .filter(|line| line.starts_with("kubevirt_operator_network_configuration_errors_total{"))
+            .collect();
+        assert_eq!(lines.len(), 101, "{lines:?}");
+        let has = |name: &str, count: u32| {
+            let line =
+                format!("kubevirt_operator_network_configuration_errors_total{{network_name=\"{name}\"}} {count}");
+            assert!(lines.contains(&line.as_str()), "{line}: {lines:?}");
+        };
+        has("net-7", 2);
+        has("net-99", 1);
+        has("other", 100);
     }
 }

@@ -23,6 +23,8 @@ const SENTENCE: usize = 512;
 const ASKED: usize = 1024;
 /// Interfaces that are kept of an instance, and addresses of all of them together.
 const ENTRIES: usize = 64;
+/// Networks that are kept of a VM: KubeVirt admits no more.
+const NETWORKS: usize = 256;
 
 /// Namespace and name on a remote cluster.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -112,12 +114,15 @@ impl Record {
                 let options = [&vm.cloud_init, &vm.failure, &vm.restart_required].map(text);
                 let drift: usize = vm.drift.iter().map(Drift::bytes).sum();
                 let words = [&vm.name, &vm.uid, &vm.resource_version, &vm.printable].map(String::len);
-                options.iter().chain(&marks).chain(&words).sum::<usize>() + drift
+                let attached = vm.attachments.iter().map(|name| name.len() + size_of::<String>());
+                let texts = options.into_iter().chain(marks).chain(words).chain(attached);
+                texts.sum::<usize>() + drift
             }
             Record::Vmi(vmi) => {
                 let nic = |nic: &Nic| {
                     let ips = nic.ips.iter().map(|ip| ip.len() + size_of::<String>());
-                    size_of::<Nic>() + text(&nic.name) + text(&nic.mac) + ips.sum::<usize>()
+                    let words = [&nic.name, &nic.mac, &nic.state, &nic.source].map(text);
+                    size_of::<Nic>() + words.iter().sum::<usize>() + ips.sum::<usize>()
                 };
                 let nics: usize = vmi.interfaces.iter().map(nic).sum();
                 vmi.name.len() + vmi.uid.len() + vmi.phase.len() + text(&vmi.node) + text(&vmi.unschedulable) + nics
@@ -162,7 +167,8 @@ fn message_of(condition: &Value) -> String {
     line(said.unwrap_or_default(), SENTENCE)
 }
 
-fn uid_of(object: &impl ResourceExt) -> String {
+/// `metadata.uid`, cut.
+pub fn uid_of(object: &impl ResourceExt) -> String {
     line(object.meta().uid.as_deref().unwrap_or_default(), UID)
 }
 
@@ -200,7 +206,19 @@ pub fn read_vm(object: &DynamicObject) -> Vm {
         printable: text_at(data, "/status/printableStatus").unwrap_or_default(),
         failure: find_condition(data, "Failure", "True").map(message_of),
         restart_required: find_condition(data, "RestartRequired", "True").map(message_of),
+        attachments: attached(data, &object.namespace().unwrap_or_default()),
     }
+}
+
+/// The NetworkAttachmentDefinitions of its own namespace that a VM is attached to.
+fn attached(data: &Value, namespace: &str) -> Vec<String> {
+    let networks = data.pointer("/spec/template/spec/networks").and_then(Value::as_array);
+    let names = networks.into_iter().flatten().filter_map(|network| network.pointer("/multus/networkName")?.as_str());
+    let own = names.filter_map(|name| match name.split_once('/') {
+        Some((other, name)) => (other == namespace).then_some(name),
+        None => Some(name),
+    });
+    own.take(NETWORKS).map(|name| line(name, WORD)).collect()
 }
 
 /// Reads a VirtualMachineInstance.
@@ -225,6 +243,8 @@ pub fn read_vmi(object: &DynamicObject) -> Vmi {
             name: text_at(nic, "/name").map(|name| line(&name, UID)),
             mac: text_at(nic, "/mac").filter(|mac| is_mac(mac)),
             ips,
+            state: text_at(nic, "/linkState").map(|state| line(&state, UID)),
+            source: text_at(nic, "/infoSource").map(|source| line(&source, UID)),
         }
     };
     Vmi {

@@ -1,5 +1,6 @@
-//! What the controller watches on every cluster: its own VMs, instances and claims by label, and the StorageClasses.
-//! I/O: four watches on the remote cluster. Any failure ends the session; the link starts another one. What the cluster
+//! What the controller watches on every cluster: its own VMs, instances and claims by label, the StorageClasses, and the names of
+//! NetworkAttachmentDefinitions.
+//! I/O: five watches on the remote cluster. Any failure ends the session; the link starts another one. What the cluster
 //! offers is followed beside them (`offer`), and so is CDI (`imports`): neither ends anything.
 
 use std::fmt::Debug;
@@ -19,6 +20,7 @@ use runtime::listing::{Listing, Step, check_bytes, watching};
 use serde::de::DeserializeOwned;
 use tokio::sync::mpsc;
 
+use crate::attachments::{self, AttachmentIndex, Heard};
 use crate::awaited::Awaited;
 use crate::disks::{read_claim, read_storage_class};
 use crate::imports::{Cdi, Kept};
@@ -47,6 +49,8 @@ pub struct Watches {
 pub struct ClusterIndex {
     /// Our objects there.
     pub objects: ObjectIndex,
+    /// Its networks.
+    pub attachments: AttachmentIndex,
     /// What it offers beside them.
     pub offer: Offer,
     /// Whether it has CDI.
@@ -60,6 +64,8 @@ enum WatchStep {
     StorageClass(Step<(String, StorageClass)>),
     /// Whether there are DataVolumes was answered.
     Cdi,
+    /// Whether it is the first answer about them.
+    Attachments(Heard, bool),
 }
 
 type Stream = BoxStream<'static, Result<WatchStep, String>>;
@@ -73,6 +79,9 @@ impl Session for Watches {
 
     fn run(&self, cluster: Arc<Cluster<ClusterIndex>>, synced: Box<dyn FnOnce() + Send>) -> BoxFuture<'static, String> {
         let mut streams = self.streams(&cluster.client);
+        let heard = attachments::watch(&cluster.client, &self.supervisor, &cluster.index.attachments);
+        let heard = heard.enumerate().map(|(at, heard)| Ok(WatchStep::Attachments(heard?, at == 0)));
+        streams.push(heard.boxed());
         let (asked, to_fill) = (cluster.clone(), cluster.clone());
         // A disk that CDI fills must not be taken for one that is not there.
         let answered = async move {
@@ -219,6 +228,11 @@ fn take_in(
         }
         WatchStep::StorageClass(Step::Seen((name, class))) => index.saw_storage_class(name, class),
         WatchStep::StorageClass(Step::Deleted((name, _))) => index.forget_storage_class(&name),
+        WatchStep::Attachments(heard, first) => {
+            let gone = cluster.index.attachments.take(heard)?;
+            gone.iter().flat_map(|key| index.users(key)).for_each(tell);
+            return Ok(first);
+        }
         WatchStep::Object(watched, Step::Listed(all)) => {
             let listed = all.iter().map(|(key, ..)| key.clone()).collect();
             index.keep_only(watched, &listed).into_iter().for_each(tell);

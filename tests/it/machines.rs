@@ -13,6 +13,7 @@ mod lead;
 mod lifecycle;
 mod lines;
 mod mapping;
+mod networks;
 mod outages;
 mod ownership;
 mod placement;

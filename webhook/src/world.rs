@@ -6,7 +6,6 @@
 pub mod configs;
 pub mod convert;
 mod notes;
-mod steps;
 pub mod watches;
 
 use std::sync::{Arc, Mutex, PoisonError};

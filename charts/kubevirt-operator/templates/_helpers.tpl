@@ -85,6 +85,8 @@ app.kubernetes.io/component: {{ index . 1 }}
 - name: CLOUD_INIT_NAMESPACES
   value: {{ join "," . | quote }}
 {{- end }}
+- name: DEFAULT_BRIDGE
+  value: {{ .defaultBridge | quote }}
 {{- else }}
 {{- with .defaultKubevirtConfig }}
 - name: DEFAULT_KUBEVIRT_CONFIG

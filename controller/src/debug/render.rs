@@ -128,6 +128,9 @@ fn words(write: &model::machine::Write) -> Vec<String> {
         Write::Here(Here::Guard) => words(&["put the finalizer on the Machine"]),
         Write::Here(Here::AskAdmission) => words(&["ask admission to decide"]),
         Write::Here(Here::Release(finalizers)) => words(&["take off the Machine:", &finalizers.join(" ")]),
+        Write::Here(Here::CreateRecord(_)) => words(&["create the NetworkConfiguration of its interfaces"]),
+        Write::Here(Here::ChangeRecord(_)) => words(&["change the NetworkConfiguration of its interfaces"]),
+        Write::Here(Here::DeleteRecord(_)) => words(&["delete the NetworkConfiguration of its interfaces"]),
         Write::There(There::Create(kind, name, _)) => words(&["create", kind_name(*kind), name]),
         Write::There(There::Adopt(name, _)) => words(&["adopt VirtualMachine", name]),
         Write::There(There::Update { kind, name, drift, .. }) => {

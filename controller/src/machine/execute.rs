@@ -13,6 +13,7 @@ use model::reason::{Reason, ShownIn};
 use runtime::clusters::{Cluster, said};
 use serde_json::json;
 
+use super::record as interfaces;
 use super::remote::Target;
 use super::report::Done;
 use super::writes::{self, Outcome};
@@ -49,6 +50,9 @@ pub(super) async fn execute(
                 ctx.carriers.forget(&identity.uid);
                 Ok(())
             }
+            Write::Here(Here::CreateRecord(object)) => interfaces::create(object, ctx, identity).await,
+            Write::Here(Here::ChangeRecord(change)) => interfaces::change(change, ctx, identity).await,
+            Write::Here(Here::DeleteRecord(uid)) => interfaces::delete(uid, ctx, identity).await,
             Write::There(write) => {
                 let outcome = write_there(write, identity, phase, cluster, ctx).await;
                 match (write, &outcome) {

@@ -13,6 +13,7 @@ use model::api::{KubevirtConfig, Machine};
 use model::baseline::war::Turn;
 use model::clusters::View;
 use model::machine::carried::Carried;
+use model::machine::networks::Networks;
 use model::machine::{
     DataSecret, Identity, Import, Imports, Intent, Kind, Lookup, Observed, Remote, Shown, Vmi, cluster_of, storage,
 };
@@ -132,6 +133,7 @@ pub(super) async fn gather(
     let (namespace_known, storage_classes) = cluster.index.objects.surroundings(&identity.vm.namespace);
     let OwnObjects { vm, vmi, claims, imports } = objects;
     let imports = known_imports(&cluster, imports);
+    let networks = see_networks(intent, identity, &cluster, ctx).await;
     let seen = Observed {
         turn: match (intent, &vm, asking) {
             (Intent::Run(admitted), Some(vm), Asking::Clusters(now)) if !vm.drift.is_empty() => {
@@ -152,6 +154,7 @@ pub(super) async fn gather(
         scheduling_patches: config.is_some_and(|config| config.spec.allow_scheduling_patches == Some(true)),
         cloud_init,
         data_secret,
+        networks,
         ..nothing(remote)
     };
     if matches!(intent, Intent::Run(admitted) if storage::needs_import(admitted, &seen)) {
@@ -175,6 +178,28 @@ fn known_imports(cluster: &Cluster<ClusterIndex>, own: BTreeMap<String, Import>)
 fn is_made(objects: &OwnObjects, found: &Lookup, identity: &Identity) -> bool {
     let adopted = objects.vm.as_ref().is_some_and(|vm| vm.adopted.is_some());
     identity.cluster_id.is_some() && !adopted && matches!(found, Lookup::Unasked | Lookup::Absent | Lookup::Ours)
+}
+
+/// The networks that a Machine may join, once the supervisor was asked for them, and those of its cluster.
+async fn see_networks(
+    intent: &Intent,
+    identity: &Identity,
+    cluster: &Cluster<ClusterIndex>,
+    ctx: &Context,
+) -> Networks {
+    ctx.networks.answered().await;
+    let namespace = &identity.vm.namespace;
+    // Nobody knows what a VM is attached to that no watch has shown yet.
+    let used = || {
+        let unseen = ctx.awaited.has_other_vms(&cluster.name, namespace, &identity.uid);
+        (!unseen).then(|| cluster.index.objects.attached(namespace, &identity.uid))
+    };
+    let attachments = cluster.index.attachments.of(namespace, used);
+    let spec = match intent {
+        Intent::Run(admitted) => Some(&admitted.spec),
+        Intent::Leave(_) | Intent::Undecided(..) | Intent::Foreign => None,
+    };
+    ctx.networks.of(identity, spec, attachments, &ctx.supervisor)
 }
 
 /// It answers, and is the one that is recorded, if one is.

@@ -16,6 +16,7 @@ use runtime::clusters::{Cluster, DEADLINE, said};
 use serde_json::Value;
 use tokio::time::error::Elapsed;
 
+use crate::attachments::{self, Seen};
 use crate::awaited::Awaited;
 use crate::disks::data_volumes;
 use crate::objects::{ObjectKey, WatchedKind, patch_params, resource_of};
@@ -61,6 +62,7 @@ pub(super) fn api(at: &Target<'_>, kind: Kind) -> Api<DynamicObject> {
         Kind::DataVolume => Api::namespaced_with(client, namespace, &data_volumes()),
         Kind::Vm => Api::namespaced_with(client, namespace, &resource_of("VirtualMachine")),
         Kind::Secret => Api::namespaced_with(client, namespace, &ApiResource::erase::<Secret>(&())),
+        Kind::Attachment => Api::namespaced_with(client, namespace, &attachments::resource()),
     }
 }
 
@@ -75,22 +77,26 @@ pub(super) async fn create(
     let object: DynamicObject =
         serde_json::from_value(object.clone()).expect("invariant: builders make Kubernetes objects");
     let key = key_there(at, name);
-    // No watch shows Secrets.
-    if !matches!(kind, Kind::Namespace | Kind::Secret) {
+    if !is_shared(kind) {
         at.awaited.sent(&at.cluster.name, kind, &key, &at.identity.uid);
     }
     let params = PostParams { field_manager: Some(OPERATOR.to_owned()), ..PostParams::default() };
-    let Err(why) = api.create(&params, &object).await else {
-        if kind == Kind::Namespace {
-            at.cluster.index.objects.saw_namespace(name);
-        } else {
-            at.awaited.created(&at.cluster.name, kind, &key);
+    let made = api.create(&params, &object).await;
+    let Err(why) = made.as_ref() else {
+        match kind {
+            Kind::Namespace => at.cluster.index.objects.saw_namespace(name),
+            Kind::Attachment => {
+                let seen = made.iter().map(|made| Seen::of(made, at.supervisor));
+                seen.for_each(|seen| at.cluster.index.attachments.saw(key.clone(), seen));
+            }
+            Kind::Secret => {}
+            Kind::Claim | Kind::Vm | Kind::DataVolume => at.awaited.created(&at.cluster.name, kind, &key),
         }
         let Identity { key, .. } = at.identity;
         tracing::info!(controller = "Machine", machine = key.name, namespace = key.namespace, phase = at.phase, kubevirtConfig = %at.cluster.name, kind = ?kind, object = name, "created");
         return Ok(None);
     };
-    match &why {
+    match why {
         kube::Error::Api(answer) if answer.code == 409 && answer.reason == "AlreadyExists" => {
             return exists(at, &api, kind, name, &key).await;
         }
@@ -103,7 +109,12 @@ pub(super) async fn create(
         }
         _ => {}
     }
-    Err(failure_of(kind, name, &why))
+    Err(failure_of(kind, name, why))
+}
+
+/// Objects that several Machines use. Whoever made them, they are as good as ours.
+const fn is_shared(kind: Kind) -> bool {
+    matches!(kind, Kind::Namespace | Kind::Attachment | Kind::Secret)
 }
 
 /// Ours is as good as created, and awaited until a watch shows it.
@@ -114,9 +125,16 @@ async fn exists(
     name: &str,
     key: &ObjectKey,
 ) -> Result<Option<DynamicObject>, Failure> {
-    if kind == Kind::Namespace {
-        at.cluster.index.objects.saw_namespace(name);
-        return Ok(None);
+    match kind {
+        Kind::Namespace => {
+            at.cluster.index.objects.saw_namespace(name);
+            return Ok(None);
+        }
+        Kind::Attachment => {
+            at.cluster.index.attachments.saw_some(key.clone());
+            return Ok(None);
+        }
+        Kind::Claim | Kind::Vm | Kind::DataVolume | Kind::Secret => {}
     }
     let found = api.get(name).await.map_err(|why| failure_of(kind, name, &why))?;
     if is_ours(at, &found) {
@@ -217,13 +235,15 @@ pub(super) async fn adopt(at: &Target<'_>, name: &str, change: &Value) -> Result
 
 /// It is gone for certain, whatever a watch said last.
 fn forget(at: &Target<'_>, kind: Kind, name: &str) {
-    let watched = match kind {
-        Kind::Vm => WatchedKind::Vm,
-        Kind::Claim => WatchedKind::Claim,
-        Kind::DataVolume => WatchedKind::DataVolume,
-        Kind::Namespace | Kind::Secret => return,
-    };
-    at.cluster.index.objects.remove(watched, &key_there(at, name));
+    let (index, key) = (&at.cluster.index, key_there(at, name));
+    match kind {
+        Kind::Vm => drop(index.objects.remove(WatchedKind::Vm, &key)),
+        Kind::Claim => drop(index.objects.remove(WatchedKind::Claim, &key)),
+        Kind::DataVolume => drop(index.objects.remove(WatchedKind::DataVolume, &key)),
+        Kind::Attachment => index.attachments.forget(&key),
+        Kind::Namespace => index.objects.forget_namespace(name),
+        Kind::Secret => {}
+    }
 }
 
 /// Deletes an object that is still the one that was seen.
@@ -240,6 +260,10 @@ pub(super) async fn delete(
         ..DeleteParams::default()
     };
     match api(at, kind).delete(name, &only_this).await {
+        Ok(_) if kind == Kind::Attachment => {
+            forget(at, kind, name);
+            Ok(())
+        }
         Ok(_) => Ok(()),
         // Gone, or another object by that name: either way this one is no more.
         Err(kube::Error::Api(answer)) if matches!(answer.code, 404 | 409) => {
@@ -261,6 +285,7 @@ pub(super) fn failure_of(kind: Kind, name: &str, why: &kube::Error) -> Failure {
         kube::Error::Api(answer) if kind == Kind::DataVolume && matches!(answer.code, 400 | 403 | 422) => {
             Reason::ImportFailed
         }
+        kube::Error::Api(_) if kind == Kind::Attachment => Reason::NetworkFailed,
         kube::Error::Api(_) => Reason::KubeVirtApiError,
         _ => Reason::ClusterUnreachable,
     };
@@ -275,5 +300,6 @@ pub(crate) const fn kind_name(kind: Kind) -> &'static str {
         Kind::DataVolume => "DataVolume",
         Kind::Vm => "VirtualMachine",
         Kind::Secret => "Secret",
+        Kind::Attachment => "NetworkAttachmentDefinition",
     }
 }

@@ -3,16 +3,20 @@
 //! [`Intent::of`] reads the Machine, [`plan`] compares it with what was [`Observed`], [`status()`] says what the Machine shows.
 
 pub mod adoption;
+mod attachment;
 pub mod carried;
 pub mod cleanup;
 mod cloudinit;
+pub mod configuration;
 pub mod drift;
 pub mod exclusions;
 mod identity;
 mod imports;
 mod intent;
+mod interfaces;
 pub mod labels;
 mod network;
+pub mod networks;
 mod observed;
 pub mod outcome;
 pub mod owner;
@@ -21,6 +25,7 @@ pub mod status;
 pub mod storage;
 mod template;
 pub mod vm;
+mod wanted;
 mod write;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
@@ -70,6 +75,9 @@ fn run(admitted: &Admitted, seen: &Observed) -> Plan {
     if admitted.legacy && seen.vm.is_some() {
         return Here::Release(vec![crate::names::LEGACY_FINALIZER.to_owned()]).into();
     }
+    if let Some(taken_back) = interfaces::take_back(admitted, seen) {
+        return taken_back.into();
+    }
     if let Some(plan) = adoption::plan(admitted, seen) {
         return plan;
     }
@@ -84,6 +92,10 @@ fn run(admitted: &Admitted, seen: &Observed) -> Plan {
         );
         return Failure { reason: Reason::Conflict, message }.into();
     }
+    let in_the_way = interfaces::in_the_way(admitted, seen);
+    if let (None, Some(taken)) = (&seen.vm, &in_the_way) {
+        return taken.clone().into();
+    }
     let mut writes = Vec::new();
     if !seen.namespace_known {
         let namespace = &identity.vm.namespace;
@@ -94,22 +106,29 @@ fn run(admitted: &Admitted, seen: &Observed) -> Plan {
     // What the VM should be is known only with all its parts: one that is there is left as it is meanwhile.
     let missing = cloudinit::missing(admitted, seen);
     let missing = missing.or_else(|| storage::missing(admitted, seen)).or_else(|| network::missing(admitted, seen));
-    let refused = match missing {
-        Some(missing) => Some(missing),
-        None if storage::waits(admitted, seen) => None,
-        None => {
-            writes.extend(cloudinit::plan(admitted, seen));
-            match vm::plan(admitted, seen) {
-                Ok(Some(vm)) => writes.push(vm),
-                Ok(None) => writes.extend(cloudinit::follow(admitted, seen)),
-                Err(_) => {}
-            }
-            vm::plan(admitted, seen).err()
+    let mut refused = missing;
+    if refused.is_none() && !storage::waits(admitted, seen) {
+        writes.extend(cloudinit::plan(admitted, seen));
+        match vm::plan(admitted, seen) {
+            Ok(Some(vm)) => writes.push(vm),
+            Ok(None) => writes.extend(cloudinit::follow(admitted, seen)),
+            Err(wrong) => refused = Some(wrong),
         }
-    };
+    }
     // Last, so that a claim that may not grow keeps nothing from being done.
     writes.extend(storage::growth(admitted, seen));
-    Plan { refused, ..writes.into() }
+    let mut plan = Plan { refused: refused.or(in_the_way), ..writes.into() };
+    interfaces::add(&mut plan, admitted, seen);
+    plan
+}
+
+/// The network that keeps a Machine's VM from being made or brought in line, by the name that the Machine gives it.
+pub fn network_in_trouble(intent: &Intent, seen: &Observed) -> Option<String> {
+    let (Intent::Run(admitted), Remote::Connected { .. }) = (intent, &seen.remote) else { return None };
+    if adoption::keeps_its_disks(seen) {
+        return None;
+    }
+    network::trouble(admitted, seen).map(|(name, _)| name)
 }
 
 /// The status that goes with [`Here::Record`]: the one shown so far, the cluster and the name of the VM.

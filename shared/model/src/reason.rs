@@ -190,6 +190,7 @@ reasons! {
     ImportFailed, "ImportFailed", Machine(StorageReady), Backoff, Warning, "Correct the source of the disk, or what it leads to; the message says what went wrong.";
     NetworkConfigured, "NetworkConfigured", Machine(NetworkReady), Event, Normal, "Nothing to do.";
     NetworkPending, "NetworkPending", Machine(NetworkReady), Event, Normal, "Wait until the instance reports its interfaces.";
+    NetworkFailed, "NetworkFailed", Machine(NetworkReady), Backoff, Warning, "Create or correct what the message names: the NetworkConfiguration or NetworkNamespace, Multus on the cluster, or a right.";
     ClusterConnected, "Connected", Machine(ClusterReachable), Event, Normal, "Nothing to do.";
     ClusterUnreachable, "ClusterUnreachable", Machine(ClusterReachable), Backoff, Warning, "Check the cluster and its KubevirtConfig: `kubectl describe kubevirtconfig -A`.";
     KubevirtConfigMissing, "KubevirtConfigMissing", Machine(ClusterReachable), Event, Warning, "Create the KubevirtConfig again: the VM may still be running on that cluster.";

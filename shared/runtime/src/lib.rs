@@ -6,6 +6,7 @@ pub mod args;
 pub mod bind;
 pub mod client;
 pub mod clusters;
+pub mod follow;
 pub mod listing;
 pub mod pause;
 pub mod ready;

@@ -52,6 +52,8 @@ fn x30_cert7_cert9_rights_on_the_supervisor_are_exactly_these() {
     assert_eq!(rights(&release), table(&[
         "kubevirt-operator-controller-manager | cluster          | vitistack.io/machines                | get,list,watch,patch",
         "kubevirt-operator-controller-manager | cluster          | vitistack.io/machines/status         | patch",
+        "kubevirt-operator-controller-manager | cluster          | vitistack.io/networkconfigurations   | list,watch,create,patch,delete",
+        "kubevirt-operator-controller-manager | cluster          | vitistack.io/networknamespaces       | list,watch",
         "kubevirt-operator-controller-manager | cluster          | /namespaces[kube-system]             | get",
         "kubevirt-operator-controller-manager | cluster          | events.k8s.io/events                 | create,patch",
         "kubevirt-operator-controller-manager | cluster          | /secrets                             | get,list,watch",
@@ -93,6 +95,7 @@ fn x30_rights_on_a_remote_are_exactly_these() {
         "kubevirt-operator-controller | cluster | kubevirt.io/virtualmachines         | get,list,watch,create,patch,delete",
         "kubevirt-operator-controller | cluster | kubevirt.io/virtualmachines/status  | patch",
         "kubevirt-operator-controller | cluster | kubevirt.io/virtualmachineinstances | get,list,watch",
+        "kubevirt-operator-controller | cluster | k8s.cni.cncf.io/network-attachment-definitions | list,watch,create,patch,delete",
         "kubevirt-operator-controller | cluster | storage.k8s.io/storageclasses       | list,watch",
         "kubevirt-operator-controller | cluster | kubevirt.io/kubevirts               | list,watch",
         "kubevirt-operator-controller | cluster | /nodes                              | list,watch",

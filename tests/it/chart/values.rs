@@ -43,6 +43,7 @@ fn c54_c55_c56_c57_settings_reach_the_processes_that_read_them() {
         ("VM_NAME_PREFIX", "vm-"),
     ];
     let controller = [
+        ("DEFAULT_BRIDGE", "br0"),
         ("LEADER_ELECTION", "true"),
         ("MACHINE_LABELS", "cluster.vitistack.io/"),
         ("MAX_CONCURRENT_RECONCILES", "5"),

@@ -14,17 +14,20 @@ use kube::api::{ApiResource, DynamicObject};
 use kube::core::{DeserializeGuard, GroupVersionKind, PartialObjectMeta};
 use kube::{Api, Client, Resource, ResourceExt};
 use model::api::{MachineClass, NetworkConfiguration};
-use model::names::{GROUP, MANAGED_BY, MachineKey, OPERATOR, VERSION};
+use model::machine::configuration::is_record;
+use model::names::{GROUP, MachineKey, VERSION};
 use rpds::HashTrieMapSync;
+use runtime::follow::{News, each};
 use runtime::listing::Step;
 use runtime::ready::{Latch, Ready};
 use serde::de::DeserializeOwned;
 
-use super::steps::{OPTIONAL, Steps, each};
 use super::{Current, convert};
 
 /// A kind that must be there is looked for this often while it is not.
 const MISSING: Duration = Duration::from_secs(5);
+/// A kind that need not be there is looked for this often, also while it cannot be listed.
+const OPTIONAL: Duration = Duration::from_secs(10);
 
 /// One latch for each part without which nothing can be decided.
 pub struct Latches {
@@ -60,9 +63,8 @@ pub async fn follow(client: Client, current: Current, latches: Latches) {
     // One that does not decode is as if it were not there: it must not hide the others.
     let class =
         |class: &DeserializeGuard<MachineClass>| (class.name_any(), class.0.as_ref().ok().and_then(convert::class));
-    let network = |network: &PartialObjectMeta<NetworkConfiguration>| {
-        (key(network), Some(network.labels().get(MANAGED_BY).is_some_and(|by| by == OPERATOR)))
-    };
+    let network =
+        |network: &PartialObjectMeta<NetworkConfiguration>| (key(network), Some(is_record(Some(network.labels()))));
     let network_namespace = |network: &PartialObjectMeta<DynamicObject>| (key(network), Some(()));
     let all = &client;
     tokio::join!(
@@ -160,12 +162,16 @@ async fn part<K, N, V, M>(
         Some(value) => map.set(name, value),
         None => map.unset(&name),
     };
-    let take = |steps: Steps<(N, Option<V>)>| {
-        let complete = steps.iter().any(|step| matches!(step, Ok(Step::Listed(_))));
+    let take = |steps: Vec<News<(N, Option<V>)>>| {
+        let complete = steps.iter().any(|step| matches!(step, News::Step(Step::Listed(_)) | News::NotInstalled));
         current.change(|world| {
             for step in steps {
                 match step {
-                    Ok(Step::Listed(all)) => {
+                    News::NotInstalled => {
+                        *of(world) = M::default();
+                        unlisted(world, None);
+                    }
+                    News::Step(Step::Listed(all)) => {
                         let mut map = M::default();
                         for one in all {
                             put(&mut map, one);
@@ -173,9 +179,9 @@ async fn part<K, N, V, M>(
                         *of(world) = map;
                         unlisted(world, None);
                     }
-                    Ok(Step::Seen(one)) => put(of(world), one),
-                    Ok(Step::Deleted((name, _))) => of(world).unset(&name),
-                    Err(why) => unlisted(world, Some(why)),
+                    News::Step(Step::Seen(one)) => put(of(world), one),
+                    News::Step(Step::Deleted((name, _))) => of(world).unset(&name),
+                    News::Unlisted(why) => unlisted(world, Some(why)),
                 }
             }
         });
@@ -183,19 +189,19 @@ async fn part<K, N, V, M>(
             listed(&current.load());
         }
     };
-    each(api, absent, read, take).await;
+    each(api, absent == OPTIONAL, |_| tokio::time::sleep(absent), read, take).await;
 }
 
 async fn machines_of(api: Api<DynamicObject>, current: &Current, latch: &Latch) {
-    let take = |steps: Steps<_>| {
+    let take = |steps: Vec<News<_>>| {
         let mut changed = Vec::new();
         for step in steps {
             match step {
-                Ok(Step::Seen(one)) => changed.push(one),
-                Ok(Step::Deleted((key, _))) => changed.push((key, None)),
+                News::Step(Step::Seen(one)) => changed.push(one),
+                News::Step(Step::Deleted((key, _))) => changed.push((key, None)),
                 // Nothing is decided before the first list, and what is known then stays.
-                Err(_) => {}
-                Ok(Step::Listed(all)) => {
+                News::Unlisted(_) | News::NotInstalled => {}
+                News::Step(Step::Listed(all)) => {
                     changed.clear();
                     current.listed(all.into_iter().filter_map(|(key, seen)| Some((key, seen?))).collect());
                     latch.open();
@@ -206,7 +212,7 @@ async fn machines_of(api: Api<DynamicObject>, current: &Current, latch: &Latch) 
             current.seen(changed);
         }
     };
-    each(api, MISSING, convert::machine, take).await;
+    each(api, false, |_| tokio::time::sleep(MISSING), convert::machine, take).await;
 }
 
 #[cfg(test)]

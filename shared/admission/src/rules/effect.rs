@@ -57,7 +57,6 @@ impl<'w> Listing<'w> {
 pub fn warn(ask: &Ask<'_>, warnings: &mut Vec<String>) {
     let spec = &ask.object.spec;
     never(spec, warnings);
-    not_yet(spec, warnings);
     cloudinit::warn(spec, warnings);
     let (name, machine) = (spec.name.as_deref(), ask.object.metadata.name.as_deref());
     if let (Some(name), Some(machine)) = (name, machine.filter(|machine| !machine.is_empty()))
@@ -113,16 +112,5 @@ fn never(spec: &Spec<'_>, warnings: &mut Vec<String>) {
         }
         listing.name_if(os.architecture.is_some(), "spec.os.architecture");
     }
-    listing.say();
-}
-
-/// What the controller does not carry out yet.
-fn not_yet(spec: &Spec<'_>, warnings: &mut Vec<String>) {
-    let mut listing = Listing::new("accepted, but without effect yet: ", warnings);
-    let networks = spec.networks.as_ref().is_some_and(|networks| !networks.is_empty());
-    let namespace = spec.network.as_ref().and_then(|network| network.network_namespace_name.as_deref());
-    let filled = |text: Option<&str>| text.is_some_and(|text| !text.is_empty());
-    listing.name_if(networks, "spec.networks");
-    listing.name_if(!networks && filled(namespace), "spec.network.networkNamespaceName");
     listing.say();
 }

@@ -37,7 +37,8 @@ pub struct NetworkConfigurationSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0, max = 4094))]
     pub vlan: Option<i32>,
-    /// Linux bridge on the nodes that the network is attached to, for example `br0`.
+    /// Linux bridge on the nodes that the network is attached to, for example `br0`. Default: the setting
+    /// `DEFAULT_BRIDGE` of the controller.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 15), regex(pattern = r"^[A-Za-z0-9_.-]+$"))]
     pub bridge: Option<String>,

@@ -1,7 +1,7 @@
 //! What is left to take away of a Machine that is being deleted. Pure. C27, X17, X57, X58; regressions KVO1, KVO2, KVO10.
 //!
-//! VM, then proof that VM and instance are gone, then disks, then the finalizer: data is never touched under a VM that may
-//! still run.
+//! VM, then proof that VM and instance are gone, then disks, networks and record, then the finalizer: data is never touched
+//! under a VM that may still run.
 
 use serde_json::{Value, json};
 
@@ -10,9 +10,9 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use super::imports::Imports;
 use super::intent::{DELETION_POLICIES, DeletionPolicy, Leaving};
 use super::observed::{DataSecret, Lookup, Observed, Remote, Vm};
-use super::owner;
 use super::vm::DESIRED;
-use super::write::{Failure, Here, Kind, Plan, There};
+use super::write::{Failure, Here, Kind, Plan, There, Write};
+use super::{attachment, interfaces, owner};
 use crate::baseline::LAST_APPLIED;
 use crate::names;
 use crate::reason::Reason;
@@ -25,7 +25,11 @@ pub fn plan(leaving: &Leaving, seen: &Observed) -> Plan {
     if leaving.finalizers.is_empty() {
         return Plan::default();
     }
-    let release = || Plan::from(Here::Release(leaving.finalizers.clone()));
+    let release = || {
+        let mut plan = Plan::from(Here::Release(leaving.finalizers.clone()));
+        plan.writes.splice(0..0, interfaces::leave(leaving, seen).map(Write::Here));
+        plan
+    };
     if leaving.identity.cluster_id.is_none() {
         // Nothing was made before the cluster was recorded (X58), unless the record was taken out: then the cluster shows it,
         // once it has been asked (ATK4).
@@ -75,7 +79,12 @@ pub fn plan(leaving: &Leaving, seen: &Observed) -> Plan {
     let mut writes = disks(leaving, seen, policy == DeletionPolicy::Retain);
     writes.extend(data_secret(leaving, seen).map(|(name, uid)| There::Delete(Kind::Secret, name, uid)));
     let done = seen.claims.is_empty() && seen.imports.known().next().is_none() && writes.is_empty();
-    if done { release() } else { writes.into() }
+    if !done {
+        return writes.into();
+    }
+    let mut plan = release();
+    plan.writes.splice(0..0, attachment::leave(seen).into_iter().map(Write::There));
+    plan
 }
 
 /// The DataVolumes go first: one that is there fills a claim again, and takes it along when it goes. A disk that was not
@@ -180,7 +189,8 @@ fn orphan(leaving: &Leaving, seen: &Observed) -> Option<Vec<There>> {
         .map(|(name, import)| There::Merge(Kind::DataVolume, name.clone(), disown(leaving, seen, &import.uid)));
     let secret =
         data_secret(leaving, seen).map(|(name, uid)| There::Merge(Kind::Secret, name, disown(leaving, seen, &uid)));
-    let writes: Vec<There> = vm.chain(claims).chain(imports).chain(secret).collect();
+    let networks = seen.vm.iter().flat_map(|vm| attachment::keep(vm, seen));
+    let writes: Vec<There> = networks.chain(vm).chain(claims).chain(imports).chain(secret).collect();
     (!writes.is_empty()).then_some(writes)
 }
 

@@ -6,6 +6,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 
 use super::carried::Carried;
 use super::imports::{Imports, StorageClass};
+use super::networks::Networks;
 use super::write::{Failure, Kind};
 use crate::api::KubevirtConfig;
 use crate::baseline::Drift;
@@ -48,6 +49,8 @@ pub struct Observed {
     pub cloud_init: Result<Carried, Failure>,
     /// The Secret that carried such data, once nothing needs it any more.
     pub data_secret: DataSecret,
+    /// The networks that it may join, and the record of its interfaces.
+    pub networks: Networks,
 }
 
 impl Observed {
@@ -70,6 +73,7 @@ impl Observed {
             address_of: None,
             cloud_init: Ok(Carried::default()),
             data_secret: DataSecret::Unasked,
+            networks: Networks::default(),
         }
     }
 }
@@ -193,6 +197,8 @@ pub struct Vm {
     pub failure: Option<String>,
     /// Message of KubeVirt's condition `RestartRequired`.
     pub restart_required: Option<String>,
+    /// The NetworkAttachmentDefinitions of its namespace that it is attached to.
+    pub attachments: Vec<String>,
 }
 
 /// A VirtualMachineInstance, as far as it matters.
@@ -225,6 +231,10 @@ pub struct Nic {
     pub mac: Option<String>,
     /// Its addresses, the main one first.
     pub ips: Vec<String>,
+    /// `up` or `down`.
+    pub state: Option<String>,
+    /// Who reports it.
+    pub source: Option<String>,
 }
 
 /// A PersistentVolumeClaim, as far as it matters.

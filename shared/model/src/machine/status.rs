@@ -145,7 +145,7 @@ fn run(next: &mut MachineStatus, admitted: &Admitted, seen: &Observed, failure: 
     let (phase, ready) = phase::derive(admitted, seen, &storage, &vm, failure);
     next.phase = Some(phase.to_owned());
     said.push(ready);
-    said.push(describe_network(seen));
+    said.push(describe_network(admitted, seen, failure));
     said.push(storage);
     said.push(vm);
     if let Some(why) = seen.vm.as_ref().and_then(restart::waiting) {

@@ -101,9 +101,6 @@ fn wanted(admitted: &Admitted, seen: &Observed, user: UserPatch) -> Result<Wante
     }
     let object = user.apply(&object, seen.scheduling_patches).map_err(|wrong| refused(&wrong))?;
     let mut kept = json!({"metadata": {"labels": object["metadata"]["labels"]}, "spec": object["spec"]});
-    if let Some(mark) = cloudinit::mark(seen) {
-        kept["metadata"]["annotations"] = json!({names::CLOUD_INIT: mark});
-    }
     let power = admitted.power_declared && user.without_ignored(&kept)["spec"].get("runStrategy").is_some();
     if power {
         // KubeVirt takes one of the two (X28).

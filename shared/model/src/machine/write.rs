@@ -23,18 +23,20 @@ pub enum Kind {
     Vm,
     /// `Secret` with cloud-init data.
     Secret,
+    /// `NetworkAttachmentDefinition`.
+    Attachment,
 }
 
 /// One thing to do.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Write {
-    /// On the supervisor, to the Machine itself.
+    /// On the supervisor, to the Machine itself or to the record of its interfaces.
     Here(Here),
     /// On the Machine's cluster.
     There(There),
 }
 
-/// A write to the Machine itself.
+/// A write to the Machine itself, or to the record of its interfaces.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Here {
     /// Record the identity of the cluster in the Machine's status before anything is made there.
@@ -52,6 +54,12 @@ pub enum Here {
     AskAdmission,
     /// Take these finalizers off.
     Release(Vec<String>),
+    /// Create this record.
+    CreateRecord(Value),
+    /// Merge this into the record, if it still has the UID in it.
+    ChangeRecord(Value),
+    /// Delete the record, if it still has this UID.
+    DeleteRecord(String),
 }
 
 /// A write to the Machine's cluster.

@@ -80,6 +80,7 @@ proptest! {
                 There::Create(Kind::Claim | Kind::DataVolume, name, _) | There::TakeBack(name) => prop_assert!(name.starts_with("web-"), "{name}"),
                 There::Carry(parcel) => prop_assert_eq!(&parcel.name, "web-cloudinit"),
                 There::Create(Kind::Secret, ..) => prop_assert!(false, "{write:?}: a Secret is carried"),
+                There::Create(Kind::Attachment, name, _) => prop_assert!(false, "{name}: it names no network"),
                 There::Merge(..) | There::Update { .. } | There::Restart(..) => prop_assert!(near, "I5: {write:?}: nothing of it is there"),
             }
         }

@@ -20,8 +20,10 @@ mod cloudinit;
 mod forged;
 mod hardware;
 mod kept;
+mod networks;
 mod places;
 mod reach;
+mod records;
 mod shown;
 mod storage;
 #[path = "../../../../tests/table.rs"]
@@ -78,7 +80,7 @@ fn vm(printable: &str) -> Option<Vm> {
 
 #[allow(clippy::unnecessary_wraps)] // reason: it is what `Observed` holds
 fn vmi(phase: &str, ready: bool) -> Option<Vmi> {
-    let nic = Nic { name: Some("default".to_owned()), mac: None, ips: vec!["10.0.0.5".to_owned()] };
+    let nic = Nic { name: Some("default".to_owned()), ips: vec!["10.0.0.5".to_owned()], ..Nic::default() };
     Some(Vmi {
         name: "vm-web".to_owned(),
         uid: "i-1".to_owned(),
@@ -101,6 +103,9 @@ fn brief(plan: &Plan) -> Vec<String> {
         Write::Here(Here::Guard) => "guard".to_owned(),
         Write::Here(Here::AskAdmission) => "ask admission".to_owned(),
         Write::Here(Here::Release(_)) => "release".to_owned(),
+        Write::Here(Here::CreateRecord(_)) => "create record".to_owned(),
+        Write::Here(Here::ChangeRecord(_)) => "change record".to_owned(),
+        Write::Here(Here::DeleteRecord(uid)) => format!("delete record {uid}"),
         Write::There(There::Create(kind, name, _)) => format!("create {kind:?} {name}"),
         Write::There(There::Adopt(name, _)) => format!("adopt {name}"),
         Write::There(There::Merge(kind, name, _)) => format!("merge {kind:?} {name}"),

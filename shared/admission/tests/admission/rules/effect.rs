@@ -11,6 +11,7 @@ const EFFECTIVE: &[&str] = &[
     "spec.bootOrder", "spec.domain", "spec.machineType",
     "spec.disks[].source", "spec.os.isoUri", "spec.os.imageID",
     "spec.cloudInit", "spec.userData", "spec.sshKeys",
+    "spec.networks", "spec.network.networkNamespaceName",
 ];
 
 /// A value of a leaf that the schema allows.
@@ -118,7 +119,6 @@ fn x74_what_has_no_effect_is_named_compactly() {
         admit(&machine(spec), &networked()).warnings,
         [
             "without effect on KubeVirt: spec.backup, spec.monitoring, spec.tags, spec.disks[].type, spec.disks[].iops, spec.network.vpc, spec.os.family, spec.os.architecture",
-            "accepted, but without effect yet: spec.network.networkNamespaceName",
             "spec.name: \"other\" has no effect: everything is named after metadata.name, \"web\"",
             "spec.os.imageID: \"ubuntu\" is no image that is known here, and no boot disk is made from it: write an http:// or https:// URL, or docker:// and a container disk",
         ]

@@ -19,7 +19,8 @@ pub struct Network {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("enum" = MODELS))]
     pub model: Option<String>,
-    /// Unicast MAC address as six hex bytes with colons, for example `52:54:00:12:34:56`. Default: KubeVirt picks one.
+    /// Unicast MAC address as six hex bytes with colons, for example `52:54:00:12:34:56`. Default: KubeVirt picks one,
+    /// or on a NetworkNamespace, one that is made from the UID of the Machine.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 17), regex(pattern = r"^[0-9A-Fa-f][02468ACEace](:[0-9A-Fa-f]{2}){5}$"))]
     pub mac_address: Option<String>,

@@ -6,7 +6,7 @@ use super::super::intent::Admitted;
 use super::super::observed::{Observed, Remote};
 use super::super::vm;
 use super::super::write::Failure;
-use super::super::{adoption, storage};
+use super::super::{adoption, interfaces, network, storage};
 use crate::api::{self, MachineStatus};
 use crate::reason::{Condition, Reason, ShownIn};
 
@@ -34,11 +34,16 @@ impl Statement {
     }
 }
 
+fn is_of_networks(failure: &Failure) -> bool {
+    failure.reason.shown_in() == ShownIn::Machine(Condition::NetworkReady)
+}
+
 pub(super) fn describe_vm(admitted: &Admitted, seen: &Observed, failure: Option<&Failure>) -> Statement {
     let said = |truth, reason, why: String| Statement::new(Condition::VirtualMachineReady, truth, reason, why);
     // What keeps a disk from being there says so in its own condition.
     let of_disks = |failure: &&Failure| failure.reason.shown_in() == ShownIn::Machine(Condition::StorageReady);
-    if let Some(failure) = failure.filter(|failure| !of_disks(failure)) {
+    let of_networks = |failure: &&Failure| seen.vm.is_some() && is_of_networks(failure);
+    if let Some(failure) = failure.filter(|failure| !of_disks(failure) && !of_networks(failure)) {
         return said(False, failure.reason, failure.message.clone());
     }
     let Some(vm) = &seen.vm else {
@@ -81,13 +86,22 @@ pub(super) fn describe_storage(admitted: &Admitted, seen: &Observed, failure: Op
     said(if reason == Reason::PvcBound { True } else { False }, reason, why)
 }
 
-pub(super) fn describe_network(seen: &Observed) -> Statement {
+/// Whether the instance has its interfaces. What keeps a VM from its networks is said here also while it runs with others.
+pub(super) fn describe_network(admitted: &Admitted, seen: &Observed, failure: Option<&Failure>) -> Statement {
     let said = |truth, reason, why: &str| Statement::new(Condition::NetworkReady, truth, reason, why);
-    let addresses = seen.vmi.iter().flat_map(|vmi| &vmi.interfaces).any(|nic| !nic.ips.is_empty());
-    if addresses {
-        return said(True, Reason::NetworkConfigured, "the instance has its addresses");
+    // An adopted VM has the networks that it came with.
+    let adopted = adoption::keeps_its_disks(seen);
+    let failure = failure.filter(|it| is_of_networks(it)).cloned();
+    let missing = || network::missing(admitted, seen).or_else(|| interfaces::in_the_way(admitted, seen));
+    if let Some(failure) = failure.or_else(|| (!adopted).then(missing)?) {
+        return said(False, failure.reason, &failure.message);
     }
-    said(False, Reason::NetworkPending, "no instance reports an address")
+    let addresses = || seen.vmi.iter().flat_map(|vmi| &vmi.interfaces).any(|nic| !nic.ips.is_empty());
+    let there = if adopted { addresses() } else { network::reported(admitted, seen) };
+    if there {
+        return said(True, Reason::NetworkConfigured, "the instance has its interfaces");
+    }
+    said(False, Reason::NetworkPending, "no instance reports its interfaces and their addresses yet")
 }
 
 pub(super) fn describe_cluster(cluster: &str, recorded: Option<&str>, seen: &Observed) -> Statement {

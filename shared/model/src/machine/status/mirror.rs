@@ -2,8 +2,10 @@
 
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 
+use super::super::configuration::RecordedNic;
 use super::super::intent::Admitted;
-use super::super::observed::Observed;
+use super::super::networks::Record;
+use super::super::observed::{Nic, Observed};
 use super::super::{adoption, storage};
 use crate::api::machine::status::{InterfaceStatus, Resolved, ResolvedDisk};
 use crate::api::{AssignedConfig, MachineStatus};
@@ -14,8 +16,9 @@ pub(super) fn mirror(next: &mut MachineStatus, admitted: &Admitted, seen: &Obser
     // The instance of a VM that has stopped is on its way out, and so is what it says.
     let stopped = seen.vm.as_ref().is_some_and(|vm| vm.printable == "Stopped");
     let vmi = seen.vmi.as_ref().filter(|_| !stopped);
-    let nics = vmi.map(|vmi| vmi.interfaces.as_slice()).unwrap_or_default();
-    let ips: Vec<String> = nics.iter().flat_map(|nic| nic.ips.iter().cloned()).collect();
+    next.network_interfaces = vmi.iter().flat_map(|vmi| &vmi.interfaces).map(|nic| interface(nic, seen)).collect();
+    let of_all = |family: fn(&InterfaceStatus) -> &Vec<String>| next.network_interfaces.iter().flat_map(family);
+    let ips: Vec<String> = of_all(|nic| &nic.ip_addresses).chain(of_all(|nic| &nic.ipv6_addresses)).cloned().collect();
     let private = |ip: &String| {
         ip.parse::<std::net::IpAddr>().is_ok_and(|ip| match ip {
             std::net::IpAddr::V4(ip) => ip.is_private() || ip.is_link_local() || ip.is_loopback(),
@@ -27,14 +30,6 @@ pub(super) fn mirror(next: &mut MachineStatus, admitted: &Admitted, seen: &Obser
     next.resource_version = seen.vm.as_ref().map(|vm| vm.resource_version.clone());
     next.vmi_name = vmi.map(|vmi| vmi.name.clone());
     next.node_name = vmi.and_then(|vmi| vmi.node.clone());
-    next.network_interfaces = (nics.iter())
-        .map(|nic| InterfaceStatus {
-            name: nic.name.clone(),
-            mac_address: nic.mac.clone(),
-            ip_addresses: nic.ips.clone(),
-            ..InterfaceStatus::default()
-        })
-        .collect();
     (next.private_ip_addresses, next.public_ip_addresses) = ips.iter().cloned().partition(private);
     next.ip_addresses = ips;
     next.provider = Some("kubevirt".to_owned());
@@ -54,6 +49,31 @@ pub(super) fn mirror(next: &mut MachineStatus, admitted: &Admitted, seen: &Obser
     }
     next.cpus = Some(sizing.cores * sizing.threads * sizing.sockets);
     next.disks = storage::shown(admitted, seen);
+}
+
+/// What the instance says of an interface. Where it has no address to tell, because nobody in the guest does, that which address
+/// management gave out counts.
+fn interface(nic: &Nic, seen: &Observed) -> InterfaceStatus {
+    let own = match &seen.networks.record {
+        Record::Own(own) => own.allotted.as_slice(),
+        Record::Unknown | Record::Absent | Record::Left(_) | Record::Foreign { .. } => &[],
+    };
+    let same = |theirs: &RecordedNic| match (&nic.mac, &theirs.mac) {
+        (Some(mac), Some(theirs)) => mac.eq_ignore_ascii_case(theirs),
+        _ => nic.name.as_ref() == Some(&theirs.name),
+    };
+    let allotted = || own.iter().filter(|theirs| same(theirs)).flat_map(|theirs| theirs.ips.iter().cloned()).collect();
+    let ips: Vec<String> = if nic.ips.is_empty() { allotted() } else { nic.ips.clone() };
+    let (ipv6_addresses, ip_addresses) = ips.into_iter().partition(|ip| ip.contains(':'));
+    InterfaceStatus {
+        name: nic.name.clone(),
+        mac_address: nic.mac.clone(),
+        ip_addresses,
+        ipv6_addresses,
+        state: nic.state.clone(),
+        type_: nic.source.clone(),
+        mtu: None,
+    }
 }
 
 /// The sizing for people: the annotation, readable in `kubectl describe`.
