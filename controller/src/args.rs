@@ -66,6 +66,11 @@ impl Args {
     }
 }
 
+fn bridge(text: &str) -> Result<String, &'static str> {
+    let says = "the name of a bridge has 1 to 15 letters, digits, '-', '_' and '.'";
+    is_bridge(text).then(|| text.to_owned()).ok_or(says)
+}
+
 #[cfg(test)]
 mod tests {
     use clap::Parser;
@@ -104,9 +109,4 @@ mod tests {
             assert!(said.contains(says), "{name}: {said}");
         });
     }
-}
-
-fn bridge(text: &str) -> Result<String, &'static str> {
-    let says = "the name of a bridge has 1 to 15 letters, digits, '-', '_' and '.'";
-    is_bridge(text).then(|| text.to_owned()).ok_or(says)
 }
