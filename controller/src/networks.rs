@@ -20,8 +20,8 @@ use runtime::follow::{News, each};
 use tokio::sync::{Notify, mpsc, watch};
 
 use self::part::{Change, Part};
-use crate::context::Guarded;
 use crate::objects::MachineUid;
+use crate::uids::Guarded;
 
 /// How long what could not be listed waits before it is asked for again.
 const SOON: Duration = Duration::from_secs(10);

@@ -21,7 +21,7 @@ struct Example {
     shows: &'static str,
 }
 
-const EXAMPLES: [Example; 8] = [
+const EXAMPLES: [Example; 9] = [
     Example { file: "basic.yaml", machine: "basic-vm", shows: "a template, on the cluster east" },
     Example { file: "overrides.yaml", machine: "custom-vm", shows: "overrides and an extra disk, on the cluster west" },
     Example { file: "root-disk.yaml", machine: "roomy-vm", shows: "a template with a larger root disk" },
@@ -30,6 +30,11 @@ const EXAMPLES: [Example; 8] = [
         file: "firmware.yaml",
         machine: "secure-vm",
         shows: "UEFI with secure boot, and a TPM by a patch of the VM",
+    },
+    Example {
+        file: "vlan-and-keys.yaml",
+        machine: "wired-vm",
+        shows: "a VLAN beside the pod network, an SSH key and user data",
     },
     Example { file: "unplaced.yaml", machine: "unplaced-vm", shows: "no cluster named, and there are two" },
     Example { file: "two-mistakes.yaml", machine: "wrong-vm", shows: "two mistakes, told together" },

@@ -35,6 +35,8 @@ pub const WORDS_FOR_THE_CONTROLLER: [&str; 3] =
     [RESTART, "platform.kubevirt.io/reconcile-paused", "vitistack.io/reconcile-paused"];
 /// Annotation on an object of ours: what of it is kept true, as it was written last, in JSON.
 pub const LAST_APPLIED: &str = "vitistack.io/last-applied";
+/// Annotation on a DataVolume: hash of what it was made from. Earlier versions wrote one on VMs, in place of [`LAST_APPLIED`].
+pub const DESIRED: &str = "vitistack.io/desired-hash";
 /// Annotation on a VM: the restart that was asked for last, as JSON.
 pub const RESTARTED: &str = "vitistack.io/restarted";
 /// Annotation on a VM: fields of its instance that were changed since that started.

@@ -51,8 +51,9 @@ async fn x8_x9_b29_cluster_scoped_configs_find_their_secrets_in_several_namespac
     }
     // team-c is nowhere in the chart's values.
     let address = fleet.address(Endpoint::Webhook).unwrap_or_else(|error| panic!("{error}"));
-    let set = ["crds.install=false".to_owned(), "kubevirtConfigs.secretNamespaces={team-a,team-b}".to_owned()];
-    let set = set.into_iter().chain([format!("webhook.url=https://{address}")]).collect();
+    let set =
+        ["crds.install=false", "cloudInit.sources.enabled=false", "kubevirtConfigs.secretNamespaces={team-a,team-b}"];
+    let set = set.map(str::to_owned).into_iter().chain([format!("webhook.url=https://{address}")]).collect();
     let release = Render { set, ..Render::in_namespace(NAMESPACE) };
     let rendered = install::template(&install::chart(), &release).await.unwrap_or_else(|error| panic!("{error}"));
     apply(fleet.supervisor(), &rendered).await.unwrap_or_else(|error| panic!("{error}"));

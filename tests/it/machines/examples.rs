@@ -132,6 +132,8 @@ async fn docs_examples(ground: &Ground<'_>) {
         ("basic.yaml", Some("KubevirtConfig \"east\" not found")),
         ("overrides.yaml", Some("KubevirtConfig \"west\" not found")),
         ("root-disk.yaml", Some("KubevirtConfig \"east\" not found")),
+        ("firmware.yaml", Some("KubevirtConfig \"east\" not found")),
+        ("vlan-and-keys.yaml", Some("KubevirtConfig \"west\" not found")),
         ("two-mistakes.yaml", Some("template \"smal\" not found")),
         ("cluster-selector.yaml", Some("region=west matches none of the 1 KubevirtConfigs: region is north")),
         ("adoption.yaml", None),

@@ -14,10 +14,10 @@ use super::intent::Admitted;
 use super::labels;
 use super::observed::{Lookup, Observed, Stray, Vm};
 use super::owner;
-use super::vm::DESIRED;
 use super::write::{Failure, Kind, Plan, There};
 use crate::baseline::LAST_APPLIED;
 use crate::names;
+use crate::names::DESIRED;
 use crate::reason::Reason;
 
 /// What a Machine asks of an adopted VM: all that is ever written to its spec. Kept on the VM as it was asked last.

@@ -10,11 +10,11 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use super::imports::Imports;
 use super::intent::{DELETION_POLICIES, DeletionPolicy, Leaving};
 use super::observed::{DataSecret, Lookup, Observed, Remote, Vm};
-use super::vm::DESIRED;
 use super::write::{Failure, Here, Kind, Plan, There, Write};
 use super::{attachment, interfaces, owner};
 use crate::baseline::LAST_APPLIED;
 use crate::names;
+use crate::names::DESIRED;
 use crate::reason::Reason;
 
 /// How many of the objects that are left are named: what carries our label on a cluster is that cluster's word.

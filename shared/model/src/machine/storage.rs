@@ -14,8 +14,8 @@ use super::imports::Imports;
 use super::intent::Admitted;
 use super::labels;
 use super::observed::Observed;
-use super::vm::DESIRED;
 use super::write::{Failure, Kind, There};
+use crate::names::DESIRED;
 use crate::reason::Reason;
 
 pub use growth::growth;

@@ -15,9 +15,6 @@ use crate::names;
 use crate::patch::{UserPatch, UserPatches};
 use crate::reason::{Reason, Violation};
 
-/// Annotation of a VM that an earlier version wrote: a hash in place of [`crate::baseline::LAST_APPLIED`].
-pub const DESIRED: &str = "vitistack.io/desired-hash";
-
 /// A remote namespace. It is shared by every Machine of that namespace and never deleted by us, so it carries no owner.
 pub fn namespace(name: &str) -> Value {
     json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": {names::MANAGED_BY: names::OPERATOR}}})

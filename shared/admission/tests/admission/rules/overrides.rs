@@ -13,6 +13,9 @@ fn x46_x47_t7_a_patch_is_judged_when_the_machine_is_applied() {
     let pinned = json!([{"op": "add", "path": "/spec/template/spec/domain/cpu/model", "value": "host-passthrough"}]);
     let admission = admit(&patched(pinned.clone()), &world(&["east"]));
     assert_eq!(admission.warnings, Vec::<String>::new());
+    let key = "platform.kubevirt.io/mode.disk.root";
+    let of_disk = annotated(machine(json!({"template": "small"})), key, "unmanaged");
+    assert_eq!(admit(&of_disk, &world(&["east"])).warnings, [format!("judged, but without effect yet: {key}")]);
 
     let stolen = json!([
         {"op": "test", "path": "/spec/runStrategy", "value": "Always"},

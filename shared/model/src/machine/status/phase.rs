@@ -27,7 +27,7 @@ pub(super) fn derive(
         (Some(_), _) if up && !deleting && is_without_content(storage.reason) => {
             ("Running", ready(False, storage.reason, &storage.why))
         }
-        (Some(_), Some(failure)) if up && lacks_a_part(failure) => {
+        (Some(_), Some(failure)) if up && lacks_a_part(failure, admitted, seen) => {
             ("Running", ready(False, failure.reason, &failure.message))
         }
         // A change that failed is said in its own condition; it does not take a running VM down.
@@ -63,9 +63,15 @@ const fn is_without_content(reason: Reason) -> bool {
     matches!(reason, Reason::DiskLost | Reason::ImportInProgress | Reason::ImportFailed)
 }
 
-/// A disk has no content yet, or a network is not there: a guest that runs without it is not what was asked for (FR19).
-fn lacks_a_part(failure: &Failure) -> bool {
-    matches!(failure.reason.shown_in(), ShownIn::Machine(Condition::StorageReady | Condition::NetworkReady))
+/// A disk has no content yet, or the instance lacks an interface: a guest that runs without it is not what was asked for (FR19).
+fn lacks_a_part(failure: &Failure, admitted: &Admitted, seen: &Observed) -> bool {
+    let has =
+        |name: &String| seen.vmi.iter().flat_map(|vmi| &vmi.interfaces).any(|nic| nic.name.as_ref() == Some(name));
+    match failure.reason.shown_in() {
+        ShownIn::Machine(Condition::StorageReady) => true,
+        ShownIn::Machine(Condition::NetworkReady) => admitted.spec.networks.iter().any(|network| !has(&network.name)),
+        _ => false,
+    }
 }
 
 /// The run strategy that counts: the declared one, else the cluster's (X96).
