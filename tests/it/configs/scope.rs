@@ -1,5 +1,6 @@
 //! KubevirtConfigs of the published CRD, which is cluster-scoped: they work, and the rights are no more than they need.
 
+use k8s_openapi::api::rbac::v1::ClusterRoleBinding;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::runtime::wait::{await_condition, conditions};
 use kube::{Api, ResourceExt};
@@ -57,6 +58,10 @@ async fn x8_x9_b29_cluster_scoped_configs_find_their_secrets_in_several_namespac
     let release = Render { set, ..Render::in_namespace(NAMESPACE) };
     let rendered = install::template(&install::chart(), &release).await.unwrap_or_else(|error| panic!("{error}"));
     apply(fleet.supervisor(), &rendered).await.unwrap_or_else(|error| panic!("{error}"));
+    // What the fleet was given before reads the Secrets of every namespace, as cloud-init needs it.
+    let bindings: Api<ClusterRoleBinding> = Api::all(ground.supervisor.clone());
+    let sources = bindings.delete("kubevirt-operator-controller-sources", &Default::default()).await;
+    sources.unwrap_or_else(|error| panic!("{error}"));
     for ours in [Component::Controller, Component::Webhook] {
         fleet.start(&ours).await.unwrap_or_else(|error| panic!("{error}"));
     }
