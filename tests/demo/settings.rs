@@ -11,9 +11,12 @@ pub(crate) type Settings = BTreeMap<String, String>;
 const GIVEN: &[&str] = &[
     "ADOPTION",
     "ADOPT_BEFORE_DEFAULT",
+    "CLOUD_INIT_NAMESPACES",
+    "DEFAULT_BRIDGE",
     "DEFAULT_KUBEVIRT_CONFIG",
     "LOG_FORMAT",
     "LOG_LEVEL",
+    "MACHINE_LABELS",
     "MAX_CONCURRENT_RECONCILES",
     "PLACEMENT_STRATEGY",
     "PLACEMENT_WHEN_UNREACHABLE",
@@ -47,6 +50,7 @@ mod tests {
     const OURS: &[&str] = &[
         "KUBECONFIG",
         "KUBEVIRT_CONFIGS_NAMESPACE",
+        "LEADER_ELECTION",
         "NAMESPACE",
         "WEBHOOK_CA_SECRET",
         "WEBHOOK_CONFIGURATION",
