@@ -25,7 +25,7 @@ pub struct Args {
     #[arg(long, env = "ADOPTION", default_value = "unowned", value_parser = Adoption::WORDS)]
     pub adoption: String,
 
-    /// Labels of Machines that their VMs, pods and disks get, too: keys, and prefixes that end in '/', separated by commas
+    /// Labels of Machines that their VMs and pods get, too, and disks when they are made: keys, and prefixes that end in '/', separated by commas
     #[arg(long, env = "MACHINE_LABELS", default_value = "cluster.vitistack.io/", value_delimiter = ',', value_parser = label)]
     pub machine_labels: Vec<String>,
 

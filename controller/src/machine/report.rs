@@ -8,7 +8,7 @@ use kube::api::Patch;
 use kube::runtime::events::{Event, EventType};
 use kube::{Api, Resource, ResourceExt};
 use model::api::{Machine, MachineStatus};
-use model::baseline::Drift;
+use model::baseline::{Drift, hash};
 use model::machine::outcome::Outcome;
 use model::machine::status::{patience, transition, without_mirror};
 use model::machine::{Failure, Intent, drift};
@@ -167,12 +167,13 @@ async fn publish(machine: &Machine, kind: EventType, reason: &str, note: &str, c
     write_event(machine, kind, reason, note, ctx).await;
 }
 
+/// Events of one action are one series, which keeps the first note: what is said otherwise is an action of its own.
 async fn write_event(machine: &Machine, kind: EventType, reason: &str, note: &str, ctx: &Context) {
     let event = Event {
         type_: kind,
         reason: reason.to_owned(),
         note: Some(line(note, 1000)),
-        action: "Reconcile".to_owned(),
+        action: format!("Reconcile-{:.8}", hash(note)),
         secondary: None,
     };
     let about: ObjectReference = machine.object_ref(&());

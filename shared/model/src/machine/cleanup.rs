@@ -53,7 +53,17 @@ pub fn plan(leaving: &Leaving, seen: &Observed) -> Plan {
         let message = format!("whether the Secret with its cloud-init data is gone is not known: {why}");
         return Failure { reason: Reason::KubeVirtApiError, message }.into();
     }
+    let unknown = match &seen.imports {
+        Imports::Unknown(why) => Some(Failure {
+            reason: Reason::KubeVirtApiError,
+            message: format!("which DataVolumes it has is not known: {why}"),
+        }),
+        Imports::Refused(_) | Imports::Missing | Imports::Known(_) => None,
+    };
     if policy == DeletionPolicy::Orphan {
+        if let Some(unknown) = unknown {
+            return unknown.into();
+        }
         return orphan(leaving, seen).map_or_else(release, Plan::from);
     }
     match &seen.vm {
@@ -72,9 +82,8 @@ pub fn plan(leaving: &Leaving, seen: &Observed) -> Plan {
         Lookup::Taken(why) => return Failure { reason: Reason::Conflict, message: why.clone() }.into(),
         Lookup::Ours | Lookup::Free(_) => return Plan::default(),
     }
-    if let Imports::Unknown(why) = &seen.imports {
-        let message = format!("whether its DataVolumes are gone is not known: {why}");
-        return Failure { reason: Reason::KubeVirtApiError, message }.into();
+    if let Some(unknown) = unknown {
+        return unknown.into();
     }
     let mut writes = disks(leaving, seen, policy == DeletionPolicy::Retain);
     writes.extend(data_secret(leaving, seen).map(|(name, uid)| There::Delete(Kind::Secret, name, uid)));

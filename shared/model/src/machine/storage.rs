@@ -147,6 +147,13 @@ pub fn claims(admitted: &Admitted, seen: &Observed) -> Vec<(String, Value)> {
     disks.map(|wanted| (wanted.disk.name.clone(), claim(admitted, &wanted, seen))).collect()
 }
 
+/// Whose it is, and what of the Machine's own labels it gets when it is made (X97).
+fn labels_of(admitted: &Admitted, seen: &Observed) -> Value {
+    let mut all = labels::owner(&admitted.identity, &seen.supervisor);
+    labels::add(&mut all, &admitted.labels, &seen.copied_labels);
+    all
+}
+
 fn claim(admitted: &Admitted, wanted: &Wanted, seen: &Observed) -> Value {
     json!({
         "apiVersion": "v1",
@@ -154,7 +161,7 @@ fn claim(admitted: &Admitted, wanted: &Wanted, seen: &Observed) -> Value {
         "metadata": {
             "name": wanted.claim,
             "namespace": admitted.identity.vm.namespace,
-            "labels": labels::owner(&admitted.identity, &seen.supervisor),
+            "labels": labels_of(admitted, seen),
         },
         "spec": claim_spec(wanted, seen),
     })
@@ -168,7 +175,7 @@ fn data_volume(admitted: &Admitted, wanted: &Wanted, source: &Value, seen: &Obse
         "metadata": {
             "name": wanted.claim,
             "namespace": admitted.identity.vm.namespace,
-            "labels": labels::owner(&admitted.identity, &seen.supervisor),
+            "labels": labels_of(admitted, seen),
             "annotations": {DESIRED: Source::hash(source), "cdi.kubevirt.io/storage.deleteAfterCompletion": "false"},
         },
         "spec": {"source": source, "pvc": claim_spec(wanted, seen)},

@@ -343,12 +343,16 @@ fn x97_t13_listed_labels_reach_the_vm_and_reserved_ones_never() {
     };
     let copied = ["cluster.vitistack.io/", "vitistack.io/", "kubevirt.io/"].map(str::to_owned).to_vec();
     let Intent::Run(admitted) = intent(labelled) else { panic!("a VM") };
-    let made = vms::desired(&admitted, &Observed { copied_labels: copied, ..seen() });
+    let seen = Observed { copied_labels: copied, ..seen() };
+    let made = vms::desired(&admitted, &seen);
+    let claims = model::machine::storage::claims(&admitted, &seen);
     let expected = json!({
         "vitistack.io/managed-by": "kubevirt-operator", "vitistack.io/machine": "web", "vitistack.io/source-machine": "web",
         "vitistack.io/machine-uid": "m-1", "vitistack.io/supervisor": "sup", "cluster.vitistack.io/cluster-name": "shop-1",
     });
     assert_eq!((&made["metadata"]["labels"], &made["spec"]["template"]["metadata"]["labels"]), (&expected, &expected));
+    assert_eq!(claims.len(), 2);
+    every_row(claims, |(disk, claim)| assert_eq!(claim["metadata"]["labels"], expected, "{disk}"));
 }
 
 #[test]

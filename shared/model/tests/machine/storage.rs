@@ -284,8 +284,9 @@ fn x57_kvo10_data_volumes_take_no_kept_claim_along() {
         ("the claim is kept once it is let go",     "Retain", after(known(true)), vec!["delete alone DataVolume web-data d-1", "merge Claim web-root"]),
         ("then it is",                              "Retain", after(Imports::Known(BTreeMap::new())), disks.to_vec()),
         ("one that holds nothing is not kept",      "Retain", after(known(false)), vec!["delete DataVolume web-data d-1", "delete Claim web-data uid-web-data", "merge Claim web-root"]),
-        ("everything stays",                        "Orphan", running, vec!["merge Vm vm-web", "merge Claim web-data", "merge Claim web-root", "merge DataVolume web-data"]),
+        ("everything stays",                        "Orphan", running.clone(), vec!["merge Vm vm-web", "merge Claim web-data", "merge Claim web-root", "merge DataVolume web-data"]),
         ("a DataVolume is something that is left",  "Delete", Observed { claims: BTreeMap::new(), ..after(import(|it| it.deleting = true)) }, vec![]),
+        ("unknown is not absent, nor is it let go", "Orphan", Observed { imports: Imports::Unknown("no answer".to_owned()), ..running.clone() }, vec!["refuse KubeVirtApiError"]),
         ("unknown is not absent",                   "Delete", after(Imports::Unknown("no answer".to_owned())), vec!["refuse KubeVirtApiError"]),
         ("what we may not see, we did not make",    "Delete", Observed { imports: Imports::Refused("no right".to_owned()), ..seen() }, vec!["release"]),
     ];
