@@ -1,9 +1,11 @@
 //! The driver of one Machine: reads, asks `model::machine`, writes, reports. `model/src/machine.rs` says what; this does it.
 
 mod adopt;
+mod changes;
 mod data;
 mod execute;
 mod gather;
+mod lookup;
 pub(crate) mod preview;
 mod record;
 mod remains;

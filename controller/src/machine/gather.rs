@@ -1,34 +1,28 @@
 //! What one reconcile sees. I/O: none while the watches are fresh; three LISTs, or four, when a creation stayed unseen; one GET of a VM
 //! that is to be adopted, and of the instance of one that was; two before a Machine leaves nothing behind; those of `data`.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use k8s_openapi::api::core::v1::PersistentVolumeClaim;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
-use kube::api::{DynamicObject, ListParams};
-use kube::{Api, Client, ResourceExt};
+use kube::ResourceExt;
 use model::api::{KubevirtConfig, Machine};
 use model::baseline::war::Turn;
 use model::clusters::View;
 use model::machine::carried::Carried;
 use model::machine::networks::Networks;
 use model::machine::{
-    DataSecret, Identity, Import, Imports, Intent, Kind, Lookup, Observed, Remote, Shown, Vmi, cluster_of, storage,
+    DataSecret, Identity, Import, Imports, Intent, Kind, Lookup, Observed, Remote, Shown, cluster_of, storage,
 };
-use model::names::{MACHINE_UID, SUPERVISOR};
 use runtime::clusters::{Cluster, Entry};
 use runtime::pause::spread;
 
-use super::remote::ask_in_time;
-use super::{adopt, data, remains};
+use super::{adopt, data, lookup, remains};
 use crate::awaited::AWAITED_FOR;
-use crate::context::{Context, Fault, Unanswered};
-use crate::disks::{data_volumes, read_claim, read_data_volume};
+use crate::context::{Context, Fault};
 use crate::imports::Served;
 use crate::index::OwnObjects;
-use crate::objects::{ObjectKey, Record, key_of, owner_of, read_vm, read_vmi, resource_of};
 use crate::session::ClusterIndex;
 
 /// The connection of a pass, and how it was when the pass began.
@@ -96,7 +90,7 @@ pub(super) async fn gather(
     let leaving = matches!(intent, Intent::Leave(_));
     let doubtful = waiting.overdue || (leaving && !waiting.is_empty());
     if asking != Asking::Nobody && doubtful && matches!(remote, Remote::Connected { .. }) {
-        let vmi = look_up(&cluster, identity, &ctx.supervisor, &waiting.all()).await?;
+        let vmi = lookup::look_up(&cluster, identity, &ctx.supervisor, &waiting.all()).await?;
         ctx.awaited.looked_up(name, &identity.uid);
         waiting = ctx.awaited.of(name, &identity.uid);
         objects = cluster.index.objects.of(identity);
@@ -206,53 +200,6 @@ async fn see_networks(
 fn is_its_own(remote: &Remote, identity: &Identity) -> bool {
     let recorded = identity.cluster_id.as_ref();
     matches!(remote, Remote::Connected { id } if recorded.is_none_or(|recorded| recorded == id))
-}
-
-/// Asks the API server itself. What was awaited is taken into the index, where no watch may have brought it yet; an
-/// instance is only told of, because a watch may have seen it go in the meantime, and nothing would take it out again.
-async fn look_up(
-    cluster: &Cluster<ClusterIndex>,
-    identity: &Identity,
-    supervisor: &str,
-    awaited: &BTreeSet<(Kind, String)>,
-) -> Result<Option<Vmi>, Fault> {
-    let imports = awaited.iter().any(|(kind, _)| *kind == Kind::DataVolume);
-    let asked = list(&cluster.client, &identity.vm.namespace, &identity.uid, supervisor, imports);
-    let listed = ask_in_time(cluster, asked).await.map_err(Unanswered::from).and_then(|listed| Ok(listed?));
-    let (claims, imports, vms, vmis) =
-        listed.map_err(|source| Fault::Cluster { cluster: cluster.name.clone(), source })?;
-    let ours = |owner: Option<String>, kind, key: ObjectKey| {
-        let asked_for = owner.is_some_and(|owner| owner == identity.uid) && key.namespace == identity.vm.namespace;
-        asked_for && awaited.contains(&(kind, key.name))
-    };
-    for claim in claims.iter().filter(|claim| ours(owner_of(*claim), Kind::Claim, key_of(*claim))) {
-        cluster.index.objects.take_in(claim, Record::Claim(read_claim(claim)));
-    }
-    for import in imports.iter().filter(|import| ours(owner_of(*import), Kind::DataVolume, key_of(*import))) {
-        cluster.index.objects.take_in(import, Record::DataVolume(read_data_volume(import)));
-    }
-    for vm in vms.iter().filter(|vm| ours(owner_of(*vm), Kind::Vm, key_of(*vm))) {
-        cluster.index.objects.take_in(vm, Record::Vm(read_vm(vm)));
-    }
-    Ok(vmis.iter().find(|vmi| vmi.name_any() == identity.vm.name).map(read_vmi))
-}
-
-type Listed = (Vec<PersistentVolumeClaim>, Vec<DynamicObject>, Vec<DynamicObject>, Vec<DynamicObject>);
-
-async fn list(
-    client: &Client,
-    namespace: &str,
-    uid: &str,
-    supervisor: &str,
-    imports: bool,
-) -> Result<Listed, kube::Error> {
-    let ours = ListParams::default().labels(&format!("{MACHINE_UID}={uid},{SUPERVISOR}={supervisor}"));
-    let dynamic = |kind: &str| Api::<DynamicObject>::namespaced_with(client.clone(), namespace, &resource_of(kind));
-    let claims = Api::<PersistentVolumeClaim>::namespaced(client.clone(), namespace).list(&ours).await?.items;
-    let filled = Api::<DynamicObject>::namespaced_with(client.clone(), namespace, &data_volumes());
-    let imports = if imports { filled.list(&ours).await?.items } else { Vec::new() };
-    let vms = dynamic("VirtualMachine").list(&ours).await?.items;
-    Ok((claims, imports, vms, dynamic("VirtualMachineInstance").list(&ours).await?.items))
 }
 
 /// When to look again although nothing happened: soon while a creation is unseen, else after the jittered interval.

@@ -3,12 +3,10 @@
 //! A create that meets an object of that name looks whose it is: ours is as good as created, a stranger's stays untouched.
 
 use k8s_openapi::api::core::v1::{Namespace, PersistentVolumeClaim, Secret};
-use kube::api::{ApiResource, DeleteParams, DynamicObject, Patch, PostParams, Preconditions, PropagationPolicy};
+use kube::api::{ApiResource, DeleteParams, DynamicObject, PostParams, Preconditions, PropagationPolicy};
 use kube::{Api, ResourceExt};
-use model::baseline::Wanted;
 use model::machine::cleanup::{lost_its_labels, put_back};
 use model::machine::owner::Left;
-use model::machine::restart::note;
 use model::machine::{Failure, Identity, Kind};
 use model::names::{MACHINE_UID, OPERATOR, SUPERVISOR};
 use model::reason::Reason;
@@ -19,7 +17,7 @@ use tokio::time::error::Elapsed;
 use crate::attachments::{self, Seen};
 use crate::awaited::Awaited;
 use crate::disks::data_volumes;
-use crate::objects::{ObjectKey, WatchedKind, patch_params, resource_of};
+use crate::objects::{ObjectKey, WatchedKind, resource_of};
 use crate::session::ClusterIndex;
 
 /// Where remote writes go: the very connection that the plan was made on.
@@ -168,73 +166,8 @@ pub(super) fn stranger(at: &Target<'_>, kind: Kind, name: &str, found: &DynamicO
     Failure { reason: Reason::Conflict, message }
 }
 
-/// Brings an object in line with what is wanted, from what it is now, and says whether it was not; one that is not the Machine's
-/// any more stays as it is.
-pub(super) async fn update(at: &Target<'_>, kind: Kind, name: &str, wanted: &Wanted) -> Result<bool, Failure> {
-    let live = match api(at, kind).get(name).await {
-        Ok(live) => live,
-        Err(kube::Error::Api(answer)) if answer.code == 404 => {
-            forget(at, kind, name);
-            return Ok(false);
-        }
-        Err(why) => return Err(failure_of(kind, name, &why)),
-    };
-    let ours = is_ours(at, &live);
-    let live = serde_json::to_value(live).expect("invariant: an object that was read can be written");
-    let Some(mut change) = wanted.change(&live).filter(|_| ours) else { return Ok(false) };
-    if kind == Kind::Vm {
-        note(&mut change, &live);
-    }
-    let Identity { key, .. } = at.identity;
-    tracing::info!(controller = "Machine", machine = key.name, namespace = key.namespace, phase = at.phase, kubevirtConfig = %at.cluster.name, kind = ?kind, object = name, fields = ?change.fields, "updated");
-    merge(at, kind, name, &change.patch).await
-}
-
-/// Asks KubeVirt for a restart.
-pub(super) async fn restart(at: &Target<'_>, name: &str, request: &Value) -> Result<(), Failure> {
-    match api(at, Kind::Vm).patch_status(name, &patch_params(), &Patch::Merge(request)).await {
-        Ok(_) => Ok(()),
-        // Changed since it was seen, or gone: the watch event of that brings the next pass.
-        Err(kube::Error::Api(answer)) if matches!(answer.code, 404 | 409) => Ok(()),
-        Err(why) => Err(failure_of(Kind::Vm, name, &why)),
-    }
-}
-
-/// Merges a change into an object that is still as it was seen; whether it was.
-pub(super) async fn merge(at: &Target<'_>, kind: Kind, name: &str, change: &Value) -> Result<bool, Failure> {
-    match api(at, kind).patch(name, &patch_params(), &Patch::Merge(change)).await {
-        Ok(_) => Ok(true),
-        // Changed since it was seen: the watch event of that brings the next pass.
-        Err(kube::Error::Api(answer)) if answer.code == 409 => Ok(false),
-        Err(kube::Error::Api(answer)) if answer.code == 404 => {
-            forget(at, kind, name);
-            Ok(false)
-        }
-        // Of a claim nothing but its size is ever changed.
-        Err(why @ kube::Error::Api(_)) if kind == Kind::Claim && change.get("spec").is_some() => {
-            Err(Failure { reason: Reason::ExpansionRefused, ..failure_of(kind, name, &why) })
-        }
-        Err(why) => Err(failure_of(kind, name, &why)),
-    }
-}
-
-/// No watch tells of a VM before it is ours: until one does, its absence means nothing, and one that changed meanwhile is
-/// looked at again.
-pub(super) async fn adopt(at: &Target<'_>, name: &str, change: &Value) -> Result<(), Failure> {
-    let key = key_there(at, name);
-    at.awaited.sent(&at.cluster.name, Kind::Vm, &key, &at.identity.uid);
-    let Err(why) = api(at, Kind::Vm).patch(name, &patch_params(), &Patch::Merge(change)).await else {
-        at.awaited.created(&at.cluster.name, Kind::Vm, &key);
-        return Ok(());
-    };
-    if matches!(&why, kube::Error::Api(answer) if (400..500).contains(&answer.code)) {
-        at.awaited.settled(&at.cluster.name, Kind::Vm, &key);
-    }
-    Err(failure_of(Kind::Vm, name, &why))
-}
-
 /// It is gone for certain, whatever a watch said last.
-fn forget(at: &Target<'_>, kind: Kind, name: &str) {
+pub(super) fn forget(at: &Target<'_>, kind: Kind, name: &str) {
     let (index, key) = (&at.cluster.index, key_there(at, name));
     match kind {
         Kind::Vm => drop(index.objects.remove(WatchedKind::Vm, &key)),

@@ -13,9 +13,8 @@ use model::reason::Reason;
 use runtime::clusters::DEADLINE;
 use serde_json::Value;
 
-use super::remote::{
-    Target, adopt, api, ask_in_time, create, delete, failure_of, is_ours, key_there, merge, restart, stranger, update,
-};
+use super::changes::{adopt, merge, restart, update};
+use super::remote::{Target, api, ask_in_time, create, delete, failure_of, is_ours, key_there, stranger};
 use crate::objects::patch_params;
 
 /// What a write did beside what it was to do.

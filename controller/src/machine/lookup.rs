@@ -1,0 +1,63 @@
+//! What a cluster says itself of a creation that no watch has shown. I/O: three LISTs there, or four.
+
+use std::collections::BTreeSet;
+
+use k8s_openapi::api::core::v1::PersistentVolumeClaim;
+use kube::api::{DynamicObject, ListParams};
+use kube::{Api, Client, ResourceExt};
+use model::machine::{Identity, Kind, Vmi};
+use model::names::{MACHINE_UID, SUPERVISOR};
+use runtime::clusters::Cluster;
+
+use super::remote::ask_in_time;
+use crate::context::{Fault, Unanswered};
+use crate::disks::{data_volumes, read_claim, read_data_volume};
+use crate::objects::{ObjectKey, Record, key_of, owner_of, read_vm, read_vmi, resource_of};
+use crate::session::ClusterIndex;
+
+/// Asks the API server itself. What was awaited is taken into the index, where no watch may have brought it yet; an
+/// instance is only told of, because a watch may have seen it go in the meantime, and nothing would take it out again.
+pub(super) async fn look_up(
+    cluster: &Cluster<ClusterIndex>,
+    identity: &Identity,
+    supervisor: &str,
+    awaited: &BTreeSet<(Kind, String)>,
+) -> Result<Option<Vmi>, Fault> {
+    let imports = awaited.iter().any(|(kind, _)| *kind == Kind::DataVolume);
+    let asked = list(&cluster.client, &identity.vm.namespace, &identity.uid, supervisor, imports);
+    let listed = ask_in_time(cluster, asked).await.map_err(Unanswered::from).and_then(|listed| Ok(listed?));
+    let (claims, imports, vms, vmis) =
+        listed.map_err(|source| Fault::Cluster { cluster: cluster.name.clone(), source })?;
+    let ours = |owner: Option<String>, kind, key: ObjectKey| {
+        let asked_for = owner.is_some_and(|owner| owner == identity.uid) && key.namespace == identity.vm.namespace;
+        asked_for && awaited.contains(&(kind, key.name))
+    };
+    for claim in claims.iter().filter(|claim| ours(owner_of(*claim), Kind::Claim, key_of(*claim))) {
+        cluster.index.objects.take_in(claim, Record::Claim(read_claim(claim)));
+    }
+    for import in imports.iter().filter(|import| ours(owner_of(*import), Kind::DataVolume, key_of(*import))) {
+        cluster.index.objects.take_in(import, Record::DataVolume(read_data_volume(import)));
+    }
+    for vm in vms.iter().filter(|vm| ours(owner_of(*vm), Kind::Vm, key_of(*vm))) {
+        cluster.index.objects.take_in(vm, Record::Vm(read_vm(vm)));
+    }
+    Ok(vmis.iter().find(|vmi| vmi.name_any() == identity.vm.name).map(read_vmi))
+}
+
+type Listed = (Vec<PersistentVolumeClaim>, Vec<DynamicObject>, Vec<DynamicObject>, Vec<DynamicObject>);
+
+async fn list(
+    client: &Client,
+    namespace: &str,
+    uid: &str,
+    supervisor: &str,
+    imports: bool,
+) -> Result<Listed, kube::Error> {
+    let ours = ListParams::default().labels(&format!("{MACHINE_UID}={uid},{SUPERVISOR}={supervisor}"));
+    let dynamic = |kind: &str| Api::<DynamicObject>::namespaced_with(client.clone(), namespace, &resource_of(kind));
+    let claims = Api::<PersistentVolumeClaim>::namespaced(client.clone(), namespace).list(&ours).await?.items;
+    let filled = Api::<DynamicObject>::namespaced_with(client.clone(), namespace, &data_volumes());
+    let imports = if imports { filled.list(&ours).await?.items } else { Vec::new() };
+    let vms = dynamic("VirtualMachine").list(&ours).await?.items;
+    Ok((claims, imports, vms, dynamic("VirtualMachineInstance").list(&ours).await?.items))
+}
