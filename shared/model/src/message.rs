@@ -126,7 +126,10 @@ impl Sizing {
     ///
     /// Never: it is plain data.
     pub fn write(&self) -> String {
-        serde_json::to_string(self).expect("invariant: a size is plain data")
+        // A text that grows is copied each time.
+        let mut out = Vec::with_capacity(1024);
+        serde_json::to_writer(&mut out, self).expect("invariant: a size is plain data");
+        String::from_utf8(out).expect("invariant: JSON is UTF-8")
     }
 
     /// Reads the text of the annotation.
