@@ -6,12 +6,15 @@ use k8s_openapi::api::core::v1::PersistentVolumeClaim;
 use kube::api::{ApiResource, DynamicObject};
 use kube::core::GroupVersionKind;
 use kube::{Resource, ResourceExt};
+use model::baseline::Drift;
 use model::clusters::facts::CDI;
 use model::machine::{Claim, Import, StorageClass};
 use model::names::DESIRED;
 use model::quantity;
 use model::text::line;
 use serde_json::Value;
+
+use crate::applied::{drift, hash, paused};
 
 /// Bytes that are kept of a word, of a UID, of a mode and of a sentence.
 const WORD: usize = 256;
@@ -54,16 +57,22 @@ pub fn read_claim(object: &PersistentVolumeClaim) -> Claim {
         requested: requested
             .and_then(|requests| Some(requests.get("storage")?.0.clone()))
             .filter(|it| quantity::size(it).is_ok()),
+        hash: hash(object),
+        drift: drift(object),
+        paused: paused(object),
         deleting: metadata.deletion_timestamp.is_some(),
     }
 }
 
 /// Bytes of a claim's text.
 pub fn claim_bytes(claim: &Claim) -> usize {
-    let Claim { uid, resource_version, phase, access_modes, storage_class, volume_mode, requested, .. } = claim;
+    let Claim {
+        uid, resource_version, phase, access_modes, storage_class, volume_mode, requested, hash, drift, ..
+    } = claim;
     let modes = access_modes.iter().map(|mode| size_of::<String>() + mode.len());
-    let options = [storage_class, volume_mode, requested].into_iter().flatten().map(String::len);
-    uid.len() + resource_version.len() + phase.len() + modes.sum::<usize>() + options.sum::<usize>()
+    let options = [storage_class, volume_mode, requested, hash].into_iter().flatten().map(String::len);
+    let drift: usize = drift.iter().map(Drift::bytes).sum();
+    uid.len() + resource_version.len() + phase.len() + modes.sum::<usize>() + options.sum::<usize>() + drift
 }
 
 /// Reads a DataVolume. CDI tries for ever: what keeps it from getting on stands in a condition, not in its phase.

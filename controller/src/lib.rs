@@ -1,5 +1,6 @@
 //! The lean controller: makes true on its cluster what admission decided about each Machine. It contains no placement code.
 
+mod applied;
 pub mod args;
 pub mod attachments;
 pub mod awaited;

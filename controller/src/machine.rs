@@ -19,8 +19,7 @@ use std::time::Instant;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use k8s_openapi::jiff::Timestamp;
 use kube::runtime::controller::Action;
-use model::baseline::war::Turn;
-use model::machine::{cluster_of, network_in_trouble, plan, status, storage};
+use model::machine::{cluster_of, drift, network_in_trouble, plan, status, storage};
 use model::reason::Retry;
 
 use self::gather::{Asking, Read};
@@ -62,9 +61,7 @@ async fn pass(machine: Arc<Guarded>, ctx: Arc<Context>) -> Result<Action, Fault>
     }
     let plan = plan(&intent, &seen); // pure
     let mut done = execute::execute(machine, &intent, plan, cluster.as_deref(), &now, &ctx).await?; // I/O out: stops at the first failure
-    if let Turn::Pause(field) = &seen.turn {
-        done.paused = Some(field.clone());
-    }
+    done.paused = drift::pauses(&seen);
     let previous = machine.status.clone().unwrap_or_default();
     let next = status(&previous, &intent, &seen, done.failure.as_ref(), now.clone()); // pure
     let later = report::report(machine, &intent, &previous, &next, &done, &now, &ctx).await?; // I/O out: /status and Events

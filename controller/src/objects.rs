@@ -7,13 +7,13 @@
 use kube::ResourceExt;
 use kube::api::{ApiResource, DynamicObject, PatchParams};
 use kube::core::GroupVersionKind;
-use model::baseline::war::PAUSED;
-use model::baseline::{self, Drift, LAST_APPLIED};
+use model::baseline::Drift;
 use model::machine::{Claim, Import, Kind, Nic, Vm, Vmi};
 use model::names::{ADOPTED, CHANGED_FIELDS, CLOUD_INIT, MACHINE_UID, OPERATOR, RESTARTED};
 use model::text::line;
 use serde_json::Value;
 
+use crate::applied::{drift, hash, paused};
 use crate::disks::claim_bytes;
 
 /// Bytes that are kept of a name or a word, of a UID, of a sentence, and of what a Machine asked for.
@@ -172,14 +172,6 @@ pub fn uid_of(object: &impl ResourceExt) -> String {
     line(object.meta().uid.as_deref().unwrap_or_default(), UID)
 }
 
-/// What of an object of ours others changed.
-fn drift(object: &DynamicObject) -> Vec<Drift> {
-    if !object.annotations().contains_key(LAST_APPLIED) {
-        return Vec::new();
-    }
-    serde_json::to_value(object).map_or_else(|_| Vec::new(), |object| baseline::drift(&object))
-}
-
 /// What the older `spec.running` stands for (X28).
 fn running(vm: &Value) -> Option<String> {
     let running = vm.pointer("/spec/running")?.as_bool()?;
@@ -194,9 +186,9 @@ pub fn read_vm(object: &DynamicObject) -> Vm {
         uid: uid_of(object),
         resource_version: line(object.metadata.resource_version.as_deref().unwrap_or_default(), WORD),
         deleting: object.metadata.deletion_timestamp.is_some(),
-        hash: object.annotations().get(LAST_APPLIED).map(|text| baseline::hash(text)),
+        hash: hash(object),
         drift: drift(object),
-        paused: object.annotations().get(PAUSED).and_then(|mark| mark.parse().ok()),
+        paused: paused(object),
         adopted: object.annotations().get(ADOPTED).map(|asked| line(asked, ASKED)),
         run_strategy: text_at(data, "/spec/runStrategy").or_else(|| running(data)),
         restarted: object.annotations().get(RESTARTED).map(|asked| line(asked, SENTENCE)),

@@ -6,6 +6,8 @@ use k8s_openapi::api::core::v1::PersistentVolumeClaim;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use k8s_openapi::jiff::Timestamp;
 use model::api::{Machine, MachineStatus};
+use model::baseline::LAST_APPLIED;
+use model::baseline::war::PAUSED;
 use model::machine::{Failure, Intent, Observed, Remote, Shown, status};
 use model::reason::Reason;
 use serde_json::json;

@@ -52,7 +52,7 @@ pub(super) async fn merge(at: &Target<'_>, kind: Kind, name: &str, change: &Valu
             forget(at, kind, name);
             Ok(false)
         }
-        // Of a claim nothing but its size is ever changed.
+        // Of a claim's spec nothing but its size is ever changed.
         Err(why @ kube::Error::Api(_)) if kind == Kind::Claim && change.get("spec").is_some() => {
             Err(Failure { reason: Reason::ExpansionRefused, ..failure_of(kind, name, &why) })
         }

@@ -6,7 +6,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::api::Patch;
 use kube::{Api, ResourceExt};
 use model::api::{Machine, MachineStatus};
-use model::machine::{Failure, Here, Identity, Intent, Kind, Plan, There, Write, record};
+use model::machine::{Failure, Here, Identity, Intent, Kind, Plan, There, Write, drift, record};
 use model::merge::changes;
 use model::names::{CLEANUP, KUBEVIRT_CONFIG};
 use model::reason::{Reason, ShownIn};
@@ -58,9 +58,9 @@ pub(super) async fn execute(
                 match (write, &outcome) {
                     (There::Adopt(vm, _), Ok(_)) => done.adopted = Some(vm.clone()),
                     (There::Carry(parcel), Ok(_)) => done.data_changed |= parcel.known,
-                    (There::Update { drift, .. }, Ok(Outcome::Done)) if !drift.is_empty() => {
-                        ctx.wars.corrected(&identity.uid, drift, now);
-                        done.corrected.clone_from(drift);
+                    (There::Update { kind, name, drift, .. }, Ok(Outcome::Done)) if !drift.is_empty() => {
+                        ctx.wars.corrected((identity.uid.clone(), *kind, name.clone()), drift, now);
+                        done.corrected.push(drift::corrected(&identity.key.name, *kind, name, drift));
                     }
                     (There::Create(_, name, _) | There::TakeBack(name), Ok(Outcome::Reattached)) => {
                         done.reattached.push(name.clone());

@@ -8,12 +8,14 @@ use std::time::Duration;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::ResourceExt;
 use model::api::{KubevirtConfig, Machine};
+use model::baseline::Drift;
 use model::baseline::war::Turn;
 use model::clusters::View;
 use model::machine::carried::Carried;
 use model::machine::networks::Networks;
 use model::machine::{
-    DataSecret, Identity, Import, Imports, Intent, Kind, Lookup, Observed, Remote, Shown, cluster_of, storage,
+    Claim, DataSecret, Identity, Import, Imports, Intent, Kind, Lookup, Observed, Remote, Shown, Vm, cluster_of, drift,
+    storage,
 };
 use runtime::clusters::{Cluster, Entry};
 use runtime::pause::spread;
@@ -127,14 +129,11 @@ pub(super) async fn gather(
     let (namespace_known, storage_classes) = cluster.index.objects.surroundings(&identity.vm.namespace);
     let OwnObjects { vm, vmi, claims, imports } = objects;
     let imports = known_imports(&cluster, imports);
+    let (turn_of_vm, claim_turns) = turns(intent, vm.as_ref(), &claims, asking, ctx);
     let networks = see_networks(intent, identity, &cluster, ctx).await;
     let seen = Observed {
-        turn: match (intent, &vm, asking) {
-            (Intent::Run(admitted), Some(vm), Asking::Clusters(now)) if !vm.drift.is_empty() => {
-                ctx.wars.turn(admitted, vm, now)
-            }
-            _ => Turn::Now,
-        },
+        turn: turn_of_vm,
+        claim_turns,
         vm,
         vmi,
         claims,
@@ -155,6 +154,26 @@ pub(super) async fn gather(
         cluster.index.cdi.want();
     }
     Ok((seen, Some(cluster)))
+}
+
+/// Whether what others changed may be taken back now: of the VM, and of each claim.
+fn turns(
+    intent: &Intent,
+    vm: Option<&Vm>,
+    claims: &BTreeMap<String, Claim>,
+    asking: Asking<'_>,
+    ctx: &Context,
+) -> (Turn, BTreeMap<String, Turn>) {
+    let (Intent::Run(admitted), Asking::Clusters(now)) = (intent, asking) else { return (Turn::Now, BTreeMap::new()) };
+    let turn = |kind, name: &String, drift: &[Drift], paused| {
+        let contested = (admitted.identity.uid.clone(), kind, name.clone());
+        (!drift.is_empty()).then(|| ctx.wars.turn(contested, drift, drift::mark(admitted, paused), now))
+    };
+    let claims = claims
+        .iter()
+        .filter_map(|(name, claim)| Some((name.clone(), turn(Kind::Claim, name, &claim.drift, claim.paused)?)));
+    let of_vm = vm.and_then(|vm| turn(Kind::Vm, &vm.name, &vm.drift, vm.paused));
+    (of_vm.unwrap_or(Turn::Now), claims.collect())
 }
 
 /// The Machine's DataVolumes, if those of its cluster are known.
@@ -204,7 +223,8 @@ fn is_its_own(remote: &Remote, identity: &Identity) -> bool {
 
 /// When to look again although nothing happened: soon while a creation is unseen, else after the jittered interval.
 pub(super) fn next_look(uid: &str, seen: &Observed, ctx: &Context) -> Duration {
-    if let Turn::In(wait) = seen.turn {
+    let waits = std::iter::once(&seen.turn).chain(seen.claim_turns.values());
+    if let Some(wait) = waits.filter_map(|turn| if let Turn::In(wait) = turn { Some(*wait) } else { None }).min() {
         return wait;
     }
     if !seen.awaited.is_empty() {

@@ -8,10 +8,10 @@ use kube::api::Patch;
 use kube::runtime::events::{Event, EventType};
 use kube::{Api, Resource, ResourceExt};
 use model::api::{Machine, MachineStatus};
-use model::baseline::{Drift, hash};
+use model::baseline::hash;
 use model::machine::outcome::Outcome;
 use model::machine::status::{patience, transition, without_mirror};
-use model::machine::{Failure, Intent, drift};
+use model::machine::{Failure, Intent};
 use model::merge::changes;
 use model::names::ClusterName;
 use model::reason::{Reason, Severity};
@@ -31,10 +31,10 @@ pub(super) struct Done {
     pub(super) touched: bool,
     /// The VM that was there before and became the Machine's.
     pub(super) adopted: Option<String>,
-    /// What others had changed of the VM, and was set back.
-    pub(super) corrected: Vec<Drift>,
-    /// The field over which corrections begin to be paused.
-    pub(super) paused: Option<String>,
+    /// What others had changed, and was set back: a sentence for each object.
+    pub(super) corrected: Vec<String>,
+    /// What is not corrected any more from now on, and why: a sentence for each object.
+    pub(super) paused: Vec<String>,
     /// What admission had against the Machine when it was asked again.
     pub(super) refused_for: Option<Reason>,
     /// Claims that a Machine left behind and that are this one's now.
@@ -56,12 +56,12 @@ pub(super) async fn report(
     if let (Some(vm), Some(cluster)) = (&done.adopted, intent.cluster()) {
         announce_adoption(machine, vm, cluster, ctx).await;
     }
-    if !done.corrected.is_empty() {
-        publish(machine, EventType::Normal, "DriftCorrected", &drift::corrected(&done.corrected), ctx).await;
+    for sentence in &done.corrected {
+        publish(machine, EventType::Normal, "DriftCorrected", sentence, ctx).await;
     }
-    if let Some(field) = &done.paused {
+    for sentence in &done.paused {
         // Once in a war, which may have used up the budget.
-        write_event(machine, EventType::Warning, "CorrectionsPaused", &drift::paused(field), ctx).await;
+        write_event(machine, EventType::Warning, "CorrectionsPaused", sentence, ctx).await;
     }
     for claim in &done.reattached {
         announce_reattachment(machine, claim, intent.cluster(), ctx).await;

@@ -115,6 +115,7 @@ fn run(admitted: &Admitted, seen: &Observed) -> Plan {
             Err(wrong) => refused = Some(wrong),
         }
     }
+    writes.extend(storage::follow(admitted, seen));
     // Last, so that a claim that may not grow keeps nothing from being done.
     writes.extend(storage::growth(admitted, seen));
     let mut plan = Plan { refused: refused.or(in_the_way), ..writes.into() };

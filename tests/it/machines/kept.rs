@@ -213,3 +213,44 @@ async fn x97_t13_labels_that_are_listed_reach_the_vm_at_once_and_without_a_resta
     assert_eq!(changed.labels().get("team"), None);
     assert_eq!(condition(&ground.running("web").await, "RestartRequired"), "");
 }
+
+#[tokio::test]
+async fn d1_x97_a_patch_of_a_disk_and_its_drift_are_kept_as_those_of_a_vm() {
+    let ground = Ground::new(shared().await, "kept-disk").await;
+    let labels = |value: &str| json!([{"op": "add", "path": "/metadata/labels/backup", "value": value}]).to_string();
+    let patched = |value: &str| {
+        annotated(
+            machine("web", Some("west"), &json!({"template": "small"})),
+            "platform.kubevirt.io/patch.disk.root",
+            &labels(value),
+        )
+    };
+    ground.applied(&patched("daily")).await;
+    ground.running("web").await;
+    let claims: Api<DynamicObject> = ground.remote("west", "PersistentVolumeClaim", "").await;
+    let made = claims.get("web-root").await.expect("the claim");
+    assert_eq!(made.labels().get("backup").map(String::as_str), Some("daily"));
+    let labelled = async |what: &str, wanted: Option<&'static str>| {
+        let shown = |claim: Option<&DynamicObject>| {
+            claim.is_some_and(|claim| claim.labels().get("backup").map(String::as_str) == wanted)
+        };
+        let found = tokio::time::timeout(super::LIMIT, await_condition(claims.clone(), "web-root", shown)).await;
+        assert!(matches!(found, Ok(Ok(Some(_)))), "{what}: {:?}", claims.get("web-root").await);
+    };
+    meddle(&claims, "web-root", json!({"metadata": {"labels": {"backup": "never", "theirs": "stays"}}})).await;
+    labelled("set back", Some("daily")).await;
+    told(
+        &ground,
+        "web",
+        "DriftCorrected",
+        "on PersistentVolumeClaim web-root: metadata.labels.backup (changed by kubectl-edit)",
+    )
+    .await;
+    ground.applied(&patched("weekly")).await;
+    labelled("edited", Some("weekly")).await;
+    ground.applied(&machine("web", Some("west"), &json!({"template": "small"}))).await;
+    labelled("without the patch", None).await;
+    let now = claims.get("web-root").await.expect("the claim");
+    assert_eq!(now.labels().get("theirs").map(String::as_str), Some("stays"));
+    assert_eq!(now.uid(), made.uid());
+}

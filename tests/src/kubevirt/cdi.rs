@@ -54,6 +54,8 @@ pub(super) fn is_filling(claim: &Object) -> bool {
 
 fn make_claim(volume: &Object) -> Move {
     let name = Name::of(volume);
+    let mut annotations = volume.metadata.annotations.clone().unwrap_or_default();
+    annotations.insert(POD.to_owned(), "Pending".to_owned());
     let body = json!({
         "apiVersion": "v1",
         "kind": "PersistentVolumeClaim",
@@ -61,7 +63,7 @@ fn make_claim(volume: &Object) -> Move {
             "namespace": name.namespace,
             "name": name.name,
             "labels": volume.metadata.labels,
-            "annotations": {POD: "Pending"},
+            "annotations": annotations,
             "ownerReferences": [{
                 "apiVersion": "cdi.kubevirt.io/v1beta1", "kind": "DataVolume", "name": name.name, "uid": uid(volume),
                 "controller": true, "blockOwnerDeletion": true,

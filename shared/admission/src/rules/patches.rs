@@ -8,8 +8,8 @@ use serde_json::Value;
 
 use model::machine::{Admitted, Identity, Observed, Remote, storage, vm};
 use model::message::{SizeSource, SizedDisk, Sizing};
-use model::names::{ClusterName, MachineKey, OF_DISK, VmKey, vm_name};
-use model::patch;
+use model::names::{ClusterName, MachineKey, VmKey, vm_name};
+use model::patch::{self, UserPatches};
 
 use super::ask::Ask;
 use super::surroundings::Decided;
@@ -18,14 +18,10 @@ use crate::review::{Object, PatchAnnotations};
 use crate::sizing::same_size;
 use crate::world::World;
 
-/// Refuses what may not be patched, and says that patches of disks wait for a later version. Annotations that an update does not
-/// touch, on a Machine of the same size, are not judged anew (X76).
+/// Refuses what may not be patched. Annotations that an update does not touch, on a Machine of the same size, are not judged
+/// anew (X76).
 pub fn check(ask: &Ask<'_>, decided: Decided<'_>, world: &World, found: &mut Findings) {
     let Some(given) = given(ask.object) else { return };
-    let of_disks: Vec<&str> = given.iter().map(|(key, _)| &**key).filter(|key| key.contains(OF_DISK)).take(6).collect();
-    if !of_disks.is_empty() {
-        found.warn(format!("judged, but without effect yet: {}", of_disks.join(", ")));
-    }
     let cluster = decided.cluster.map(|it| it.0.as_str());
     let kept =
         |old: &Object<'_>| self::given(old) == Some(given) && same_size(ask.object, old) && old.cluster() == cluster;
@@ -68,6 +64,7 @@ fn admitted(ask: &Ask<'_>, decided: Decided<'_>, world: &World) -> Admitted {
         disks: Vec::new(),
         shared: None,
         words: BTreeMap::new(),
+        patches: Ok(UserPatches::default()),
         labels: BTreeMap::new(),
         run_strategy: ask.object.spec.run_strategy.as_deref().unwrap_or("Always").to_owned(),
         power_declared: ask.object.spec.run_strategy.is_some(),

@@ -10,7 +10,8 @@ use crate::api::machine::status::DiskStatus;
 use crate::api::{Machine, MachineSpec};
 use crate::message::{Sizing, is_ours, names_to_look_under, said};
 use crate::names::{self, ClusterName, vm_names};
-use crate::reason::Reason;
+use crate::patch::UserPatches;
+use crate::reason::{Reason, Violation};
 
 /// A Machine that provably carries an assignment and a sizing.
 #[derive(Clone, Debug, PartialEq)]
@@ -29,6 +30,8 @@ pub struct Admitted {
     pub shared: Option<String>,
     /// Its annotations in our two domains, by their full keys.
     pub words: BTreeMap<String, String>,
+    /// What those say about the objects that are written. Admission has judged it, unless it is older than the webhook.
+    pub patches: Result<UserPatches, Vec<Violation>>,
     /// Its labels.
     pub labels: BTreeMap<String, String>,
     /// KubeVirt's `runStrategy`.
@@ -84,6 +87,10 @@ pub enum Intent {
 
 /// The words of `vitistack.io/deletion-policy`.
 pub const DELETION_POLICIES: [&str; 3] = ["Delete", "Retain", "Orphan"];
+
+fn read_patches(machine: &Machine) -> Result<UserPatches, Vec<Violation>> {
+    UserPatches::read(machine.annotations().iter().map(|(key, value)| (key.as_str(), value.as_str())))
+}
 
 fn words(machine: &Machine) -> BTreeMap<String, String> {
     let ours = |key: &&String| names::PATCH_PREFIXES.iter().any(|prefix| key.starts_with(prefix));
@@ -171,6 +178,7 @@ impl Intent {
                 sizing,
                 spec: machine.spec.clone(),
                 words: words(machine),
+                patches: read_patches(machine),
                 labels: machine.labels().clone(),
                 run_strategy: said(machine.spec.run_strategy.as_deref()).unwrap_or("Always").to_owned(),
                 power_declared: said(machine.spec.run_strategy.as_deref()).is_some(),

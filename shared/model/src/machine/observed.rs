@@ -39,6 +39,8 @@ pub struct Observed {
     pub found: Lookup,
     /// Whether what others changed of the VM may be taken back now.
     pub turn: Turn,
+    /// The same of each claim of which others changed something, by its name.
+    pub claim_turns: BTreeMap<String, Turn>,
     /// `spec.allowSchedulingPatches` of its KubevirtConfig.
     pub scheduling_patches: bool,
     /// The setting MACHINE_LABELS.
@@ -68,6 +70,7 @@ impl Observed {
             awaited: BTreeSet::new(),
             found: Lookup::Unasked,
             turn: Turn::Now,
+            claim_turns: BTreeMap::new(),
             scheduling_patches: false,
             copied_labels: Vec::new(),
             address_of: None,
@@ -260,6 +263,12 @@ pub struct Claim {
     pub size: Option<u64>,
     /// What it asks for, a quantity.
     pub requested: Option<String>,
+    /// Hash of what its labels and annotations were last written from.
+    pub hash: Option<String>,
+    /// What others changed of those since.
+    pub drift: Vec<Drift>,
+    /// Whether [`crate::baseline::war::PAUSED`] says that nothing of it is corrected.
+    pub paused: Option<bool>,
     /// Deletion was asked for.
     pub deleting: bool,
 }

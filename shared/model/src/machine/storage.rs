@@ -1,5 +1,7 @@
 //! The disks of a Machine: one claim each, on the cluster where the VM runs. Pure. C22, X15, X16, X23, X116, FR7.
 
+mod build;
+mod follow;
 mod growth;
 mod kept;
 mod lost;
@@ -8,16 +10,18 @@ mod wanted;
 
 use serde_json::{Value, json};
 
+use self::build::{data_volume, wanted_claim};
 use self::lost::{is_lost, recorded};
-use self::wanted::{Source, Wanted, disks};
+use self::wanted::{Source, Wanted, disks, managed};
 use super::imports::Imports;
 use super::intent::Admitted;
-use super::labels;
 use super::observed::Observed;
+use super::vm::refused;
 use super::write::{Failure, Kind, There};
-use crate::names::DESIRED;
 use crate::reason::Reason;
 
+pub use build::claims;
+pub(super) use follow::{follow, paused};
 pub use growth::growth;
 pub use kept::{may_be_copied, take_back};
 pub use shown::provisioned;
@@ -33,7 +37,7 @@ pub(super) fn attached(admitted: &Admitted, seen: &Observed) -> (Vec<Value>, Vec
             // A source that was given after its disk was made has no effect.
             let there = seen.claims.get(claim);
             let volume = match &wanted.source {
-                Ok(Source::Import(_)) if there.is_none_or(|claim| claim.imported) => {
+                Ok(Source::Import(_)) if !wanted.user.unmanaged && there.is_none_or(|claim| claim.imported) => {
                     json!({"name": name, "dataVolume": {"name": claim}})
                 }
                 _ => json!({"name": name, "persistentVolumeClaim": {"claimName": claim}}),
@@ -50,7 +54,8 @@ pub(super) fn attached(admitted: &Admitted, seen: &Observed) -> (Vec<Value>, Vec
 
 /// Makes every disk that is neither there nor on its way nor lost.
 pub fn plan(admitted: &Admitted, seen: &Observed) -> Vec<There> {
-    disks(admitted).iter().filter_map(|wanted| make(admitted, seen, wanted)).collect()
+    let Ok(_) = &admitted.patches else { return Vec::new() };
+    managed(admitted).iter().filter_map(|wanted| make(admitted, seen, wanted)).collect()
 }
 
 fn make(admitted: &Admitted, seen: &Observed, wanted: &Wanted) -> Option<There> {
@@ -62,11 +67,17 @@ fn make(admitted: &Admitted, seen: &Observed, wanted: &Wanted) -> Option<There> 
         return None;
     }
     match (wanted.source.as_ref().ok()?, &seen.imports) {
-        (Source::Blank, _) => Some(There::Create(Kind::Claim, name, claim(admitted, wanted, seen))),
+        (Source::Blank, _) => {
+            let claim = wanted_claim(admitted, wanted, seen).ok()?;
+            Some(There::Create(Kind::Claim, name, claim.object().clone()))
+        }
         (Source::Retained, _) => Some(There::TakeBack(name)),
         (Source::Import(_), Imports::Unknown(_) | Imports::Refused(_) | Imports::Missing) => None,
         (Source::Import(source), Imports::Known(all)) => match all.get(&name) {
-            None => Some(There::Create(Kind::DataVolume, name, data_volume(admitted, wanted, source, seen))),
+            None => {
+                let volume = data_volume(admitted, wanted, source, seen).ok()?;
+                Some(There::Create(Kind::DataVolume, name, volume))
+            }
             // CDI fills no second claim from one that has filled a first.
             Some(import) if import.done && !import.deleting && recorded(admitted, wanted).is_some() => {
                 Some(There::Delete(Kind::DataVolume, name, import.uid.clone()))
@@ -87,6 +98,9 @@ fn outdated(seen: &Observed, wanted: &Wanted) -> Option<String> {
 
 /// Why the VM cannot be made or brought in line yet.
 pub(super) fn missing(admitted: &Admitted, seen: &Observed) -> Option<Failure> {
+    if let Err(wrong) = &admitted.patches {
+        return Some(refused(wrong));
+    }
     let all = disks(admitted);
     // Two disks on one claim would destroy it (KVO9).
     let twice = all.iter().enumerate().find(|(at, wanted)| all[..*at].iter().any(|other| other.claim == wanted.claim));
@@ -103,6 +117,9 @@ pub(super) fn missing(admitted: &Admitted, seen: &Observed) -> Option<Failure> {
 fn hindrance(admitted: &Admitted, seen: &Observed, wanted: &Wanted) -> Option<Failure> {
     let name = &wanted.disk.name;
     let because = |reason, message: String| Some(Failure { reason, message });
+    if wanted.user.unmanaged {
+        return foreign(admitted, name);
+    }
     if seen.vm.is_none() && seen.claims.get(&wanted.claim).is_some_and(|claim| claim.deleting) {
         return because(Reason::DiskTerminating, lost::terminating(wanted));
     }
@@ -111,6 +128,9 @@ fn hindrance(admitted: &Admitted, seen: &Observed, wanted: &Wanted) -> Option<Fa
     }
     if is_lost(admitted, seen, wanted) {
         return because(Reason::DiskLost, lost::sentence(admitted, wanted));
+    }
+    if let Err(wrong) = wanted_claim(admitted, wanted, seen) {
+        return Some(wrong);
     }
     let cluster = &admitted.cluster.0;
     match (&wanted.source, &seen.imports) {
@@ -129,77 +149,29 @@ fn hindrance(admitted: &Admitted, seen: &Observed, wanted: &Wanted) -> Option<Fa
     }
 }
 
+/// In a namespace that several tenants share nothing tells whose claim it is that the author brings (T14).
+fn foreign(admitted: &Admitted, disk: &str) -> Option<Failure> {
+    let namespace = admitted.shared.as_ref()?;
+    let message = format!(
+        "disk {disk:?} is left alone by its annotation mode.disk.{disk}, and its VM is in namespace {namespace:?} of the cluster, which other namespaces share by their KubevirtConfig: no claim that somebody brings is used there: take the annotation off"
+    );
+    Some(Failure { reason: Reason::SourceInvalid, message })
+}
+
 /// A claim that somebody else makes or left is the Machine's only once a watch shows so: no VM is made on it before (KVO8).
 pub(super) fn waits(admitted: &Admitted, seen: &Observed) -> bool {
     let others = |wanted: &Wanted| !matches!(wanted.source, Ok(Source::Blank));
-    disks(admitted).iter().any(|wanted| others(wanted) && !seen.claims.contains_key(&wanted.claim))
+    managed(admitted).iter().any(|wanted| others(wanted) && !seen.claims.contains_key(&wanted.claim))
+}
+
+/// The disks whose claims their author leaves to somebody else.
+pub(super) fn unmanaged(admitted: &Admitted) -> Vec<String> {
+    let alone = disks(admitted).into_iter().filter(|wanted| wanted.user.unmanaged);
+    alone.map(|wanted| wanted.disk.name).collect()
 }
 
 /// Whether CDI has to make a disk that is not there.
 pub fn needs_import(admitted: &Admitted, seen: &Observed) -> bool {
     let import = |wanted: &Wanted| matches!(wanted.source, Ok(Source::Import(_)));
-    disks(admitted).iter().any(|wanted| import(wanted) && wanted.is_unmade(seen))
-}
-
-/// Each claim as it is made without CDI, by the name of its disk.
-pub fn claims(admitted: &Admitted, seen: &Observed) -> Vec<(String, Value)> {
-    let disks = disks(admitted).into_iter();
-    disks.map(|wanted| (wanted.disk.name.clone(), claim(admitted, &wanted, seen))).collect()
-}
-
-/// Whose it is, and what of the Machine's own labels it gets when it is made (X97).
-fn labels_of(admitted: &Admitted, seen: &Observed) -> Value {
-    let mut all = labels::owner(&admitted.identity, &seen.supervisor);
-    labels::add(&mut all, &admitted.labels, &seen.copied_labels);
-    all
-}
-
-fn claim(admitted: &Admitted, wanted: &Wanted, seen: &Observed) -> Value {
-    json!({
-        "apiVersion": "v1",
-        "kind": "PersistentVolumeClaim",
-        "metadata": {
-            "name": wanted.claim,
-            "namespace": admitted.identity.vm.namespace,
-            "labels": labels_of(admitted, seen),
-        },
-        "spec": claim_spec(wanted, seen),
-    })
-}
-
-/// CDI gives the claim the name and the labels of the DataVolume, which is to stay as long as the claim.
-fn data_volume(admitted: &Admitted, wanted: &Wanted, source: &Value, seen: &Observed) -> Value {
-    json!({
-        "apiVersion": "cdi.kubevirt.io/v1beta1",
-        "kind": "DataVolume",
-        "metadata": {
-            "name": wanted.claim,
-            "namespace": admitted.identity.vm.namespace,
-            "labels": labels_of(admitted, seen),
-            "annotations": {DESIRED: Source::hash(source), "cdi.kubevirt.io/storage.deleteAfterCompletion": "false"},
-        },
-        "spec": {"source": source, "pvc": claim_spec(wanted, seen)},
-    })
-}
-
-fn claim_spec(wanted: &Wanted, seen: &Observed) -> Value {
-    let disk = &wanted.disk;
-    let mut spec = json!({
-        "accessModes": [disk.access_mode],
-        "resources": {"requests": {"storage": disk.size}},
-    });
-    if let Some(class) = storage_class(wanted, seen) {
-        spec["storageClassName"] = json!(class);
-    }
-    if let Some(mode) = &disk.volume_mode {
-        spec["volumeMode"] = json!(mode);
-    }
-    spec
-}
-
-/// X23: `default` means the cluster's default class, unless there is a class of that name. An absent
-/// `storageClassName` is how the API server is asked for the default.
-fn storage_class<'d>(wanted: &'d Wanted, seen: &Observed) -> Option<&'d str> {
-    let class = wanted.disk.storage_class.as_deref()?;
-    (class != "default" || seen.storage_classes.contains_key(class)).then_some(class)
+    managed(admitted).iter().any(|wanted| import(wanted) && wanted.is_unmade(seen))
 }

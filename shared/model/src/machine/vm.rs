@@ -12,7 +12,7 @@ use super::{labels, restart};
 use crate::baseline::Wanted;
 use crate::baseline::war::{self, Turn};
 use crate::names;
-use crate::patch::{UserPatch, UserPatches};
+use crate::patch::UserPatch;
 use crate::reason::{Reason, Violation};
 
 /// A remote namespace. It is shared by every Machine of that namespace and never deleted by us, so it carries no owner.
@@ -65,10 +65,9 @@ pub(super) fn plan(admitted: &Admitted, seen: &Observed) -> Result<Option<There>
     })
 }
 
-/// What the author's annotations say about the VM. Admission has judged them, unless they are older than the webhook.
+/// What the author's annotations say about the VM.
 fn user(admitted: &Admitted) -> Result<UserPatch, Failure> {
-    let words = admitted.words.iter().map(|(key, value)| (key.as_str(), value.as_str()));
-    UserPatches::read(words).map(|patches| patches.vm).map_err(|wrong| refused(&wrong))
+    admitted.patches.as_ref().map(|patches| patches.vm.clone()).map_err(|wrong| refused(wrong))
 }
 
 /// The VM as it should be, with what its author patches; without that where it is refused.
@@ -82,7 +81,8 @@ pub(super) fn is_unmanaged(admitted: &Admitted) -> bool {
     user(admitted).is_ok_and(|user| user.unmanaged)
 }
 
-fn refused(wrong: &[Violation]) -> Failure {
+/// What the author's annotations ask for may not be.
+pub(super) fn refused(wrong: &[Violation]) -> Failure {
     let all: Vec<String> = wrong.iter().map(|it| format!("{}: {}", it.path, it.message)).take(4).collect();
     Failure { reason: Reason::PatchRefused, message: all.join("; ") }
 }

@@ -215,7 +215,7 @@ fn kvo28_drift_is_told_by_field_and_by_who_holds_it() {
         "2048Mi is 2Gi"
     );
     assert_eq!(
-        words::corrected(&found),
+        words::corrected("web", Kind::Vm, "vm-web", &found),
         "set back to what the Machine says: spec.runStrategy (changed by virtctl), spec.template.spec.domain.devices.disks[data].disk.bus \
          (changed by kubectl-edit): set spec.runStrategy of the Machine to what it should be, such as Halted, or leave it out to let \
          virtctl decide",

@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 use crate::table::every_row;
 
 mod adoption;
+mod claims;
 mod cloudinit;
 mod forged;
 mod hardware;
@@ -61,7 +62,8 @@ fn seen() -> Observed {
 
 fn claims(phase: &str) -> BTreeMap<String, Claim> {
     let claim = |name: &str| {
-        (name.to_owned(), Claim { uid: format!("uid-{name}"), phase: phase.to_owned(), ..Claim::default() })
+        let hash = Some(written::CLAIM_HASH.to_owned());
+        (name.to_owned(), Claim { uid: format!("uid-{name}"), phase: phase.to_owned(), hash, ..Claim::default() })
     };
     BTreeMap::from([claim("web-root"), claim("web-data")])
 }

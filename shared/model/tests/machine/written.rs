@@ -6,6 +6,9 @@ use super::*;
 /// every VM of a fleet when the operator is upgraded, so a change here needs a line in CHANGELOG.md.
 pub(crate) const HASH: &str = "b1eb47bcabe031e3";
 
+/// The same of each of its claims: the first half of the SHA-256 of `{"metadata":{"labels":{...}}}` with the five labels.
+pub(crate) const CLAIM_HASH: &str = "0f81aae2540fb590";
+
 /// The VM that is made for [`machine`].
 fn created(seen: Observed) -> Value {
     match plan(&intent(|_| ()), &seen).writes.pop() {

@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::super::intent::Admitted;
 use super::super::observed::Observed;
 use super::super::write::Failure;
-use super::super::{adoption, restart, vm};
+use super::super::{adoption, restart, storage, vm};
 use super::conditions::Statement;
 use super::conditions::Truth::{False, True};
 use crate::api::MachineSpec;
@@ -66,6 +66,20 @@ pub(super) fn describe(admitted: &Admitted, seen: &Observed, failure: Option<&Fa
             "corrections of the VirtualMachine are paused, because {} is changed again each time{}",
             drift.field,
             drift.by.as_ref().map(|by| format!(", now by {by}")).unwrap_or_default()
+        ));
+    }
+    missing.extend(storage::paused(seen).into_iter().map(|(claim, drift)| {
+        let by = drift.by.as_ref().map(|by| format!(", now by {by}")).unwrap_or_default();
+        format!(
+            "corrections of PersistentVolumeClaim {claim} are paused, because {} is changed again each time{by}",
+            drift.field
+        )
+    }));
+    let alone = storage::unmanaged(admitted);
+    if !alone.is_empty() {
+        missing.push(format!(
+            "the claims of these disks are left alone, as the annotations mode.disk.NAME: unmanaged say: {}",
+            alone.join(", ")
         ));
     }
     if adoption::keeps_its_disks(seen) {

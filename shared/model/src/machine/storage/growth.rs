@@ -5,7 +5,7 @@ use serde_json::json;
 use super::super::intent::Admitted;
 use super::super::observed::{Claim, Observed};
 use super::super::write::{Kind, There};
-use super::wanted::{Wanted, disks};
+use super::wanted::{Wanted, managed};
 use crate::quantity::{self, shown};
 
 /// How a claim comes to what is asked for.
@@ -29,7 +29,7 @@ pub fn growth(admitted: &Admitted, seen: &Observed) -> Vec<There> {
         });
         Some(There::Merge(Kind::Claim, wanted.claim.clone(), change))
     };
-    disks(admitted).iter().filter_map(asked).collect()
+    managed(admitted).iter().filter_map(asked).collect()
 }
 
 /// Whether a claim has to grow. Only one that is bound and filled can.

@@ -7,14 +7,14 @@ use super::super::observed::{Claim, Observed};
 use super::super::write::Failure;
 use super::growth::{Growth, growth_of};
 use super::lost::{self, entry, is_lost, may_be_replaced, recorded};
-use super::wanted::{Wanted, disks};
+use super::wanted::{Wanted, disks, managed};
 use crate::api::MachineStatus;
 use crate::api::machine::status::DiskStatus;
 use crate::reason::{Condition, Reason, ShownIn};
 
 /// The reason of the condition `StorageReady`, and its sentence. It is true with [`Reason::PvcBound`] alone.
 pub(in super::super) fn describe(admitted: &Admitted, seen: &Observed, failure: Option<&Failure>) -> (Reason, String) {
-    let disks = disks(admitted);
+    let disks = managed(admitted);
     let first = |say: &dyn Fn(&Wanted) -> Option<String>| disks.iter().find_map(say);
     let own = failure.filter(|failure| failure.reason.shown_in() == ShownIn::Machine(Condition::StorageReady));
     if let Some(failure) = own {
@@ -88,7 +88,7 @@ pub(in super::super) fn shown(admitted: &Admitted, seen: &Observed) -> Vec<DiskS
             ..DiskStatus::default()
         };
         match (seen.claims.get(&wanted.claim), before) {
-            (Some(claim), _) => of_claim(claim, wanted, seen, before.filter(|_| named), bare),
+            (Some(claim), _) => of_claim(claim, wanted, seen, (before, named), bare),
             (None, Some(before)) => DiskStatus { replaced: bare.replaced, ..before.clone() },
             (None, None) => bare,
         }
@@ -100,15 +100,18 @@ fn of_claim(
     claim: &Claim,
     wanted: &Wanted,
     seen: &Observed,
-    replaceable: Option<&DiskStatus>,
+    (before, named): (Option<&DiskStatus>, bool),
     bare: DiskStatus,
 ) -> DiskStatus {
-    let filled = !claim.imported || seen.imports.find(&wanted.claim).is_none_or(|import| import.done);
-    let lost = replaceable.and_then(|disk| disk.uid.clone()).filter(|uid| *uid != claim.uid);
+    // A claim whose DataVolume is gone goes with it: what was not known to be filled before never was.
+    let filled = !claim.imported || seen.imports.find(&wanted.claim).is_some_and(|import| import.done);
+    let recorded = before.and_then(|disk| disk.uid.clone());
+    let same = recorded.as_ref() == Some(&claim.uid);
+    let lost = recorded.filter(|_| named && !same);
     DiskStatus {
         size: claim.size.and_then(|size| i64::try_from(size).ok()),
         requested_size: claim.requested.clone().map(Quantity),
-        uid: filled.then(|| claim.uid.clone()),
+        uid: (filled || same).then(|| claim.uid.clone()),
         access_modes: claim.access_modes.clone(),
         volume_mode: claim.volume_mode.clone(),
         replaced: lost.or(bare.replaced),

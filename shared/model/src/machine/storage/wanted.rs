@@ -9,6 +9,7 @@ use super::super::write::Kind;
 use crate::api::machine::disk::{Disk, DiskSource};
 use crate::message::{SizedDisk, said};
 use crate::names::{ISO_BYTES, ISO_DISK, ISO_SIZE, claim_name};
+use crate::patch::UserPatch;
 use crate::quantity;
 use crate::text::line;
 
@@ -25,6 +26,8 @@ pub(in super::super) struct Wanted {
     pub(super) source: Result<Source, String>,
     /// It is the CD-ROM.
     pub(super) cdrom: bool,
+    /// What its author says about its claim.
+    pub(super) user: UserPatch,
 }
 
 impl Wanted {
@@ -53,6 +56,11 @@ impl Source {
     }
 }
 
+/// Every disk whose claim is ours to make and to keep, the CD-ROM last.
+pub(in super::super) fn managed(admitted: &Admitted) -> Vec<Wanted> {
+    disks(admitted).into_iter().filter(|wanted| !wanted.user.unmanaged).collect()
+}
+
 /// Every disk, the CD-ROM last.
 pub(in super::super) fn disks(admitted: &Admitted) -> Vec<Wanted> {
     let machine = &admitted.identity.key.name;
@@ -73,10 +81,16 @@ pub(in super::super) fn disks(admitted: &Admitted) -> Vec<Wanted> {
                     None => Ok(Source::Blank),
                 },
                 cdrom: false,
+                user: UserPatch::default(),
             }
         })
         .collect();
     all.extend(cdrom(admitted, sized.get(boot)));
+    if let Ok(patches) = &admitted.patches {
+        for wanted in &mut all {
+            wanted.user = patches.disks.get(&wanted.disk.name).cloned().unwrap_or_default();
+        }
+    }
     all
 }
 
@@ -173,5 +187,5 @@ fn cdrom(admitted: &Admitted, boot: Option<&SizedDisk>) -> Option<Wanted> {
         boot: false,
     };
     let claim = claim_name(&admitted.identity.key.name, ISO_DISK);
-    Some(Wanted { disk, claim, source, cdrom: true })
+    Some(Wanted { disk, claim, source, cdrom: true, user: UserPatch::default() })
 }
