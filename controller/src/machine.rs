@@ -4,6 +4,7 @@ mod adopt;
 mod changes;
 mod data;
 mod execute;
+mod forsake;
 mod gather;
 mod lookup;
 pub(crate) mod preview;

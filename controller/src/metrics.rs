@@ -67,6 +67,7 @@ pub struct Metrics {
     running: Gauge,
     provisioned: Family<Ended, Counter>,
     orphans: Gauge,
+    forsaken: Counter,
     provisioning: Family<Class, Histogram>,
     networks: Family<OfNetwork, Counter>,
     counted: Arc<Mutex<BTreeSet<String>>>,
@@ -115,6 +116,12 @@ impl Metrics {
             "Objects on clusters that this supervisor made and no Machine accounts for; /debug/orphans lists them",
             orphans.clone(),
         );
+        let forsaken = Counter::default();
+        registry.register(
+            "kubevirt_operator_machines_released_without_cluster",
+            "Machines that went without their cluster, which was said to be gone for good",
+            forsaken.clone(),
+        );
         let provisioning =
             Family::new_with_constructor((|| Histogram::new(exponential_buckets(1.0, 2.0, 12))) as fn() -> Histogram);
         registry.register(
@@ -129,7 +136,8 @@ impl Metrics {
             networks.clone(),
         );
         let counted = Arc::default();
-        let metrics = Self { durations, errors, running, provisioned, orphans, provisioning, networks, counted };
+        let metrics =
+            Self { durations, errors, running, provisioned, orphans, forsaken, provisioning, networks, counted };
         drop(metrics.durations.get_or_create(&Controller { controller: MACHINE }));
         for reason in DOCUMENTED {
             drop(metrics.errors.get_or_create(&Failed { controller: MACHINE, error_type: reason.code() }));
@@ -151,6 +159,11 @@ impl Metrics {
     /// So many objects have no Machine.
     pub fn orphaned(&self, count: usize) {
         self.orphans.set(i64::try_from(count).unwrap_or(i64::MAX));
+    }
+
+    /// A Machine went without its cluster.
+    pub fn forsaken(&self) {
+        self.forsaken.inc();
     }
 
     /// A claim of this class took so many seconds to be bound.
@@ -218,6 +231,7 @@ mod tests {
             "kubevirt_operator_provisioning_total{outcome=\"failed\"} 0",
             "kubevirt_operator_provisioning_total{outcome=\"abandoned\"} 0",
             "kubevirt_operator_orphaned_objects 0",
+            "kubevirt_operator_machines_released_without_cluster_total 0",
         ];
         crate::table::every_row(lines, |line| assert!(text.lines().any(|it| it == line), "{line} in {text}"));
         drop(running);

@@ -8,6 +8,7 @@ mod cloudinit;
 mod debug;
 mod disks;
 mod examples;
+mod forsaken;
 mod kept;
 mod lead;
 mod lifecycle;

@@ -127,6 +127,9 @@ fn words(write: &model::machine::Write) -> Vec<String> {
         Write::Here(Here::Record { cluster, vm, .. }) => words(&["record cluster", &cluster.0, "and VM", vm]),
         Write::Here(Here::Guard) => words(&["put the finalizer on the Machine"]),
         Write::Here(Here::AskAdmission) => words(&["ask admission to decide"]),
+        Write::Here(Here::Forsake { cluster, orphan }) => {
+            words(&["record on KubevirtConfig", &cluster.0, "what is left behind:", &orphan.virtual_machine])
+        }
         Write::Here(Here::Release(finalizers)) => words(&["take off the Machine:", &finalizers.join(" ")]),
         Write::Here(Here::CreateRecord(_)) => words(&["create the NetworkConfiguration of its interfaces"]),
         Write::Here(Here::ChangeRecord(_)) => words(&["change the NetworkConfiguration of its interfaces"]),

@@ -13,6 +13,7 @@ use model::reason::{Reason, ShownIn};
 use runtime::clusters::{Cluster, said};
 use serde_json::json;
 
+use super::forsake;
 use super::record as interfaces;
 use super::remote::Target;
 use super::report::Done;
@@ -44,6 +45,10 @@ pub(super) async fn execute(
             }
             Write::Here(Here::Guard) => guard(machine, ctx, identity).await.map(Ok)?,
             Write::Here(Here::AskAdmission) => ask_admission(ctx, identity, &mut done.refused_for).await,
+            Write::Here(Here::Forsake { cluster, orphan }) => {
+                done.forsaken = Some(orphan.virtual_machine.clone());
+                forsake::record(cluster, orphan, ctx).await
+            }
             Write::Here(Here::Release(finalizers)) => {
                 release(machine, finalizers, ctx, identity).await?;
                 ctx.proven_gone.lock().unwrap_or_else(PoisonError::into_inner).remove(&identity.uid);

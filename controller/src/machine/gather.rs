@@ -84,7 +84,8 @@ pub(super) async fn gather(
         return Ok((nothing(Remote::Missing), None));
     };
     let remote = Remote::of(view, config, identity.cluster_id.as_deref());
-    let Some(cluster) = cluster else { return Ok((nothing(remote), None)) };
+    let decommissioned = config.is_some_and(|config| config.spec.decommissioned == Some(true));
+    let Some(cluster) = cluster else { return Ok((Observed { decommissioned, ..nothing(remote) }, None)) };
     // What is awaited is read before what is seen: an object that arrives in between is then in both, and never in neither.
     let mut waiting = ctx.awaited.of(name, &identity.uid);
     let mut objects = cluster.index.objects.of(identity);
@@ -144,6 +145,7 @@ pub(super) async fn gather(
         found,
         address_of: ctx.uids.elder(&identity.uid),
         copied_labels: ctx.machine_labels.clone(),
+        decommissioned,
         scheduling_patches: config.is_some_and(|config| config.spec.allow_scheduling_patches == Some(true)),
         cloud_init,
         data_secret,

@@ -6,7 +6,7 @@
 use std::sync::PoisonError;
 
 use kube::api::DynamicObject;
-use model::machine::cleanup::{self, Standing};
+use model::machine::standing::{self, Standing};
 use model::machine::{DeletionPolicy, Leaving, Lookup};
 use runtime::clusters::Cluster;
 use serde_json::Value;
@@ -38,7 +38,7 @@ pub(super) async fn look(
         Ok((vm, vmi)) => {
             let vm = vm.as_ref().map(|vm| standing(vm, "/spec/template/spec/volumes", objects));
             let vmi = vmi.as_ref().map(|vmi| standing(vmi, "/spec/volumes", objects));
-            cleanup::standing(vm, vmi, leaving, &ctx.supervisor)
+            standing::standing(vm, vmi, leaving, &ctx.supervisor)
         }
     };
     if found == Lookup::Absent {

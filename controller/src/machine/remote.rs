@@ -5,8 +5,8 @@
 use k8s_openapi::api::core::v1::{Namespace, PersistentVolumeClaim, Secret};
 use kube::api::{ApiResource, DeleteParams, DynamicObject, PostParams, Preconditions, PropagationPolicy};
 use kube::{Api, ResourceExt};
-use model::machine::cleanup::{lost_its_labels, put_back};
 use model::machine::owner::Left;
+use model::machine::standing::{lost_its_labels, put_back};
 use model::machine::{Failure, Identity, Kind};
 use model::names::{MACHINE_UID, OPERATOR, SUPERVISOR};
 use model::reason::Reason;

@@ -37,6 +37,8 @@ pub(super) struct Done {
     pub(super) paused: Vec<String>,
     /// What admission had against the Machine when it was asked again.
     pub(super) refused_for: Option<Reason>,
+    /// The VM that is left on a cluster that is gone for good.
+    pub(super) forsaken: Option<String>,
     /// Claims that a Machine left behind and that are this one's now.
     pub(super) reattached: Vec<String>,
     /// The Secret with cloud-init data was written again.
@@ -55,6 +57,14 @@ pub(super) async fn report(
 ) -> Result<Option<Duration>, Fault> {
     if let (Some(vm), Some(cluster)) = (&done.adopted, intent.cluster()) {
         announce_adoption(machine, vm, cluster, ctx).await;
+    }
+    if let Some(vm) = &done.forsaken {
+        let cluster = intent.cluster().map(|cluster| cluster.0.as_str()).unwrap_or_default();
+        let note = format!(
+            "deleted without its cluster {cluster:?}, which is said to be gone for good: VirtualMachine {vm} and its disks are left there, if they still are"
+        );
+        ctx.metrics.forsaken();
+        write_event(machine, EventType::Warning, "LeftBehind", &note, ctx).await;
     }
     for sentence in &done.corrected {
         publish(machine, EventType::Normal, "DriftCorrected", sentence, ctx).await;

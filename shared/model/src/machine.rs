@@ -21,6 +21,7 @@ mod observed;
 pub mod outcome;
 pub mod owner;
 pub mod restart;
+pub mod standing;
 pub mod status;
 pub mod storage;
 mod template;

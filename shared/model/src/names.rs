@@ -20,6 +20,8 @@ pub const RESOLVED: &str = "vitistack.io/resolved";
 pub const REFRESH_CLASS: &str = "vitistack.io/refresh-class";
 /// Annotation: `Delete`, `Retain` or `Orphan` (X57).
 pub const DELETION_POLICY: &str = "vitistack.io/deletion-policy";
+/// Annotation of a Machine that is to go without its cluster, which is gone for good: the name of that (R4).
+pub const RELEASE_FROM: &str = "vitistack.io/release-from";
 /// Annotation: why the Machine is where it is, written together with a new assignment, as JSON
 /// ([`crate::message::Explanation`]).
 pub const PLACEMENT: &str = "vitistack.io/placement";
@@ -31,8 +33,8 @@ pub const RESTART: &str = "vitistack.io/restart";
 /// again each time; `"false"`, there or on its Machine, ends that (X88).
 pub const RECONCILE_PAUSED: &str = "reconcile-paused";
 /// Annotations of a Machine that the controller alone reads.
-pub const WORDS_FOR_THE_CONTROLLER: [&str; 3] =
-    [RESTART, "platform.kubevirt.io/reconcile-paused", "vitistack.io/reconcile-paused"];
+pub const WORDS_FOR_THE_CONTROLLER: [&str; 4] =
+    [RESTART, RELEASE_FROM, "platform.kubevirt.io/reconcile-paused", "vitistack.io/reconcile-paused"];
 /// Annotation on an object of ours: what of it is kept true, as it was written last, in JSON.
 pub const LAST_APPLIED: &str = "vitistack.io/last-applied";
 /// Annotation on a DataVolume: hash of what it was made from. Earlier versions wrote one on VMs, in place of [`LAST_APPLIED`].

@@ -85,6 +85,21 @@ fn t9_the_policy_of_secrets_is_bound_denies_and_asks_for_each_field() {
 }
 
 #[test]
+fn r4_the_policy_of_releases_is_bound_denies_and_asks_for_the_verb() {
+    let release = Rendered::with(&[]);
+    let spec = &release.get("ValidatingAdmissionPolicy", "kubevirt-operator-release")["spec"];
+    assert_eq!(spec["failurePolicy"], "Fail");
+    let rule = only(&spec["matchConstraints"]["resourceRules"]);
+    assert_eq!((&rule["resources"], &rule["operations"]), (&json!(["machines"]), &json!(["CREATE", "UPDATE"])));
+    let asked = text(&spec["validations"][0]["expression"]);
+    assert!(asked.ends_with(".check('release').allowed()"), "{asked}");
+    assert_eq!(
+        release.get("ValidatingAdmissionPolicyBinding", "kubevirt-operator-release")["spec"],
+        json!({"policyName": "kubevirt-operator-release", "validationActions": ["Deny"]})
+    );
+}
+
+#[test]
 fn who_may_call_the_webhook_can_be_limited() {
     assert_eq!(Rendered::with(&[]).of_kind("NetworkPolicy").count(), 0);
     let open = Rendered::with(&["networkPolicy.enabled=true"]);

@@ -7,17 +7,18 @@ use serde_json::json;
 use tests::fleet::Component;
 use tests::process::Stop;
 
-use super::{Ground, LIMIT, condition, machine};
+use super::{Ground, LIMIT, condition, forsaken, machine};
 use crate::fleet::fresh;
 
 #[tokio::test]
-async fn outages_are_said_survived_and_lose_nothing() {
+async fn r4_outages_are_said_survived_and_lose_nothing() {
     let fleet = fresh(&["east", "west"]).await;
     let ground = Ground::new(&fleet, "default").await;
     a_controller_killed_at_any_moment_converges(&ground).await;
     without_the_webhook_an_apply_fails_and_a_deletion_completes(&ground).await;
     a_cluster_that_is_away_keeps_what_is_on_it(&ground).await;
     a_broken_kubeconfig_is_said_and_hurts_nobody_else(&ground).await;
+    forsaken::r4_a_machine_goes_without_its_cluster_only_by_the_word_of_somebody_who_may(&ground).await;
 }
 
 async fn a_controller_killed_at_any_moment_converges(ground: &Ground<'_>) {

@@ -24,7 +24,7 @@ pub fn config(config: &KubevirtConfig, inventory: Inventory) -> Config {
     let failed = status.filter(|status| status.phase.as_deref() == Some("Failed"));
     let machines = status.and_then(|status| status.facts.as_ref()).map(|facts| facts.emulated_machines.clone());
     Config {
-        schedulable: spec.schedulable,
+        schedulable: spec.schedulable && spec.decommissioned != Some(true),
         virtual_machines: capabilities(spec).virtualmachines,
         identity: status.and_then(|status| said(status.cluster_id.as_deref())).map(|id| (id.to_owned(), since(config))),
         // Found by the World, which knows the others.

@@ -3,7 +3,7 @@
 use model::machine::DELETION_POLICIES;
 use model::names::{
     DELETION_POLICY, IGNORE_FIELDS, ISO_SIZE, KUBEVIRT_CONFIG, MODE, PATCH, PATCH_PREFIXES, PLACEMENT,
-    RECONCILE_PAUSED, REFRESH_CLASS, REPLACE_LOST_DISK, RESOLVED, RESTART,
+    RECONCILE_PAUSED, REFRESH_CLASS, RELEASE_FROM, REPLACE_LOST_DISK, RESOLVED, RESTART,
 };
 use model::reason::{Reason, nearest};
 
@@ -12,8 +12,17 @@ use crate::findings::Findings;
 use crate::review::Object;
 
 /// Those that a Machine may carry beside the ones about patches.
-const KNOWN: [&str; 8] =
-    [KUBEVIRT_CONFIG, RESOLVED, PLACEMENT, REFRESH_CLASS, DELETION_POLICY, REPLACE_LOST_DISK, ISO_SIZE, RESTART];
+const KNOWN: [&str; 9] = [
+    KUBEVIRT_CONFIG,
+    RESOLVED,
+    PLACEMENT,
+    REFRESH_CLASS,
+    DELETION_POLICY,
+    REPLACE_LOST_DISK,
+    ISO_SIZE,
+    RESTART,
+    RELEASE_FROM,
+];
 
 /// Prefix and word of a key of ours.
 fn parts(key: &str) -> Option<(&'static str, &str)> {

@@ -88,6 +88,10 @@ pub struct KubevirtConfigSpec {
     /// Whether new Machines may be placed here. Machines that are here stay and are cared for.
     #[serde(default = "yes")]
     pub schedulable: bool,
+    /// The cluster is gone for good. Machines that are deleted do not wait for it: what they leave there is recorded in
+    /// `status.orphans`. As long as it answers it is used as before, except for new Machines. Default: false.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decommissioned: Option<bool>,
     /// Share of the load under PLACEMENT_STRATEGY=balanced: a cluster of weight 2 gets twice the Machines of one of
     /// weight 1. Default: 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -111,6 +115,7 @@ impl Default for KubevirtConfigSpec {
             namespace: None,
             allowed_namespaces: None,
             schedulable: yes(),
+            decommissioned: None,
             weight: None,
             allow_scheduling_patches: None,
         }
@@ -135,6 +140,9 @@ optional! {
         pub conditions: Vec<Condition>,
         /// The `metadata.generation` that this status speaks about.
         pub observed_generation: Option<i64>,
+        /// What Machines left on the cluster that were deleted without it, the newest 256.
+        #[schemars(length(max = 256))]
+        pub orphans: Vec<Orphan>,
         /// Version of KubeVirt on the cluster, for example `v1.8.2`.
         pub kubevirt_version: Option<String>,
         /// UID of the cluster's `kube-system` namespace, recorded at first contact. If it changes, all writes stop.
@@ -145,6 +153,18 @@ optional! {
         pub facts: Option<ClusterFacts>,
         /// How much room the cluster has.
         pub capacity: Option<Capacity>,
+    }
+
+    /// What a Machine left on a cluster that was said to be gone for good.
+    pub struct Orphan {
+        /// The Machine, `<namespace>/<name>`.
+        pub machine: String,
+        /// Its UID: the label `vitistack.io/machine-uid` on everything that it left.
+        pub uid: String,
+        /// The VirtualMachine, `<namespace>/<name>` on the cluster.
+        pub virtual_machine: String,
+        /// UID of the cluster's `kube-system` namespace, where it was recorded.
+        pub cluster_id: Option<String>,
     }
 
     /// What a cluster offers.

@@ -5,16 +5,13 @@
 
 use serde_json::{Value, json};
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-
 use super::imports::Imports;
 use super::intent::{DELETION_POLICIES, DeletionPolicy, Leaving};
 use super::observed::{DataSecret, Lookup, Observed, Remote, Vm};
 use super::write::{Failure, Here, Kind, Plan, There, Write};
-use super::{attachment, interfaces, owner};
-use crate::baseline::LAST_APPLIED;
+use super::{attachment, interfaces};
+use crate::api::config::Orphan;
 use crate::names;
-use crate::names::DESIRED;
 use crate::reason::Reason;
 
 /// How many of the objects that are left are named: what carries our label on a cluster is that cluster's word.
@@ -45,6 +42,11 @@ pub fn plan(leaving: &Leaving, seen: &Observed) -> Plan {
     let Ok(policy) = leaving.policy else { return Plan::default() };
     match &seen.remote {
         Remote::Connected { id } if leaving.identity.cluster_id.as_ref().is_none_or(|recorded| recorded == id) => {}
+        Remote::Connected { .. } | Remote::Missing | Remote::Unreachable(_) if is_forsaken(leaving, seen) => {
+            let mut plan = release();
+            plan.writes.splice(0..0, forsake(leaving).map(Write::Here));
+            return plan;
+        }
         Remote::Connected { .. } | Remote::Missing | Remote::Connecting | Remote::Unreachable(_) => {
             return Plan::default();
         }
@@ -96,6 +98,30 @@ pub fn plan(leaving: &Leaving, seen: &Observed) -> Plan {
     plan
 }
 
+/// Somebody who may says that the cluster does not come back: by the Machine's annotation, or for all of its Machines. Time alone
+/// says nothing.
+pub fn is_forsaken(leaving: &Leaving, seen: &Observed) -> bool {
+    leaving.forsakes_cluster || seen.decommissioned
+}
+
+/// What is recorded before the Machine goes, which is all that is known of its VM then.
+fn forsake(leaving: &Leaving) -> Option<Here> {
+    let (identity, cluster) = (&leaving.identity, leaving.cluster.clone()?);
+    let orphan = Orphan {
+        machine: identity.key.to_string(),
+        uid: identity.uid.clone(),
+        virtual_machine: identity.vm.to_string(),
+        cluster_id: identity.cluster_id.clone(),
+    };
+    Some(Here::Forsake { cluster, orphan: Box::new(orphan) })
+}
+
+/// How a Machine whose cluster is gone for good can go.
+pub fn way_out(leaving: &Leaving) -> String {
+    let name = leaving.cluster.as_ref().map(|cluster| cluster.0.as_str()).unwrap_or_default();
+    format!("if it is gone for good, whoever may release Machines sets the annotation {}: {name}", names::RELEASE_FROM)
+}
+
 /// The DataVolumes go first: one that is there fills a claim again, and takes it along when it goes. A disk that was not
 /// filled yet is worth nothing to anybody.
 fn disks(leaving: &Leaving, seen: &Observed, retained: bool) -> Vec<There> {
@@ -121,60 +147,6 @@ fn data_secret(leaving: &Leaving, seen: &Observed) -> Option<(String, String)> {
         DataSecret::Ours { uid } => Some((names::cloud_init_secret(&leaving.identity.key.name), uid.clone())),
         DataSecret::Unasked | DataSecret::Unknown(_) | DataSecret::Absent => None,
     }
-}
-
-/// What stands under the name of the Machine's VM on its cluster, whoever's labels it carries (ATK9).
-#[derive(Clone, Copy, Debug)]
-pub struct Standing<'o> {
-    /// Its metadata.
-    pub metadata: &'o ObjectMeta,
-    /// It has a volume on a disk of the Machine.
-    pub uses_disk: bool,
-}
-
-/// Whether VM and instance are proven gone, so that what they used may go. A stranger's that took the name and has none of the
-/// Machine's disks is in nobody's way.
-pub fn standing(vm: Option<Standing<'_>>, vmi: Option<Standing<'_>>, leaving: &Leaving, supervisor: &str) -> Lookup {
-    let key = &leaving.identity.vm;
-    let Some(found) = vm else {
-        return match vmi {
-            Some(instance) if instance.uses_disk => Lookup::Taken(format!(
-                "VirtualMachineInstance {key} still runs on a disk of this Machine, which stays until that is gone"
-            )),
-            Some(_) | None => Lookup::Absent,
-        };
-    };
-    let owned = owner::read(found.metadata);
-    let whose = match &owned.owner {
-        Some(owner::Owner::Machine { supervisor: theirs, uid, .. })
-            if theirs == supervisor && *uid == leaving.identity.uid =>
-        {
-            return Lookup::Ours;
-        }
-        _ if lost_its_labels(found.metadata) => "has lost the labels that say whose it is",
-        Some(_) => "is somebody else's by its labels",
-        None => "is nobody's by its labels",
-    };
-    let uses_disk = found.uses_disk || vmi.is_some_and(|instance| instance.uses_disk);
-    if uses_disk || lost_its_labels(found.metadata) {
-        let next = put_back(&leaving.identity.uid, supervisor);
-        return Lookup::Taken(format!(
-            "VirtualMachine {key} is still there and {whose}: nothing goes before that is gone: delete it, or if it is this Machine's, {next}"
-        ));
-    }
-    Lookup::Absent
-}
-
-/// Whether a VM carries the mark that we leave in writing it, and no UID of a Machine any more.
-pub fn lost_its_labels(vm: &ObjectMeta) -> bool {
-    let marked = |key: &str| vm.annotations.as_ref().is_some_and(|all| all.contains_key(key));
-    let labelled = vm.labels.as_ref().is_some_and(|all| all.contains_key(names::MACHINE_UID));
-    [LAST_APPLIED, DESIRED, names::ADOPTED].into_iter().any(marked) && !marked(names::RETAINED_FROM) && !labelled
-}
-
-/// How to make a VM this Machine's again.
-pub fn put_back(uid: &str, supervisor: &str) -> String {
-    format!("label it {}={uid} and {}={supervisor} again", names::MACHINE_UID, names::SUPERVISOR)
 }
 
 /// Everything stays: our labels come off, so that the VM is nobody's and may be adopted.

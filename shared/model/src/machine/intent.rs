@@ -59,6 +59,8 @@ pub struct Leaving {
     pub finalizers: Vec<String>,
     /// A Secret may have been made for its cloud-init data, by its spec.
     pub may_have_secret: bool,
+    /// It names its cluster as gone for good (R4): whoever may say that is judged when it is said.
+    pub forsakes_cluster: bool,
 }
 
 /// What becomes of a VM and its disks when the Machine is deleted.
@@ -136,6 +138,7 @@ impl Intent {
                     Some(unknown) => Err(unknown.to_owned()),
                 },
                 may_have_secret: may_need_secret(&machine.spec),
+                forsakes_cluster: annotation(names::RELEASE_FROM).is_some_and(|name| was.or(assigned) == Some(name)),
                 identity,
             });
         }

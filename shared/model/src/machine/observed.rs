@@ -41,6 +41,8 @@ pub struct Observed {
     pub turn: Turn,
     /// The same of each claim of which others changed something, by its name.
     pub claim_turns: BTreeMap<String, Turn>,
+    /// `spec.decommissioned` of its KubevirtConfig.
+    pub decommissioned: bool,
     /// `spec.allowSchedulingPatches` of its KubevirtConfig.
     pub scheduling_patches: bool,
     /// The setting MACHINE_LABELS.
@@ -71,6 +73,7 @@ impl Observed {
             found: Lookup::Unasked,
             turn: Turn::Now,
             claim_turns: BTreeMap::new(),
+            decommissioned: false,
             scheduling_patches: false,
             copied_labels: Vec::new(),
             address_of: None,

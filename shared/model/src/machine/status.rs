@@ -163,7 +163,7 @@ fn leave(next: &mut MachineStatus, leaving: &Leaving, seen: &Observed, failure: 
     let (reason, why) = match failure {
         Some(failure) => (failure.reason, failure.message.clone()),
         None if leaving.cluster.is_some() && cluster.truth != True => {
-            (cluster.reason, format!("deletion waits: {}", cluster.why))
+            (cluster.reason, format!("deletion waits: {}: {}", cluster.why, cleanup::way_out(leaving)))
         }
         None => (Reason::Terminating, cleanup::waiting_for(leaving, seen)),
     };

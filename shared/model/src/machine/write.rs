@@ -6,6 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value, json};
 
+use crate::api::config::Orphan;
 use crate::baseline::{Drift, Wanted};
 use crate::names::{self, ClusterName};
 use crate::reason::Reason;
@@ -52,6 +53,13 @@ pub enum Here {
     Guard,
     /// An empty patch, so that admission decides about a Machine that is older than the webhook.
     AskAdmission,
+    /// Record on the KubevirtConfig, where there is one, what is left behind on a cluster that is gone for good.
+    Forsake {
+        /// The KubevirtConfig.
+        cluster: ClusterName,
+        /// What is left there.
+        orphan: Box<Orphan>,
+    },
     /// Take these finalizers off.
     Release(Vec<String>),
     /// Create this record.

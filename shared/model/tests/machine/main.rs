@@ -105,6 +105,9 @@ fn brief(plan: &Plan) -> Vec<String> {
         Write::Here(Here::Guard) => "guard".to_owned(),
         Write::Here(Here::AskAdmission) => "ask admission".to_owned(),
         Write::Here(Here::Release(_)) => "release".to_owned(),
+        Write::Here(Here::Forsake { cluster, orphan }) => {
+            format!("forsake {cluster} {} {}", orphan.machine, orphan.virtual_machine)
+        }
         Write::Here(Here::CreateRecord(_)) => "create record".to_owned(),
         Write::Here(Here::ChangeRecord(_)) => "change record".to_owned(),
         Write::Here(Here::DeleteRecord(uid)) => format!("delete record {uid}"),
@@ -140,6 +143,34 @@ fn now(second: i64) -> Time {
 fn condition(status: &MachineStatus, kind: &str) -> String {
     let found = status.conditions.iter().find(|condition| condition.type_ == kind);
     found.map(|condition| format!("{}/{}", condition.status, condition.reason)).unwrap_or_default()
+}
+
+#[test]
+fn r4_kvo2_a_machine_goes_without_its_cluster_only_by_an_explicit_word() {
+    let released = |name: &'static str| {
+        move |machine: &mut Value| {
+            leaving(machine);
+            machine["metadata"]["annotations"]["vitistack.io/release-from"] = json!(name);
+        }
+    };
+    let gone = |remote, decommissioned| Observed { decommissioned, ..Observed::nothing("sup", remote) };
+    let down = || Remote::Unreachable("down".to_owned());
+    let other = || Remote::Connected { id: "rebuilt".to_owned() };
+    let forsaken: &[&str] = &["forsake east shop/web shop/vm-web", "release"];
+    #[rustfmt::skip]
+    let cases: Vec<(&str, Intent, Observed, &[&str])> = vec![
+        ("nobody said anything",             intent(leaving),           gone(down(), false),            &[]),
+        ("this Machine may go",              intent(released("east")),  gone(down(), false),            forsaken),
+        ("its KubevirtConfig is gone, too",  intent(released("east")),  gone(Remote::Missing, false),   forsaken),
+        ("another cluster took its address", intent(released("east")),  gone(other(), false),           forsaken),
+        ("it names another cluster",         intent(released("west")),  gone(down(), false),            &[]),
+        ("nobody knows yet",                 intent(released("east")),  gone(Remote::Connecting, false), &[]),
+        ("all of the cluster's may go",      intent(leaving),           gone(down(), true),             forsaken),
+        ("it answers all the same",          intent(released("east")),  Observed { decommissioned: true, ..running() }, &["delete Vm vm-web v-1"]),
+        ("it is not being deleted",          intent(|it| it["metadata"]["annotations"]["vitistack.io/release-from"] = json!("east")), gone(down(), true), &[]),
+        ("an unknown policy",                intent(|it| { policy("Maybe")(it); it["metadata"]["annotations"]["vitistack.io/release-from"] = json!("east"); }), gone(down(), true), &[]),
+    ];
+    every_row(cases, |(_, intent, seen, wanted)| assert_eq!(brief(&plan(&intent, &seen)), wanted));
 }
 
 #[test]

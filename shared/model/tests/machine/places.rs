@@ -3,8 +3,8 @@
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use model::machine::adoption::found;
-use model::machine::cleanup::{Standing, standing};
 use model::machine::owner::Adoption;
+use model::machine::standing::{Standing, standing};
 use model::names::{MachineKey, VmKey};
 
 use super::*;

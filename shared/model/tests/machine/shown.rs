@@ -265,7 +265,10 @@ fn a_deletion_says_what_it_waits_for() {
         )
     );
     let away = Observed { remote: Remote::Unreachable("no route".to_owned()), ..seen() };
-    assert_eq!(said(&away), "deletion waits: cluster \"east\": no route");
+    assert_eq!(
+        said(&away),
+        "deletion waits: cluster \"east\": no route: if it is gone for good, whoever may release Machines sets the annotation vitistack.io/release-from: east"
+    );
 }
 
 #[test]
