@@ -41,6 +41,8 @@ pub(super) async fn r4_a_machine_goes_without_its_cluster_only_by_the_word_of_so
     apply(ground.fleet.supervisor(), &rights.to_string()).await.unwrap_or_else(|error| panic!("{error}"));
     let west = ground.fleet.component("west").unwrap_or_else(|error| panic!("{error}"));
     ground.fleet.stop(&west, Stop::AtOnce).await.unwrap_or_else(|error| panic!("{error}"));
+    let refused = release(ground, "releaser", "left-one", "west").await.expect_err("too early");
+    assert!(refused.contains("it counts for a deletion that waits: delete the Machine first"), "{refused}");
     ground.delete("left-one").await;
     ground.delete("left-two").await;
     let waits = |machine: &model::api::Machine| {
