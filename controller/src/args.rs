@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn c54_c55_c57_x20_defaults() {
+    fn b20_c54_c55_c57_x20_x35_defaults() {
         let args = parsed(&[]).unwrap();
         assert_eq!(args.reconcile_interval, Duration::from_secs(30), "C54");
         assert_eq!(args.max_concurrent_reconciles, 5, "C55");

@@ -147,10 +147,10 @@ impl ObjectIndex {
         self.write().namespaces.remove(name);
     }
 
-    /// Whether a namespace is known to exist, and the StorageClasses.
+    /// Whether a namespace is known to exist, as one with objects of ours does, and the StorageClasses.
     pub fn surroundings(&self, namespace: &str) -> (bool, BTreeMap<String, StorageClass>) {
         let all = self.read();
-        (all.namespaces.contains(namespace), all.storage_classes.clone())
+        (all.namespaces.contains(namespace) || all.is_used(namespace), all.storage_classes.clone())
     }
 
     /// The NetworkAttachmentDefinitions of a namespace that VMs of other Machines are attached to.
@@ -204,6 +204,12 @@ impl Records {
     fn of_kind(&self, watched: WatchedKind) -> impl Iterator<Item = &ObjectKey> {
         static NONE: BTreeMap<ObjectKey, (MachineUid, Record)> = BTreeMap::new();
         self.objects.get(&watched).unwrap_or(&NONE).keys()
+    }
+
+    fn is_used(&self, namespace: &str) -> bool {
+        let first = ObjectKey { namespace: namespace.to_owned(), name: String::new() };
+        let mut nearest = self.objects.values().filter_map(|all| all.range(first.clone()..).next());
+        nearest.any(|(key, _)| key.namespace == namespace)
     }
 
     fn vms_of(&self, namespace: &str) -> impl Iterator<Item = (&MachineUid, &Vm)> {

@@ -58,6 +58,19 @@ fn what_a_complete_list_does_not_hold_is_forgotten() {
 }
 
 #[test]
+fn a_namespace_with_objects_of_ours_is_there() {
+    let index = ObjectIndex::default();
+    let known = |namespace: &str| index.surroundings(namespace).0;
+    index.put(key("shop", "web-root"), "m-1".to_owned(), Record::Claim(Claim::default()));
+    index.put(key("shops", "vm-web"), "m-2".to_owned(), Record::Vm(Vm::default()));
+    assert_eq!([known("sho"), known("shop"), known("shops"), known("zoo")], [false, true, true, false]);
+    index.remove(WatchedKind::Claim, &key("shop", "web-root"));
+    assert!(!known("shop"), "nobody says so any more");
+    index.saw_namespace("shop");
+    assert!(known("shop"));
+}
+
+#[test]
 fn kvo12_a_network_is_in_use_by_the_vms_of_its_namespace() {
     let index = ObjectIndex::default();
     let attached = |names: &[&str]| {

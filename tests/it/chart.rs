@@ -94,7 +94,6 @@ fn g6_both_processes_are_deployed_by_one_chart() {
             let pod = &deployment["spec"]["template"]["spec"];
             let container = only(&pod["containers"]);
             let account = text(&pod["serviceAccountName"]);
-            assert_eq!(deployment["spec"]["replicas"], 1);
             assert_eq!(container["image"], "ghcr.io/vitistack/kubevirt-operator:0.1.0");
             assert_eq!(release.get("ServiceAccount", account)["metadata"]["namespace"], NAMESPACE);
             (text(&deployment["metadata"]["name"]), account, text(only(&container["command"])))
@@ -223,11 +222,27 @@ fn t23_pods_meet_restricted_pod_security() {
 }
 
 #[test]
-fn several_webhooks_are_spread_and_kept_from_eviction() {
-    let one = Rendered::with(&[]);
-    assert_eq!(one.of_kind("PodDisruptionBudget").count(), 0, "it would block every drain");
-    let two = Rendered::with(&["webhook.replicas=2"]);
-    assert_eq!(two.get("PodDisruptionBudget", WEBHOOK)["spec"]["minAvailable"], 1);
-    assert_eq!(two.get("Deployment", WEBHOOK)["spec"]["replicas"], 2);
-    assert_eq!(only(&two.pod(WEBHOOK)["topologySpreadConstraints"])["topologyKey"], "kubernetes.io/hostname");
+fn x22_one_controller_and_two_webhooks_each_with_values_of_its_own() {
+    let replicas = |release: &Rendered| {
+        [CONTROLLER, WEBHOOK].map(|name| release.get("Deployment", name)["spec"]["replicas"].clone())
+    };
+    #[rustfmt::skip]
+    let cases: [(&[&str], [i64; 2], &[&str]); 4] = [
+        (&[],                     [1, 2], &[WEBHOOK]),
+        (&["webhook.replicas=1"], [1, 1], &[]),
+        (&["webhook.replicas=3"], [1, 3], &[WEBHOOK]),
+        (&["replicaCount=2"],     [2, 2], &[CONTROLLER, WEBHOOK]),
+    ];
+    every_row(cases, |(sets, want, kept)| {
+        let release = Rendered::with(sets);
+        assert_eq!(replicas(&release), want.map(Value::from), "{sets:?}");
+        // One would block every drain.
+        assert_eq!(release.names("PodDisruptionBudget"), kept.iter().copied().collect(), "{sets:?}");
+    });
+    let release = Rendered::with(&[]);
+    assert_eq!(release.get("PodDisruptionBudget", WEBHOOK)["spec"]["minAvailable"], 1);
+    assert_eq!(only(&release.pod(WEBHOOK)["topologySpreadConstraints"])["topologyKey"], "kubernetes.io/hostname");
+    let sized = Rendered::with(&["webhook.resources.limits.memory=1Gi"]);
+    let memory = |name: &str| sized.pod(name)["containers"][0]["resources"]["limits"]["memory"].clone();
+    assert_eq!([memory(CONTROLLER), memory(WEBHOOK)], [json!("512Mi"), json!("1Gi")]);
 }

@@ -19,6 +19,7 @@ mod outages;
 mod ownership;
 mod placement;
 mod requests;
+mod restart;
 mod writes;
 
 use kube::api::{ApiResource, DynamicObject, Patch, PatchParams};

@@ -81,8 +81,12 @@ pub(super) async fn execute(
             }
         };
         if let Err(failure) = outcome {
-            if matches!(write, Write::There(There::Create(Kind::Vm, ..))) {
-                sentence = "Failed to create VirtualMachine in remote cluster"; // B32
+            match write {
+                Write::There(There::Create(Kind::Vm, ..)) => {
+                    sentence = "Failed to create VirtualMachine in remote cluster"; // B32
+                }
+                Write::Here(Here::AskAdmission) => sentence = "Failed to update machine annotations", // A9
+                Write::Here(_) | Write::There(_) => {}
             }
             done.failure = Some(failure);
             break;

@@ -47,7 +47,7 @@ fn table(rows: &[&str]) -> BTreeSet<String> {
 
 #[test]
 #[rustfmt::skip]
-fn x30_cert7_cert9_rights_on_the_supervisor_are_exactly_these() {
+fn a19_x30_cert7_cert9_rights_on_the_supervisor_are_exactly_these() {
     let release = Rendered::with(&[]);
     assert_eq!(rights(&release), table(&[
         "kubevirt-operator-controller-manager | cluster          | vitistack.io/machines                | get,list,watch,patch",

@@ -57,7 +57,7 @@ fn c54_c55_c56_c57_settings_reach_the_processes_that_read_them() {
         ("WEBHOOK_CA_SECRET", "kubevirt-operator-webhook-ca"),
         ("WEBHOOK_CONFIGURATION", "kubevirt-operator"),
         ("WEBHOOK_DNS_NAMES", names.as_str()),
-        ("WEBHOOK_REPLICAS", "1"),
+        ("WEBHOOK_REPLICAS", "2"),
     ];
     let release = Rendered::with(&[]);
     assert_eq!(release.env(CONTROLLER), both.into_iter().chain(controller).collect());

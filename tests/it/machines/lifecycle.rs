@@ -4,13 +4,30 @@ use kube::api::{DynamicObject, Patch, PatchParams};
 use kube::runtime::wait::await_condition;
 use kube::{Api, ResourceExt};
 use model::names::CLEANUP;
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::{Ground, condition, fail, machine};
+use tests::fleet::Endpoint;
+use tests::install::kubectl;
+use tests::plane::Plane;
+use tests::probe;
+use tests::wait::eventually;
+
+use super::requests::told;
+use super::{Ground, condition, fail, machine, said};
 use crate::fleet::shared;
+use crate::table::every_row;
+
+/// The API groups of a plane that are ours or KubeVirt's.
+async fn groups(plane: &Plane) -> Vec<String> {
+    let found = said(kubectl(plane, &["get", "--raw", "/apis"], "").await).expect("the groups");
+    let found: Value = serde_json::from_str(&found).expect("JSON");
+    let all = found["groups"].as_array().into_iter().flatten().filter_map(|group| group["name"].as_str());
+    let ours = |name: &&str| ["vitistack.io", "kubevirt.io"].contains(name);
+    all.filter(ours).map(str::to_owned).collect()
+}
 
 #[tokio::test]
-async fn c2_c14_c15_c22_c40_a_machine_runs_on_its_cluster_and_leaves_nothing() {
+async fn b1_b12_c2_c14_c15_c22_c40_x15_a_machine_runs_on_its_cluster_and_leaves_nothing() {
     let ground = Ground::new(shared().await, "life").await;
     let spec = json!({
         "template": "medium", "resources": {"cpu": {"cores": 4}, "memory": {"size": "8Gi"}},
@@ -41,6 +58,11 @@ async fn c2_c14_c15_c22_c40_a_machine_runs_on_its_cluster_and_leaves_nothing() {
         {"name": "data", "persistentVolumeClaim": {"claimName": "web-data"}},
     ]);
     assert_eq!((&guest["domain"]["devices"]["disks"], &guest["volumes"]), (&disks, &volumes), "C22");
+    let vmi =
+        ground.remote("west", "VirtualMachineInstance", "kubevirt.io").await.get("vm-web").await.expect("it runs");
+    let seen = (&vmi.data["status"]["nodeName"], &vmi.data["status"]["interfaces"][0]["ipAddress"]);
+    let shown = (&json!(status.node_name), &json!(status.ip_addresses[0]));
+    assert_eq!(shown, seen, "B12: what the supervisor shows is what the cluster has");
     assert_eq!(vm.metadata.owner_references, None, "X13: another cluster's garbage collector would delete it");
     let claims = ground.remote("west", "PersistentVolumeClaim", "").await;
     let of = async |name: &str| claims.get(name).await.expect(name).data["spec"].clone();
@@ -56,6 +78,15 @@ async fn c2_c14_c15_c22_c40_a_machine_runs_on_its_cluster_and_leaves_nothing() {
     );
     assert_eq!(ground.remains("west", "web").await.len(), 4, "VM, instance and two claims");
     assert_eq!(ground.remains("east", "web").await, Vec::<String>::new(), "and nothing anywhere else");
+    let supervisor = ground.fleet.supervisor();
+    let claimed = kubectl(supervisor, &["get", "pvc", "--namespace", "life", "--output", "name"], "").await;
+    assert_eq!(said(claimed).as_deref(), Ok(""), "X15: a claim is where the VM runs");
+    assert_eq!(groups(supervisor).await, ["vitistack.io"], "B1: no KubeVirt on the supervisor");
+    assert_eq!(
+        groups(ground.fleet.remote("west").expect("west")).await,
+        ["kubevirt.io"],
+        "B1: and no Machines on a remote"
+    );
 
     ground.delete("web").await;
     ground.gone("web").await;
@@ -63,14 +94,30 @@ async fn c2_c14_c15_c22_c40_a_machine_runs_on_its_cluster_and_leaves_nothing() {
 }
 
 #[tokio::test]
-async fn c21_x18_a_machine_stops_and_starts_with_its_run_strategy() {
+async fn c21_fr10_kvo18_x18_a_machine_stops_and_starts_with_its_run_strategy() {
     let ground = Ground::new(shared().await, "strategy").await;
     ground.applied(&machine("db", Some("east"), &json!({"template": "small"}))).await;
     ground.running("db").await;
     ground.applied(&machine("db", Some("east"), &json!({"template": "small", "runStrategy": "Halted"}))).await;
     let stopped = ground.until("db", "Stopped", |machine| super::phase(machine) == "Stopped").await;
     assert_eq!(condition(&stopped, "Ready"), "True/Stopped", "X95: as declared");
-    assert_eq!(stopped.status.expect("a status").ip_addresses, Vec::<String>::new());
+    let args = ["wait", "--namespace", "strategy", "--for=condition=Ready", "--timeout=10s", "machine/db"];
+    let waited = said(kubectl(ground.fleet.supervisor(), &args, "").await);
+    assert_eq!(waited.as_deref(), Ok("machine.vitistack.io/db condition met\n"), "FR10: it is what it should be");
+    let status = stopped.status.expect("a status");
+    assert_eq!(status.ip_addresses, Vec::<String>::new());
+    every_row(["Ready", "VirtualMachineReady", "StorageReady", "NetworkReady"], |kind| {
+        let found = status.conditions.iter().find(|it| it.type_ == kind).unwrap_or_else(|| panic!("KVO18: no {kind}"));
+        assert!(found.last_transition_time.is_some() && found.observed_generation == Some(2), "KVO18: {found:?}");
+    });
+    told(&ground, "db", "Stopped").await;
+    let metrics = ground.fleet.address(Endpoint::ControllerMetrics).unwrap_or_else(|error| panic!("{error}"));
+    eventually("KVO18: a stopped Machine is counted as Stopped", async || {
+        let text = probe::get(metrics, "/metrics").await?;
+        let counted = "kubevirt_operator_machines_total{phase=\"Stopped\",template=\"small\"} ";
+        if text.contains(counted) && !text.contains("phase=\"Succeeded\"") { Ok(()) } else { Err(text) }
+    })
+    .await;
     ground.applied(&machine("db", Some("east"), &json!({"template": "small", "runStrategy": "Always"}))).await;
     ground.running("db").await;
 }

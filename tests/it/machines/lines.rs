@@ -2,8 +2,9 @@
 
 use k8s_openapi::api::events::v1::Event;
 use k8s_openapi::api::rbac::v1::ClusterRole;
-use kube::Api;
 use kube::api::{ListParams, PostParams};
+use kube::{Api, ResourceExt};
+use model::names::CLEANUP;
 use serde_json::{Map, Value, json};
 use tests::fleet::{Component, Endpoint, Fleet};
 use tests::install::{apply, kubectl};
@@ -47,7 +48,7 @@ async fn allow(fleet: &Fleet, verbs: &[&str]) {
 }
 
 #[tokio::test]
-async fn a13_b22_b32_b33_c33_the_log_says_what_happened_to_which_machine() {
+async fn a9_a13_b7_b22_b32_b33_c33_kvo1_kvo14_the_log_says_what_happened_to_which_machine() {
     let fleet = fresh(&["east", "west"]).await;
     let ground = Ground::new(&fleet, "logged").await;
     ground.applied(&machine("web", Some("east"), &json!({"template": "small"}))).await;
@@ -85,6 +86,11 @@ async fn what_a_cluster_refuses(ground: &Ground<'_>) {
     ground.applied(&machine("refused", Some("east"), &json!({"template": "small"}))).await;
     let said = line(ground.fleet, "refused", "Failed to create VirtualMachine in remote cluster").await;
     assert_eq!((&said["reason"], &said["level"]), (&json!("KubeVirtApiError"), &json!("warn")), "B32");
+    let fails = |it: &model::api::Machine| condition(it, "VirtualMachineReady") == "False/KubeVirtApiError";
+    let failed = ground.until("refused", "shown as refused", fails).await;
+    let message = failed.status.as_ref().and_then(|status| status.message.clone()).unwrap_or_default();
+    let says = "VirtualMachine vm-refused: virtualmachines.kubevirt.io is forbidden: ";
+    assert!(message.starts_with(says), "{message}");
     allow(ground.fleet, &["list", "watch", "create", "patch", "delete"]).await;
     // Admission finds this VM, which the controller then cannot look at.
     let vms = ground.remote("east", "VirtualMachine", "kubevirt.io").await;
@@ -118,6 +124,11 @@ spec: {name: nord, kubeconfigSecretRef: nord-kubeconfig}
     let said = line(ground.fleet, "away", "Failed to get KubeVirt client for machine").await;
     assert_eq!(said["reason"], "ClusterUnreachable", "B22");
     assert!(said["error"].as_str().is_some_and(|why| why.contains("nord")), "{said:?}");
+    let unreached = |it: &model::api::Machine| condition(it, "ClusterReachable") == "False/ClusterUnreachable";
+    let shown = ground.until("away", "unreachable", unreached).await;
+    assert_eq!(condition(&shown, "Ready"), "False/ClusterUnreachable", "B7");
+    let message = shown.status.and_then(|status| status.message).unwrap_or_default();
+    assert!(message.contains("Secret kubevirt-configs/nord-kubeconfig, key \"kubeconfig\": "), "{message}");
 }
 
 /// Stored while nobody was asked, and refused when the controller asks: by two clusters and no word which (A10).
@@ -129,7 +140,8 @@ async fn a_machine_that_nothing_decides_about(ground: &Ground<'_>) {
         let args = ["patch", kind, "kubevirt-operator", "--type=json", "--patch", &ignored];
         kubectl(supervisor, &args, "").await.unwrap_or_else(|error| panic!("{error}"));
     }
-    let lost = machine("lost", None, &json!({"template": "small"}));
+    let mut lost = machine("lost", None, &json!({"template": "small"}));
+    lost["metadata"]["finalizers"] = json!([CLEANUP]);
     eventually("the API server stops calling the webhook", async || ground.apply(&lost).await).await;
     fleet.start(&Component::Webhook).await.unwrap_or_else(|error| panic!("{error}"));
     let refused = |it: &model::api::Machine| {
@@ -138,6 +150,10 @@ async fn a_machine_that_nothing_decides_about(ground: &Ground<'_>) {
     };
     let stays = ground.until("lost", "refused", refused).await;
     assert_eq!(phase(&stays), "Pending", "nothing of it is anywhere");
+    let said = line(fleet, "lost", "Failed to update machine annotations").await;
+    assert_eq!((&said["reason"], &said["level"]), (&json!("NotAdmitted"), &json!("warn")), "A9");
+    // The first try may still find no webhook.
+    assert!(said["error"].as_str().is_some_and(|why| !why.is_empty()), "{said:?}");
     let events: Api<Event> = Api::namespaced(ground.supervisor.clone(), &ground.namespace);
     eventually("an Event tells of it (A13)", async || {
         let events = events.list(&ListParams::default()).await.map_err(|error| error.to_string())?;
@@ -155,4 +171,8 @@ async fn a_machine_that_nothing_decides_about(ground: &Ground<'_>) {
         if text.contains(counted) { Ok(()) } else { Err(text) }
     })
     .await;
+    // KVO1: no cluster was ever found for it, and its finalizer is ours to take off.
+    assert_eq!(stays.finalizers(), [CLEANUP]);
+    ground.delete("lost").await;
+    ground.gone("lost").await;
 }

@@ -13,7 +13,7 @@ use tests::install::kubectl;
 use tests::wait::eventually;
 
 #[tokio::test]
-async fn x38_atk6_machines_of_every_namespace_share_the_one_that_their_cluster_gives_them() {
+async fn x38_atk6_kvo23_machines_of_every_namespace_share_the_one_that_their_cluster_gives_them() {
     // Only what the watches tell is acted on in time.
     let fleet = with(&["north"], &[("RECONCILE_INTERVAL", "1h")]).await;
     let ground = Ground::new(&fleet, "shop").await;

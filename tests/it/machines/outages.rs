@@ -1,23 +1,28 @@
 //! Processes and clusters that go away, and what their users notice.
 
+use k8s_openapi::api::core::v1::Secret;
+use kube::api::{DeleteParams, ObjectMeta, Patch, PatchParams, PostParams};
 use kube::{Api, ResourceExt};
-use model::api::KubevirtConfig;
+use model::api::{KubevirtConfig, Machine};
 use model::names::CLEANUP;
 use serde_json::json;
-use tests::fleet::Component;
+use tests::fleet::{CONFIGS_NAMESPACE, Component};
 use tests::process::Stop;
 
-use super::{Ground, LIMIT, condition, forsaken, machine};
+use super::{Ground, LIMIT, condition, forsaken, machine, phase};
+use crate::configs::keep;
 use crate::fleet::fresh;
 
 #[tokio::test]
-async fn r4_outages_are_said_survived_and_lose_nothing() {
+async fn b26_kvo2_kvo25_r4_x35_outages_are_said_survived_and_lose_nothing() {
     let fleet = fresh(&["east", "west"]).await;
     let ground = Ground::new(&fleet, "default").await;
     a_controller_killed_at_any_moment_converges(&ground).await;
     without_the_webhook_an_apply_fails_and_a_deletion_completes(&ground).await;
     a_cluster_that_is_away_keeps_what_is_on_it(&ground).await;
     a_broken_kubeconfig_is_said_and_hurts_nobody_else(&ground).await;
+    what_is_mended_or_changed_is_noticed_at_once(&ground).await;
+    a_config_that_is_gone_holds_a_machine_until_it_is_back(&ground).await;
     forsaken::r4_a_machine_goes_without_its_cluster_only_by_the_word_of_somebody_who_may(&ground).await;
 }
 
@@ -69,7 +74,7 @@ async fn a_cluster_that_is_away_keeps_what_is_on_it(ground: &Ground<'_>) {
     ground.applied(&machine("elsewhere", Some("west"), &json!({"template": "small"}))).await;
     ground.running("elsewhere").await;
     ground.delete("stays").await;
-    let waiting = ground.until("stays", "held", |machine| super::phase(machine) == "Terminating").await;
+    let waiting = ground.until("stays", "held", |machine| phase(machine) == "Terminating").await;
     assert_eq!(waiting.finalizers(), [CLEANUP], "R3: an absent answer is not an absent VM");
     ground.fleet.start(&east).await.unwrap_or_else(|error| panic!("{error}"));
     ground.gone("stays").await;
@@ -115,4 +120,58 @@ async fn a_broken_kubeconfig_is_said_and_hurts_nobody_else(ground: &Ground<'_>) 
         .await;
     ground.delete("waits").await;
     ground.gone("waits").await;
+}
+
+/// KVO2: also without a connection that was made before, and whether or not the Secret went first.
+async fn a_config_that_is_gone_holds_a_machine_until_it_is_back(ground: &Ground<'_>) {
+    let secrets: Api<Secret> = Api::namespaced(ground.supervisor.clone(), CONFIGS_NAMESPACE);
+    let configs: Api<KubevirtConfig> = Api::namespaced(ground.supervisor.clone(), CONFIGS_NAMESPACE);
+    ground.applied(&machine("bereft", Some("west"), &json!({"template": "small"}))).await;
+    ground.running("bereft").await;
+    let secret = secrets.get("west-kubeconfig").await.expect("the Secret");
+    let config = configs.get("west").await.expect("the KubevirtConfig");
+    secrets.delete("west-kubeconfig", &DeleteParams::default()).await.expect("deleted");
+    configs.delete("west", &DeleteParams::default()).await.expect("deleted");
+    ground.delete("bereft").await;
+    let missing = |it: &Machine| phase(it) == "Terminating" && condition(it, "Ready") == "False/KubevirtConfigMissing";
+    let held = ground.until("bereft", "held", missing).await;
+    assert_eq!(held.finalizers(), [CLEANUP], "its VM may still run");
+    let back = Secret { metadata: anew(&secret.metadata), ..secret };
+    secrets.create(&PostParams::default(), &back).await.expect("created again");
+    let back = KubevirtConfig { metadata: anew(&config.metadata), status: None, ..config };
+    configs.create(&PostParams::default(), &back).await.expect("created again");
+    ground.gone("bereft").await;
+    assert_eq!(ground.remains("west", "bereft").await, Vec::<String>::new());
+}
+
+fn anew(metadata: &ObjectMeta) -> ObjectMeta {
+    ObjectMeta { name: metadata.name.clone(), namespace: metadata.namespace.clone(), ..ObjectMeta::default() }
+}
+
+/// KVO25, B26, X35: nothing here waits for the interval, which is an hour.
+async fn what_is_mended_or_changed_is_noticed_at_once(ground: &Ground<'_>) {
+    let secrets: Api<Secret> = Api::namespaced(ground.supervisor.clone(), CONFIGS_NAMESPACE);
+    let good = secrets.get("east-kubeconfig").await.expect("the Secret").data.expect("data")["kubeconfig"].0.clone();
+    let good = String::from_utf8(good).expect("text");
+    keep(&ground.supervisor, CONFIGS_NAMESPACE, "east-kubeconfig", "kubeconfig", "users: []").await;
+    ground.fleet.stop(&Component::Controller, Stop::AtOnce).await.unwrap_or_else(|error| panic!("{error}"));
+    let hourly = [("RECONCILE_INTERVAL", "1h")];
+    ground.fleet.start_with(&Component::Controller, &hourly).await.unwrap_or_else(|error| panic!("{error}"));
+    ground.applied(&machine("mended", Some("east"), &json!({"template": "small"}))).await;
+    let unreached = |it: &Machine| condition(it, "Ready") == "False/ClusterUnreachable";
+    ground.until("mended", "without its cluster", unreached).await;
+    keep(&ground.supervisor, CONFIGS_NAMESPACE, "east-kubeconfig", "kubeconfig", &good).await;
+    ground.running("mended").await;
+
+    let vms = ground.remote("east", "VirtualMachine", "kubevirt.io").await;
+    let stop = Patch::Merge(json!({"spec": {"runStrategy": "Halted"}}));
+    vms.patch("vm-mended", &PatchParams::default(), &stop).await.expect("stopped");
+    ground.until("mended", "Stopped", |machine| phase(machine) == "Stopped").await;
+    let start = Patch::Merge(json!({"spec": {"runStrategy": "Always"}}));
+    vms.patch("vm-mended", &PatchParams::default(), &start).await.expect("started");
+    ground.running("mended").await;
+    let vmis = ground.remote("east", "VirtualMachineInstance", "kubevirt.io").await;
+    vmis.delete("vm-mended", &DeleteParams::default()).await.expect("deleted");
+    ground.until("mended", "seen without its instance", |machine| phase(machine) != "Running").await;
+    ground.running("mended").await;
 }

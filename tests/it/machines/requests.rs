@@ -8,7 +8,7 @@ use k8s_openapi::api::events::v1::Event;
 use kube::runtime::{WatchStreamExt, watcher};
 use kube::{Api, ResourceExt};
 use serde_json::json;
-use tests::audit::{Kind, count, table};
+use tests::audit::{Kind, Record, count, table};
 use tests::fleet::{self, Fleet};
 
 use super::{Ground, machine};
@@ -24,6 +24,36 @@ pub(super) fn requests(fleet: &Fleet, marks: &[u64]) -> BTreeMap<Kind, usize> {
 
 pub(super) fn marks(fleet: &Fleet) -> Vec<u64> {
     fleet.remotes().iter().chain([fleet.supervisor()]).map(|plane| plane.audit().mark()).collect()
+}
+
+/// What was done to objects of the Machine since the marks, on all planes, in its order; a thing that is repeated counts once.
+fn steps(fleet: &Fleet, marks: &[u64]) -> Vec<String> {
+    let ours = [fleet::user(fleet::CONTROLLER_ACCOUNT), fleet::user(fleet::REMOTE_CONTROLLER_ACCOUNT)];
+    let planes = fleet.remotes().iter().chain([fleet.supervisor()]);
+    let mut records: Vec<_> = planes
+        .zip(marks)
+        .flat_map(|(plane, mark)| {
+            let of_plane = |record| (plane.name().to_owned(), record);
+            plane.audit().since(*mark).expect("an audit log").into_iter().map(of_plane)
+        })
+        .collect();
+    // All planes are on this machine, and have its clock.
+    records.sort_by(|(_, a), (_, b)| a.time.cmp(&b.time));
+    let others = ["leases", "events", "kubevirtconfigs"];
+    let counts = |record: &Record| {
+        ours.contains(&record.user)
+            && record.is_answer()
+            && record.verb != "list"
+            && !others.contains(&record.resource.as_str())
+    };
+    let said = |(plane, it): (String, Record)| match (it.verb.as_str(), it.subresource.as_str()) {
+        ("get", _) => format!("look on {plane}"),
+        (verb, "") => format!("{verb} {} on {plane}", it.resource),
+        (verb, part) => format!("{verb} {}/{part} on {plane}", it.resource),
+    };
+    let mut steps: Vec<_> = records.into_iter().filter(|(_, it)| counts(it)).map(said).collect();
+    steps.dedup();
+    steps
 }
 
 /// Waits for the Event that follows a transition: it is the last request of one.
@@ -45,7 +75,7 @@ pub(super) async fn told(ground: &Ground<'_>, name: &str, reason: &str) {
 }
 
 #[tokio::test]
-async fn a_machines_life_costs_few_requests_and_an_idle_one_costs_none() {
+async fn b6_b13_c20_c27_x17_a_machines_life_costs_few_requests_and_an_idle_one_costs_none() {
     let fleet = fresh(&["east"]).await;
     let ground = Ground::new(&fleet, "default").await;
     // The first Machine of a namespace also makes the namespace; it stays, so that idle is measured with one there.
@@ -56,7 +86,7 @@ async fn a_machines_life_costs_few_requests_and_an_idle_one_costs_none() {
     ground.applied(&machine("counted", None, &json!({"template": "small"}))).await;
     ground.running("counted").await;
     told(&ground, "counted", "Running").await;
-    let created = requests(&fleet, &before);
+    let (created, made) = (requests(&fleet, &before), steps(&fleet, &before));
 
     let before = marks(&fleet);
     // The one pause of the suites: what is measured is a minute in which nothing happens.
@@ -66,7 +96,7 @@ async fn a_machines_life_costs_few_requests_and_an_idle_one_costs_none() {
     let before = marks(&fleet);
     ground.delete("counted").await;
     ground.gone("counted").await;
-    let deleted = requests(&fleet, &before);
+    let (deleted, mut unmade) = (requests(&fleet, &before), steps(&fleet, &before));
 
     let total = |counts: &BTreeMap<Kind, usize>| counts.values().sum::<usize>();
     println!(
@@ -82,5 +112,22 @@ async fn a_machines_life_costs_few_requests_and_an_idle_one_costs_none() {
     assert_eq!(total(&idle), 0, "\n{}", table(&idle));
     assert!(total(&created) <= 9, "\n{}", table(&created));
     assert!(total(&deleted) <= 8, "\n{}", table(&deleted));
+    let wanted = [
+        "patch machines/status on supervisor",
+        "create persistentvolumeclaims on east",
+        "create virtualmachines on east",
+        "create networkconfigurations on supervisor",
+        "patch machines/status on supervisor",
+    ];
+    assert_eq!(made, wanted, "B6, C20: the cluster is recorded first, and what it then shows last");
+    unmade.retain(|step| step != "patch machines/status on supervisor");
+    let wanted = [
+        "delete virtualmachines on east",
+        "look on east",
+        "delete persistentvolumeclaims on east",
+        "delete networkconfigurations on supervisor",
+        "patch machines on supervisor",
+    ];
+    assert_eq!(unmade, wanted, "B13, C27, X17: the finalizer comes last");
     assert!(ground.machines().get("first").await.expect("still there").finalizers().len() == 1);
 }

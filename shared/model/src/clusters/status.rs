@@ -29,6 +29,10 @@ pub fn status(
     now: Time,
 ) -> KubevirtConfigStatus {
     let recorded = previous.cluster_id.clone();
+    // After a restart of ours, what was shown counts until there is an answer or none.
+    if *view == View::Connecting && recorded.is_some() {
+        return previous.clone();
+    }
     let Summary { phase, word, ready, reason, message } = summarize(recorded.as_deref(), view);
     let before = previous.conditions.iter().find(|condition| condition.type_ == "Ready" && condition.status == ready);
     let condition = Condition {

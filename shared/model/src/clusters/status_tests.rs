@@ -49,6 +49,26 @@ fn b27_a_config_says_why_it_cannot_be_used_and_keeps_the_identity_of_first_conta
     });
 }
 
+#[test]
+fn what_is_shown_of_a_cluster_outlasts_a_restart() {
+    let config = KubevirtConfig::new("east", Default::default());
+    let shown = |previous: &KubevirtConfigStatus, view: View| {
+        status(&config, previous, &view, &Offered::default(), Time(Timestamp::MAX))
+    };
+    let ready = status(
+        &config,
+        &KubevirtConfigStatus::default(),
+        &connected("one", Newest::InUse),
+        &Offered::default(),
+        early(),
+    );
+    assert_eq!(shown(&ready, View::Connecting), ready, "not asked yet is no news");
+    assert_eq!(shown(&ready, connected("one", Newest::InUse)), ready, "nor is the answer");
+    let away = shown(&ready, View::Unreachable("no route".to_owned()));
+    assert_eq!(away.phase.as_deref(), Some("Failed"));
+    assert_eq!(shown(&away, View::Connecting), away);
+}
+
 fn room(cpu: u64, now: Time) -> Capacity {
     capacity(&[("node".to_owned(), Room { cpu, memory: 1 << 30 })].into(), [], now)
 }

@@ -13,7 +13,7 @@ const PATCH: &str = "platform.kubevirt.io/patch";
 const IGNORE: &str = "platform.kubevirt.io/ignore-fields";
 
 /// What the plan makes of the VM, whether it creates or updates it.
-fn wanted(change: impl Fn(&mut Value)) -> Box<Wanted> {
+pub(crate) fn wanted(change: impl Fn(&mut Value)) -> Box<Wanted> {
     match plan(&intent(change), &running()).writes.pop() {
         Some(Write::There(There::Update { wanted, .. })) => wanted,
         other => panic!("{other:?}"),
@@ -28,7 +28,7 @@ fn object(change: impl Fn(&mut Value)) -> Value {
 }
 
 /// The VM as it is on a cluster after it was made: KubeVirt has filled in what is its own.
-fn live(change: impl Fn(&mut Value)) -> Value {
+pub(crate) fn live(change: impl Fn(&mut Value)) -> Value {
     let mut live = object(change);
     live["metadata"]["uid"] = json!("v-1");
     live["metadata"]["resourceVersion"] = json!("9");
@@ -41,7 +41,7 @@ fn live(change: impl Fn(&mut Value)) -> Value {
 }
 
 /// `live` after `wanted` was brought to it.
-fn merged(live: &Value, wanted: &Wanted) -> (Value, Vec<String>) {
+pub(crate) fn merged(live: &Value, wanted: &Wanted) -> (Value, Vec<String>) {
     let mut after = live.clone();
     let Some(change) = wanted.change(live) else { return (after, Vec::new()) };
     assert_eq!(

@@ -26,9 +26,11 @@ mod places;
 mod reach;
 mod records;
 mod shown;
+mod steps;
 mod storage;
 #[path = "../../../../tests/table.rs"]
 mod table;
+mod topology;
 mod war;
 mod written;
 

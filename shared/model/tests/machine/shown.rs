@@ -50,7 +50,7 @@ fn c21_c26_c51_c52_c53_x18_what_was_seen_becomes_phase_and_conditions() {
 }
 
 #[test]
-fn x95_ready_means_as_declared() {
+fn fr10_x95_ready_means_as_declared() {
     let stopped = |live: &str| Observed {
         vm: vm("Stopped").map(|vm| Vm { run_strategy: Some(live.to_owned()), ..vm }),
         vmi: None,

@@ -1,108 +1,182 @@
-//! X74: no field is ignored in silence. The schema is walked, so a new field cannot be forgotten.
+//! X74: no field is ignored in silence. The schema is walked, and each field of it is given to admission and to what the
+//! controller writes: either that comes out different, or a warning says that the field has no effect. Never both.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use model::api::{Machine, MachineStatus};
+use model::machine::carried::{Source, carry};
+use model::machine::configuration::{Configuration, NetworkNamespace};
+use model::machine::networks::{Attachments, Named, Networks, Record};
+use model::machine::{Claim, Import, Imports, Intent, Kind, Observed, Remote, Shown, There, Vm, Write, plan, status};
 
 use super::*;
 
-/// Fields that decide something today. Every other field has to be named in a warning when it is set.
-#[rustfmt::skip]
-const EFFECTIVE: &[&str] = &[
-    "spec.template", "spec.instanceType", "spec.machineClass", "spec.resources", "spec.cpu", "spec.memory", "spec.runStrategy", "spec.provider",
-    "spec.kubevirtConfigRef", "spec.clusterSelector", "spec.disks[].name", "spec.disks[].size", "spec.disks[].sizeGB",
-    "spec.disks[].storageClass", "spec.disks[].accessMode", "spec.disks[].volumeMode", "spec.disks[].boot",
-    "spec.bootOrder", "spec.domain", "spec.machineType",
-    "spec.disks[].source", "spec.os.isoUri", "spec.os.imageID",
-    "spec.cloudInit", "spec.userData", "spec.sshKeys",
-    "spec.networks", "spec.network.networkNamespaceName",
-];
+mod fields;
 
-/// A value of a leaf that the schema allows.
-fn sample(path: &str, schema: &Value) -> Value {
-    let text = match path {
-        "spec.template" | "spec.instanceType" | "spec.machineClass" => "small",
-        "spec.provider" => "kubevirt",
-        "spec.kubevirtConfigRef.name" => "east",
-        "spec.domain.machine.type" | "spec.machineType" => "q35",
-        "spec.disks[].storageClass" => "fast-ssd",
-        "spec.disks[].source.http.url" | "spec.os.isoUri" => "https://images.example.org/a.img",
-        "spec.disks[].source.registry.url" => "docker://quay.io/a/b:1",
-        "spec.disks[].source.pvc.namespace" => "default",
-        "spec.networks[].networkName" | "spec.network.networkNamespaceName" => "prod-net",
-        "spec.networks[].macAddress" => "52:54:00:12:34:56",
-        path if path.ends_with("Base64") => "YWJj",
-        _ => "keys",
-    };
-    match schema["type"].as_str() {
-        Some("string") => schema["enum"].get(0).cloned().unwrap_or_else(|| json!(text)),
-        Some("integer") if path == "spec.memory" => json!(1_i64 << 30),
-        Some("integer") if ["spec.disks[].iops", "spec.disks[].throughput"].contains(&path) => json!(200),
-        Some("integer") => json!(1),
-        Some("boolean") => json!(true),
-        None => json!("2Gi"),
-        other => panic!("{path}: a leaf of type {other:?}"),
-    }
-}
-
-/// Every leaf below a schema, each with the smallest spec that holds it and what its siblings require.
-fn leaves(path: &str, schema: &Value, found: &mut Vec<(String, Value)>, wrap: &dyn Fn(Value) -> Value) {
+/// Every leaf below a schema: `[]` stands for each entry of a list, `<>` for each of a map.
+fn leaves(path: &str, schema: &Value, found: &mut BTreeSet<String>) {
     if let Some(properties) = schema["properties"].as_object() {
-        let required: Vec<&str> =
-            schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
-        for (name, inner) in properties {
-            let around = |value: Value| {
-                let mut object = json!({});
-                for other in required.iter().filter(|other| *other != name) {
-                    object[other] = sample(&format!("{path}.{other}"), &properties[*other]);
-                }
-                object[name] = value;
-                wrap(object)
-            };
-            leaves(&format!("{path}.{name}"), inner, found, &around);
-        }
+        let dot = if path.is_empty() { "" } else { "." };
+        properties.iter().for_each(|(name, inner)| leaves(&format!("{path}{dot}{name}"), inner, found));
     } else if let Some(items) = schema.get("items") {
-        leaves(&format!("{path}[]"), items, found, &|value| wrap(json!([value])));
+        leaves(&format!("{path}[]"), items, found);
     } else if let Some(values) = schema.get("additionalProperties") {
-        leaves(&format!("{path}<>"), values, found, &|value| wrap(json!({"key": value})));
+        leaves(&format!("{path}<>"), values, found);
     } else {
-        found.push((path.to_owned(), wrap(sample(path, schema))));
+        found.insert(path.to_owned());
     }
 }
 
-/// The fields that warnings name.
-fn named(warnings: &[String]) -> Vec<&str> {
-    let lists = warnings.iter().filter_map(|line| line.split_once(": "));
-    lists.flat_map(|(begin, fields)| std::iter::once(begin).chain(fields.split(", "))).collect()
+/// The spec with that value of the field; the first entry of a list, and the entry `region` of a map.
+fn given(beside: &Value, path: &str, value: Value) -> Value {
+    let mut spec = json!({"template": "small"});
+    json_patch::merge(&mut spec, beside);
+    if !value.is_null() {
+        let mut at = &mut spec;
+        for name in path.split('.') {
+            at = match name.split_at(name.trim_end_matches(['[', ']', '<', '>']).len()) {
+                (name, "[]") if at[name].is_null() => {
+                    at[name] = json!([null]);
+                    &mut at[name][0]
+                }
+                (name, "[]") => &mut at[name][0],
+                (name, "<>") => &mut at[name]["region"],
+                (name, _) => &mut at[name],
+            };
+        }
+        *at = value;
+    }
+    if ["kubevirtConfigRef", "clusterSelector"].iter().all(|field| spec[*field].is_null()) {
+        spec["kubevirtConfigRef"] = json!({"name": "east"});
+    }
+    spec
+}
+
+/// Two clusters that a selector tells apart, networks to join, and Secrets that may be read.
+fn fleet() -> World {
+    let mut world = networked();
+    let west = world.configs[&ClusterName("east".to_owned())].clone();
+    world.configs.insert(ClusterName("west".to_owned()), west);
+    let labelled = |world, cluster: &str, labels: [(&str, &str); 2]| {
+        knowing(world, cluster, |config| config.labels.extend(labels.map(|(key, value)| (key.into(), value.into()))))
+    };
+    let world = labelled(world, "east", [("region", "eu"), ("gpu", "1")]);
+    let world = labelled(world, "west", [("region", "us"), ("numa", "1")]);
+    World { readable: Some(["keys", "more"].map(|name| (name.to_owned(), Ok(true))).into()), ..world }
+}
+
+/// The fleet as the controller sees it for a Machine on a cluster; these claims are there.
+fn seen(machine: &Machine, cluster: &str, claims: BTreeMap<String, Claim>) -> Observed {
+    let shared = Configuration { vlan: Some(100), ..Configuration::default() };
+    let own = NetworkNamespace { vlan: Some(2101), reported: true, ..NetworkNamespace::default() };
+    let named = [
+        ("prod-network", Named { configuration: Some(shared), namespace: None }),
+        ("prod-net", Named { configuration: None, namespace: Some(own) }),
+    ];
+    let content = |source: &Source| Ok(format!("{}/{}", source.name, source.key).into_bytes());
+    Observed {
+        namespace_known: true,
+        imports: Imports::Known(BTreeMap::<String, Import>::new()),
+        networks: Networks {
+            named: named.map(|(name, it)| (name.to_owned(), it)).into(),
+            record: Record::Absent,
+            attachments: Attachments::Listed(BTreeMap::new()),
+            ..Networks::default()
+        },
+        cloud_init: carry(&machine.spec, "m-1", content),
+        claims,
+        ..Observed::nothing("sup", Remote::Connected { id: format!("c-{cluster}") })
+    }
+}
+
+/// All that comes of a spec, and what the status says about it; or where it is refused.
+fn outcome(spec: Value, world: &World) -> Result<(Vec<String>, String), Vec<String>> {
+    let object = machine(spec);
+    if let Verdict::Refuse(wrong) = judge("CREATE", &object, None, world) {
+        return Err(wrong.into_iter().map(|it| it.path).collect());
+    }
+    let mut after = stored("CREATE", &object, None, world);
+    let cluster = after["metadata"]["annotations"][names::KUBEVIRT_CONFIG].as_str().unwrap_or_default().to_owned();
+    (after["apiVersion"], after["kind"]) = (json!("vitistack.io/v1alpha1"), json!("Machine"));
+    json_patch::merge(
+        &mut after,
+        &json!({
+            "metadata": {"uid": "m-1", "generation": 1, "resourceVersion": "7"},
+            "status": {"kubevirtConfigRef": {"name": cluster, "clusterId": format!("c-{cluster}")}},
+        }),
+    );
+    let machine: Machine = serde_json::from_value(after).expect("a Machine");
+    let intent = Intent::of(&machine, "vm-", None, &Shown::new());
+    let mut writes = vec![format!("on {cluster:?}")];
+    let mut note = |plan: model::machine::Plan| -> BTreeMap<String, Claim> {
+        assert_eq!(plan.refused, None);
+        writes.extend(plan.writes.iter().map(|write| match write {
+            Write::There(There::Carry(parcel)) => parcel.object().to_string(),
+            other => format!("{other:?}"),
+        }));
+        let claim = |imported| Claim { uid: "u-1".to_owned(), phase: "Bound".to_owned(), imported, ..Claim::default() };
+        let made = plan.writes.into_iter().filter_map(|write| match write {
+            Write::There(There::Create(Kind::DataVolume, name, _)) => Some((name, claim(true))),
+            Write::There(There::Create(Kind::Claim, name, _) | There::TakeBack(name)) => Some((name, claim(false))),
+            _ => None,
+        });
+        made.collect()
+    };
+    // A VM is made once disks that others fill are there.
+    let claims = note(plan(&intent, &seen(&machine, &cluster, BTreeMap::new())));
+    let there = seen(&machine, &cluster, claims);
+    note(plan(&intent, &there));
+    let running = Observed { vm: Some(Vm { name: "vm-web".to_owned(), ..Vm::default() }), ..there };
+    let time = k8s_openapi::apimachinery::pkg::apis::meta::v1::Time(k8s_openapi::jiff::Timestamp::UNIX_EPOCH);
+    let shown = status(&MachineStatus::default(), &intent, &running, None, time);
+    let applied = shown.conditions.into_iter().find(|it| it.type_ == "SpecApplied");
+    Ok((writes, applied.map(|it| it.message).unwrap_or_default()))
+}
+
+/// The fields that warnings say have no effect.
+fn without_effect(warnings: &[String]) -> Vec<&str> {
+    let fields = warnings.iter().flat_map(|line| {
+        let listed = line.strip_prefix("without effect on KubeVirt: ");
+        let beside =
+            line.strip_suffix(" is not: several sources are given").and_then(|it| it.split_once(" is used, and "));
+        let first = line.split([':', ' ']).next().filter(|_| line.contains("has no effect"));
+        listed.or(beside.map(|(_, others)| others)).or(first).into_iter().flat_map(|fields| fields.split(", "))
+    });
+    fields.map(|field| field.split(' ').next().unwrap_or_default().trim_start_matches("spec.")).collect()
 }
 
 #[test]
-fn x74_every_field_has_an_effect_or_is_named_in_a_warning() {
+fn x74_every_field_of_the_schema_changes_what_is_written_or_is_warned_of() {
     let crd = model::crds::crds().remove(0);
     let schema = serde_json::to_value(crd.spec.versions[0].schema.as_ref().expect("a schema")).expect("JSON");
-    let mut found = Vec::new();
-    leaves("spec", &schema["openAPIV3Schema"]["properties"]["spec"], &mut found, &|spec| spec);
-    assert!(found.len() > 90, "{} leaves", found.len());
-    let mut world = networked();
-    world.readable = Some([("keys".to_owned(), Ok(true))].into());
-    let below = |path: &str, field: &str| {
-        path == field || path.strip_prefix(field).is_some_and(|rest| rest.starts_with(['.', '[', '<']))
-    };
-    // That a selector decides is the business of the tests about placement.
-    every_row(found.into_iter().filter(|(path, _)| !path.starts_with("spec.clusterSelector.")), |(path, mut spec)| {
-        spec["template"] = spec.get("template").cloned().unwrap_or(json!("small"));
-        if let Some(disk) = spec["disks"].get_mut(0).filter(|disk| disk.get("size").is_none()) {
-            disk["name"] = disk.get("name").cloned().unwrap_or(json!("root"));
-            if disk["name"] == "keys" {
-                disk["size"] = json!("1Gi");
-            }
-        }
-        if path == "spec.domain.firmware.bootloader.secureBoot" {
-            spec["domain"]["firmware"]["bootloader"]["efi"] = json!(true);
-        }
-        let warnings = admit(&machine(spec.clone()), &world).warnings;
-        let effective = EFFECTIVE.iter().any(|field| below(&path, field));
-        let warned = named(&warnings).iter().any(|field| below(&path, field));
-        assert!(effective || warned, "{path} is ignored in silence: {spec}: {warnings:?}");
-        let without =
-            warnings.iter().find(|line| line.starts_with("without effect") || line.starts_with("accepted, but"));
-        assert!(!effective || without.is_none(), "{path} has an effect: {without:?}");
+    let mut known = BTreeSet::new();
+    leaves("", &schema["openAPIV3Schema"]["properties"]["spec"], &mut known);
+    let rows = fields::all();
+    let covered: BTreeSet<String> = rows.iter().map(|(path, ..)| (*path).to_owned()).collect();
+    assert_eq!(covered, known, "a field without a row, or a row without a field");
+    let world = fleet();
+    every_row(rows, |(path, beside, value, other)| {
+        let spec = given(&beside, path, value);
+        let warnings = match judge("CREATE", &machine(spec.clone()), None, &world) {
+            Verdict::Admit(admission) => admission.warnings,
+            refused => panic!("{path}: {spec}: {refused:?}"),
+        };
+        let (writes, says) = outcome(spec, &world).expect("it was admitted");
+        let compared = outcome(given(&beside, path, other), &world);
+        let changes = match &compared {
+            Ok((other, _)) => *other != writes,
+            Err(wrong) => wrong.iter().any(|at| at.replace("[0]", "[]") == format!("spec.{path}")),
+        };
+        let below = |field: &str| {
+            path == field || path.strip_prefix(field).is_some_and(|rest| rest.starts_with(['.', '[', '<']))
+        };
+        let warned = without_effect(&warnings).into_iter().any(below);
+        assert_ne!(changes, warned, "{path}: changes {changes}, warned {warned}: {warnings:?}");
+        // What counts only where something else is absent, or repeats a name, is no lasting property of the field.
+        let depends = ["name", "userData", "cloudInit.type", "network.networkNamespaceName"].contains(&path);
+        let listed = says.split_once("without effect on KubeVirt: ").map_or("", |(_, fields)| fields);
+        let said = listed.split(", ").any(|field| below(field.trim_start_matches("spec.")));
+        assert!(depends || said == warned, "{path}: the status says {says:?}, admission {warnings:?}");
         assert!(warnings.iter().all(|line| line.len() <= 256), "{path}: the API server cuts {warnings:?}");
     });
 }

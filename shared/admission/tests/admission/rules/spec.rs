@@ -156,7 +156,7 @@ fn c6_networks() {
 }
 
 #[test]
-fn t11_x67_reserved_namespaces_hold_no_machines() {
+fn kvo23_t11_x67_reserved_namespaces_hold_no_machines() {
     let mut world = world(&["east"]);
     Arc::make_mut(&mut world.policy).own_namespace = "kubevirt-operator-system".to_owned();
     let decide_in = |namespace: &str, world: &World| {
