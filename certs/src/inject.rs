@@ -4,11 +4,15 @@
 //! too, and a chart that drops or renames a webhook would be refused: our half of the entry alone is not valid (tried
 //! on kube-apiserver 1.36). A configuration that does not exist is never created here.
 
+use futures::stream::BoxStream;
 use k8s_openapi::ByteString;
 use k8s_openapi::api::admissionregistration::v1::{MutatingWebhookConfiguration, ValidatingWebhookConfiguration};
 use kube::api::{ApiResource, DynamicObject, Patch, PatchParams};
+use kube::core::PartialObjectMeta;
 use kube::{Api, Client};
 use serde_json::{Value, json};
+
+use crate::cert::{self, Cert};
 
 const ATTEMPTS: usize = 4;
 
@@ -48,6 +52,7 @@ pub enum InjectError {
 /// One webhook configuration.
 pub struct Target {
     api: Api<DynamicObject>,
+    watched: Api<PartialObjectMeta<DynamicObject>>,
     resource: ApiResource,
     name: String,
 }
@@ -64,16 +69,25 @@ impl Target {
     }
 
     fn of(client: Client, resource: ApiResource, name: &str) -> Self {
-        Self { api: Api::all_with(client, &resource), resource, name: name.to_owned() }
+        let watched = Api::all_with(client.clone(), &resource);
+        Self { api: Api::all_with(client, &resource), watched, resource, name: name.to_owned() }
     }
 
-    /// Makes the bundle (PEM) the one of every webhook listed. On success a read has shown it; nothing is written if
-    /// it was there before.
-    pub async fn publish(&self, bundle: &str) -> Result<(), InjectError> {
+    /// The configuration as it is, if there is one.
+    pub async fn read(&self) -> Result<Option<DynamicObject>, InjectError> {
+        self.api.get_opt(&self.name).await.map_err(|cause| self.api_error("read", cause))
+    }
+
+    /// Makes the bundle (PEM) the one of every webhook listed. On success a read has shown it; `live` is the first one.
+    /// Answers whether something had to be written.
+    pub async fn publish(&self, mut live: Option<DynamicObject>, bundle: &str) -> Result<bool, InjectError> {
         let params =
             PatchParams { field_manager: Some(crate::api::FIELD_MANAGER.to_owned()), ..PatchParams::default() };
-        for _ in 0..ATTEMPTS {
-            let Some(patch) = patch(webhooks(&self.read().await?), bundle) else { return Ok(()) };
+        for attempt in 0..ATTEMPTS {
+            let Some(listed) = live.as_ref().map(webhooks).filter(|listed| !listed.is_empty()) else {
+                return Err(InjectError::Missing { kind: self.resource.kind.clone(), name: self.name.clone() });
+            };
+            let Some(patch) = patch(listed, bundle) else { return Ok(attempt > 0) };
             match self.api.patch(&self.name, &params, &Patch::<()>::Json(patch)).await {
                 Ok(_) => {
                     tracing::info!(kind = %self.resource.kind, name = %self.name, "published the webhook's CA");
@@ -82,19 +96,28 @@ impl Target {
                 Err(kube::Error::Api(status)) if matches!(status.code, 409 | 422) => {}
                 Err(cause) => return Err(self.api_error("patch", cause)),
             }
+            live = self.read().await?;
         }
         Err(InjectError::NotKept { kind: self.resource.kind.clone(), name: self.name.clone() })
     }
 
-    async fn read(&self) -> Result<DynamicObject, InjectError> {
-        let found = self.api.get_opt(&self.name).await.map_err(|cause| self.api_error("read", cause))?;
-        let listed = found.filter(|live| !webhooks(live).is_empty());
-        listed.ok_or_else(|| InjectError::Missing { kind: self.resource.kind.clone(), name: self.name.clone() })
+    /// Says whenever the configuration changed, and sometimes when it did not.
+    pub fn changes(&self) -> BoxStream<'static, ()> {
+        crate::api::changes(self.watched.clone(), &self.name)
     }
 
     fn api_error(&self, verb: &'static str, cause: kube::Error) -> InjectError {
         InjectError::Api { verb, kind: self.resource.kind.clone(), name: self.name.clone(), cause }
     }
+}
+
+/// The CAs that API servers trust, for each webhook listed.
+pub fn trusted(live: &DynamicObject) -> Vec<Vec<Cert>> {
+    let bundle = |webhook: &Value| {
+        let bytes: Option<ByteString> = serde_json::from_value(webhook["clientConfig"]["caBundle"].clone()).ok();
+        bytes.and_then(|bytes| String::from_utf8(bytes.0).ok()).unwrap_or_default()
+    };
+    webhooks(live).iter().map(|webhook| cert::split(&bundle(webhook))).collect()
 }
 
 fn webhooks(live: &DynamicObject) -> &[Value] {

@@ -1,15 +1,18 @@
 //! The webhook's serving identity without cert-manager. I/O: one Secret, two webhook configurations, randomness, clock.
 //!
-//! One CA in a Secret; every replica signs its own leaf in memory; API servers learn the CA from the `caBundle` of the
-//! webhook configurations. A task re-derives all of it from what it observes, each minute by the wall clock.
-//! Nothing it meets ends the process: it keeps serving what it has and tries again (CERT1 to CERT10).
-//!
-//! Caveat: a CA that is due, or that someone replaced, takes over in one step, so other replicas may serve the old one's
-//! leaf for up to a minute. The phases publish, observe, promote, retire come as `plan.rs` between `store` and `inject`.
+//! CAs in a Secret; every replica signs its own leaf in memory; API servers learn the CAs from the `caBundle` of the
+//! webhook configurations. A task re-derives all of it from what it observes, whenever one of the three changes and each
+//! minute by the wall clock. Nothing it meets ends the process: it keeps serving what it has and tries again (CERT1 to
+//! CERT10). `docs/certificates.md` tells it to users.
 
 pub mod api;
+pub mod authorities;
+pub mod cert;
 pub mod inject;
 pub mod issue;
+mod keeper;
+pub mod metrics;
+pub mod plan;
 pub mod resolver;
 pub mod store;
 #[cfg(test)]
@@ -17,30 +20,27 @@ pub mod store;
 mod table;
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use k8s_openapi::api::core::v1::Secret;
-use kube::{Api, Client};
+use kube::Client;
 use rustls::ServerConfig;
-use time::OffsetDateTime;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use inject::{InjectError, Target};
-use issue::{Ca, IssueError, Leaf};
+use inject::Target;
+use issue::{Ca, IssueError};
+pub use keeper::Clock;
+use keeper::Keeper;
+use metrics::Metrics;
+use plan::Pace;
 use resolver::Resolver;
-use store::StoreError;
-
-const CHECK_EVERY: Duration = Duration::from_secs(60);
-const RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(10));
-const PASS_DEADLINE: Duration = Duration::from_secs(20);
+use store::Store;
 
 /// What the identity is for.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Settings {
     /// Namespace of the Secret.
     pub namespace: String,
-    /// Name of the Secret that holds the CA.
+    /// Name of the Secret that holds the CAs.
     pub secret: String,
     /// Name of the MutatingWebhookConfiguration.
     pub mutating: String,
@@ -48,6 +48,10 @@ pub struct Settings {
     pub validating: String,
     /// DNS names and IP addresses that the API server reaches the webhook by.
     pub names: Vec<String>,
+    /// How long things take.
+    pub pace: Pace,
+    /// What time it is.
+    pub clock: Clock,
 }
 
 /// A serving identity that keeps itself valid.
@@ -61,123 +65,39 @@ pub struct Identity {
     pub task: JoinHandle<()>,
 }
 
-/// Why a pass did not get through. Logged, and tried again.
+/// Why there can be no identity of these settings.
 #[derive(Debug, thiserror::Error)]
-enum Fault {
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    #[error(transparent)]
-    Inject(#[from] InjectError),
+pub enum StartError {
+    /// Names that cannot stand in a certificate, or no randomness.
     #[error(transparent)]
     Issue(#[from] IssueError),
-    #[error("the API server takes too long")]
-    Slow(#[source] tokio::time::error::Elapsed),
+    /// Lives that do not fit together.
+    #[error("{0}")]
+    Pace(String),
 }
 
 /// Starts the identity. Returns at once: what is not there yet is waited for in the background.
 ///
-/// Fails only for names that cannot stand in a certificate.
-pub fn start(client: Client, settings: Settings) -> Result<Identity, IssueError> {
-    let now = OffsetDateTime::now_utc();
-    Ca::new(now)?.sign(&settings.names, now)?;
+/// Fails only for settings that can never work.
+pub fn start(client: Client, settings: Settings, metrics: Metrics) -> Result<Identity, StartError> {
+    let Settings { namespace, secret, mutating, validating, names, pace, clock } = settings;
+    pace.check().map_err(StartError::Pace)?;
+    let now = clock();
+    Ca::new(pace.lives, now)?.sign(&names, pace.lives, now)?;
     let resolver = Arc::new(Resolver::default());
-    let tls = Arc::new(resolver::server_config(resolver.clone())?);
+    let tls = Arc::new(resolver::server_config(resolver.clone()).map_err(IssueError::from)?);
     let (published, ready) = watch::channel(false);
     let keeper = Keeper {
-        secrets: Api::namespaced(client.clone(), &settings.namespace),
-        targets: [
-            Target::mutating(client.clone(), &settings.mutating),
-            Target::validating(client, &settings.validating),
-        ],
-        secret: settings.secret,
-        names: settings.names,
+        store: Store::new(client.clone(), &namespace, secret),
+        targets: [Target::mutating(client.clone(), &mutating), Target::validating(client, &validating)],
+        names,
+        pace,
+        clock,
         resolver,
+        metrics,
+        held: None,
         serving: None,
+        live: None,
     };
-    Ok(Identity { tls, ready, task: tokio::spawn(keep(keeper, published)) })
-}
-
-/// What serves now and where it comes from.
-struct Keeper {
-    secrets: Api<Secret>,
-    targets: [Target; 2],
-    secret: String,
-    names: Vec<String>,
-    resolver: Arc<Resolver>,
-    serving: Option<(Ca, Leaf)>,
-}
-
-async fn keep(mut keeper: Keeper, published: watch::Sender<bool>) {
-    let mut pause = RETRY.0;
-    let mut last = String::new();
-    loop {
-        let fault = match tokio::time::timeout(PASS_DEADLINE, keeper.pass(OffsetDateTime::now_utc())).await {
-            Ok(Ok(())) => None,
-            Ok(Err(fault)) => Some(fault),
-            Err(elapsed) => Some(Fault::Slow(elapsed)),
-        };
-        match fault {
-            None => {
-                if !published.send_replace(true) {
-                    tracing::info!("serving certificate loaded and trusted by both webhook configurations");
-                }
-                (pause, last) = (RETRY.0, String::new());
-                tokio::time::sleep(CHECK_EVERY).await;
-            }
-            Some(fault) => {
-                let said = fault.to_string();
-                if said != last {
-                    tracing::warn!(
-                        error = &fault as &dyn std::error::Error,
-                        "webhook certificate not in order, trying again"
-                    );
-                }
-                last = said;
-                tokio::time::sleep(pause).await;
-                pause = (pause * 2).min(RETRY.1);
-            }
-        }
-    }
-}
-
-impl Keeper {
-    /// Makes everything true once. May be dropped at any await.
-    async fn pass(&mut self, now: OffsetDateTime) -> Result<(), Fault> {
-        // First, because it needs no API server: a leaf must not run out because that is away.
-        if let Some((ca, leaf)) = &mut self.serving
-            && leaf.is_due(now)
-        {
-            *leaf = ca.sign(&self.names, now)?;
-            self.resolver.swap(leaf.certified.clone());
-        }
-        let held = self.serving.as_ref().map(|(ca, _)| ca);
-        let stored = store::ensure(&self.secrets, &self.secret, held, now).await?;
-        match held.map(|held| held.cert_pem() == stored.cert_pem()) {
-            Some(true) => self.publish(stored.cert_pem()).await,
-            // Trusted first, used then: nobody trusts it yet, and the leaf in use may still be trusted.
-            Some(false) => {
-                self.publish(stored.cert_pem()).await?;
-                Ok(self.serve(stored, now)?)
-            }
-            None => {
-                let bundle = stored.cert_pem().to_owned();
-                self.serve(stored, now)?;
-                self.publish(&bundle).await
-            }
-        }
-    }
-
-    fn serve(&mut self, ca: Ca, now: OffsetDateTime) -> Result<(), IssueError> {
-        let leaf = ca.sign(&self.names, now)?;
-        self.resolver.swap(leaf.certified.clone());
-        self.serving = Some((ca, leaf));
-        Ok(())
-    }
-
-    async fn publish(&self, bundle: &str) -> Result<(), Fault> {
-        for target in &self.targets {
-            target.publish(bundle).await?;
-        }
-        Ok(())
-    }
+    Ok(Identity { tls, ready, task: tokio::spawn(keeper::keep(keeper, published)) })
 }

@@ -43,15 +43,18 @@ mod tests {
     use rustls::pki_types::pem::PemObject;
     use rustls::pki_types::{CertificateDer, ServerName};
     use rustls::{ClientConfig, HandshakeKind, RootCertStore, SupportedProtocolVersion};
-    use time::OffsetDateTime;
+    use time::{Duration, OffsetDateTime};
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio_rustls::{TlsAcceptor, TlsConnector};
 
     use super::*;
-    use crate::issue::Ca;
+    use crate::issue::{Ca, Lives};
+
+    const LIVES: Lives = Lives { ca: Duration::days(90), leaf: Duration::hours(24) };
 
     fn client(ca: &Ca, version: &'static SupportedProtocolVersion) -> TlsConnector {
         let mut roots = RootCertStore::empty();
-        roots.add(CertificateDer::from_pem_slice(ca.cert_pem().as_bytes()).unwrap()).unwrap();
+        roots.add(CertificateDer::from_pem_slice(ca.cert.pem.as_bytes()).unwrap()).unwrap();
         let mut config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_protocol_versions(&[version])
             .unwrap()
@@ -74,28 +77,52 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_next_connection_sees_the_swapped_leaf() {
+    async fn cert4_the_next_connection_sees_the_swapped_leaf() {
         let now = OffsetDateTime::now_utc();
-        let ca = Ca::new(now).unwrap();
+        let ca = Ca::new(LIVES, now).unwrap();
         let resolver = Arc::new(Resolver::default());
         let server = TlsAcceptor::from(Arc::new(server_config(resolver.clone()).unwrap()));
         for version in [&TLS13, &TLS12] {
             let client = client(&ca, version);
             for _ in 0..2 {
-                let leaf = ca.sign(&["127.0.0.1".to_owned()], now).unwrap();
+                let leaf = ca.sign(&["127.0.0.1".to_owned()], LIVES, now).unwrap();
                 resolver.swap(leaf.certified.clone());
                 for _ in 0..2 {
                     assert_eq!(connect(&server, &client).await.unwrap(), leaf.certified.cert[0], "{version:?}");
                 }
             }
         }
-        let stranger = client(&Ca::new(now).unwrap(), &TLS13);
+        let stranger = client(&Ca::new(LIVES, now).unwrap(), &TLS13);
         assert!(connect(&server, &stranger).await.is_err(), "a leaf of another CA is not trusted");
     }
 
     #[tokio::test]
+    async fn cert4_a_connection_that_exists_goes_on_when_the_leaf_and_its_ca_change() {
+        let now = OffsetDateTime::now_utc();
+        let (old, new) = (Ca::new(LIVES, now).unwrap(), Ca::new(LIVES, now).unwrap());
+        let sign = |ca: &Ca| ca.sign(&["127.0.0.1".to_owned()], LIVES, now).unwrap().certified;
+        let resolver = Arc::new(Resolver::default());
+        resolver.swap(sign(&old));
+        let server = TlsAcceptor::from(Arc::new(server_config(resolver.clone()).unwrap()));
+        let connector = client(&old, &TLS13);
+        let (near, far) = tokio::io::duplex(16 * 1024);
+        let name = ServerName::try_from("127.0.0.1").unwrap();
+        let (accepted, connected) = tokio::join!(server.accept(far), connector.connect(name, near));
+        let (mut accepted, mut connected) = (accepted.unwrap(), connected.unwrap());
+
+        resolver.swap(sign(&new));
+        connected.write_all(b"still").await.unwrap();
+        connected.flush().await.unwrap();
+        let mut heard = [0; 5];
+        accepted.read_exact(&mut heard).await.unwrap();
+        assert_eq!(&heard, b"still");
+        assert!(connect(&server, &connector).await.is_err(), "a new connection meets the new leaf");
+        connect(&server, &client(&new, &TLS13)).await.unwrap();
+    }
+
+    #[tokio::test]
     async fn without_a_leaf_there_is_no_connection() {
-        let ca = Ca::new(OffsetDateTime::now_utc()).unwrap();
+        let ca = Ca::new(LIVES, OffsetDateTime::now_utc()).unwrap();
         let server = TlsAcceptor::from(Arc::new(server_config(Arc::default()).unwrap()));
         assert!(connect(&server, &client(&ca, &TLS13)).await.is_err());
     }

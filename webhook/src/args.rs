@@ -1,11 +1,16 @@
 //! The webhook's settings.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use admission::Policy;
 use admission::world::{Strategy, WhenUnreachable};
+use certs::issue::Lives;
+use certs::plan::Pace;
 use model::api::machine::disk::{ACCESS_MODES, VOLUME_MODES};
 use model::machine::owner::Adoption;
 use model::names::ClusterName;
-use runtime::args::Settings;
+use runtime::args::{Settings, go_duration};
 use runtime::bind::Bind;
 
 /// Decides about Machines at admission.
@@ -49,9 +54,24 @@ pub struct Args {
     #[arg(long, env = "WEBHOOK_CONFIGURATION", default_value = "kubevirt-operator", value_name = "NAME")]
     pub webhook_configuration: String,
 
-    /// Secret in our own namespace that holds the certificate authority
+    /// Secret in our own namespace that holds the certificate authorities
     #[arg(long, env = "WEBHOOK_CA_SECRET", default_value = "kubevirt-operator-webhook-ca", value_name = "NAME")]
     pub webhook_ca_secret: String,
+
+    /// How long a certificate authority is valid; at two thirds of it, the next one takes over. Six times
+    /// WEBHOOK_CERTIFICATE_VALIDITY and three times WEBHOOK_CA_ANNOUNCEMENT, or more
+    #[arg(long, env = "WEBHOOK_CA_VALIDITY", default_value = "2160h", value_name = "DURATION", value_parser = go_duration)]
+    pub webhook_ca_validity: Duration,
+
+    /// How long a serving certificate is valid; at half of it, the next one is signed
+    #[arg(long, env = "WEBHOOK_CERTIFICATE_VALIDITY", default_value = "24h", value_name = "DURATION",
+        value_parser = go_duration)]
+    pub webhook_certificate_validity: Duration,
+
+    /// How long a new certificate authority stands in both webhook configurations before certificates are signed with it: until
+    /// every API server knows it
+    #[arg(long, env = "WEBHOOK_CA_ANNOUNCEMENT", default_value = "1m", value_name = "DURATION", value_parser = go_duration)]
+    pub webhook_ca_announcement: Duration,
 
     /// How many webhooks decide at the same time: under balanced, what one of them decided counts for each
     #[arg(long, env = "WEBHOOK_REPLICAS", default_value = "1", value_name = "NUMBER",
@@ -69,6 +89,23 @@ pub struct Args {
 }
 
 impl Args {
+    /// What the serving certificate is kept by.
+    pub fn certificate(&self) -> certs::Settings {
+        let whole = |duration: Duration| time::Duration::try_from(duration).unwrap_or(time::Duration::MAX);
+        certs::Settings {
+            namespace: self.shared.namespace.clone(),
+            secret: self.webhook_ca_secret.clone(),
+            mutating: self.webhook_configuration.clone(),
+            validating: self.webhook_configuration.clone(),
+            names: self.webhook_dns_names.clone(),
+            pace: Pace {
+                lives: Lives { ca: whole(self.webhook_ca_validity), leaf: whole(self.webhook_certificate_validity) },
+                announcement: whole(self.webhook_ca_announcement),
+            },
+            clock: Arc::new(time::OffsetDateTime::now_utc),
+        }
+    }
+
     /// The settings that decisions depend on.
     pub fn policy(&self) -> Policy {
         Policy {
@@ -110,6 +147,15 @@ mod tests {
     fn x10_the_policy_without_any_setting() {
         let wanted = Policy { own_namespace: "kubevirt-operator-system".to_owned(), ..Policy::default() };
         assert_eq!(policy(&[]), Ok(wanted), "X10: KubevirtConfigs are in `default`; placement is strict");
+    }
+
+    #[test]
+    fn cert1_the_pace_of_certificates_without_any_setting() {
+        let args = Args::try_parse_from(["kubevirt-operator-webhook"]).expect("settings");
+        assert_eq!(args.certificate().pace, Pace::default());
+        let hours = |hours: i64| time::Duration::hours(hours);
+        let lives = Lives { ca: hours(90 * 24), leaf: hours(24) };
+        assert_eq!(Pace::default(), Pace { lives, announcement: time::Duration::seconds(60) });
     }
 
     #[test]

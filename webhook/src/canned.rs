@@ -15,7 +15,6 @@ use model::names::ClusterName;
 use runtime::clusters::{Cluster, State};
 use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Notify, watch};
 
 use crate::link::Index;
 
@@ -81,11 +80,7 @@ pub(crate) async fn silent() -> Client {
 
 /// A connection to a cluster behind that client, in that state.
 pub(crate) fn cluster(client: Client, state: State) -> Arc<Cluster<Index>> {
-    Arc::new(Cluster {
-        name: ClusterName("east".to_owned()),
-        client,
-        index: Index::default(),
-        state: watch::Sender::new(state),
-        suspect: Notify::new(),
-    })
+    let cluster = Cluster::new(ClusterName("east".to_owned()), client, None);
+    cluster.state.send_replace(state);
+    Arc::new(cluster)
 }

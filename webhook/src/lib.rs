@@ -40,22 +40,14 @@ pub async fn run(args: Args) -> Result<(), Fatal> {
     let trusted = ready.latch("serving certificate and caBundle");
     let mut registry = Registry::default();
     let metrics = metrics::Metrics::register(&mut registry);
+    let certificates = certs::metrics::Metrics::register(&mut registry);
     runtime::admin::metrics(args.shared.metrics_bind_address, Arc::new(registry)).await?;
     runtime::admin::health(args.shared.health_probe_bind_address, ready.clone()).await?;
     let listener = args.webhook_bind_address.listen().await?;
     let listener = listener.ok_or_else(|| io::Error::other("WEBHOOK_BIND_ADDRESS must be an address"))?;
 
     let client = runtime::client::supervisor(args.shared.kubeconfig.as_deref()).await?;
-    let identity = certs::start(
-        client.clone(),
-        certs::Settings {
-            namespace: args.shared.namespace.clone(),
-            secret: args.webhook_ca_secret.clone(),
-            mutating: args.webhook_configuration.clone(),
-            validating: args.webhook_configuration.clone(),
-            names: args.webhook_dns_names.clone(),
-        },
-    )?;
+    let identity = certs::start(client.clone(), args.certificate(), certificates)?;
     let (world, clusters) = (Current::new(args.policy()), Clusters::default());
     let watching = tokio::spawn(world::watches::follow(client.clone(), world.clone(), latches));
     let namespace = args.shared.kubevirt_configs_namespace.clone();

@@ -1,17 +1,12 @@
 //! The webhook's port while strangers keep every place of it.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::join_all;
-use k8s_openapi::api::admissionregistration::v1::MutatingWebhookConfiguration;
-use kube::Api;
-use kube::api::{ListParams, PostParams};
+use kube::api::PostParams;
 use model::api::Machine;
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::{ClientConfig, RootCertStore};
+use rustls::pki_types::ServerName;
 use serde_json::json;
 use tests::fleet::{Component, Endpoint, Fleet};
 use tests::probe;
@@ -22,6 +17,7 @@ use tokio::net::TcpSocket;
 use tokio::task::JoinSet;
 use tokio_rustls::TlsConnector;
 
+use super::trust::{bundle, connector};
 use crate::fleet::fresh;
 use crate::hostile::cost::{cost, is_given_back};
 use crate::machines::Ground;
@@ -36,7 +32,7 @@ async fn atk3_atk12_while_strangers_keep_every_place_all_applies_succeed() {
     let fleet = fresh(&["east"]).await;
     let ground = Ground::new(&fleet, "default").await;
     let address = fleet.address(Endpoint::Webhook).unwrap_or_else(|error| panic!("{error}"));
-    let connector = connector(&ground).await;
+    let connector = connector(&bundle(&ground.supervisor).await);
     let before = cost(&fleet, "webhook");
     let mut strangers = JoinSet::new();
     for at in 0..PLACES {
@@ -58,20 +54,6 @@ async fn atk3_atk12_while_strangers_keep_every_place_all_applies_succeed() {
     strangers.shutdown().await;
     println!("webhook: {} KiB before, {} KiB while it is full", before.now >> 10, full.now >> 10);
     is_given_back(&fleet, "webhook", before).await;
-}
-
-/// What an API server trusts the webhook by.
-async fn connector(ground: &Ground<'_>) -> TlsConnector {
-    let configurations: Api<MutatingWebhookConfiguration> = Api::all(ground.supervisor.clone());
-    let found = configurations.list(&ListParams::default()).await.expect("webhooks").items;
-    let webhook = found.into_iter().flat_map(|it| it.webhooks.unwrap_or_default()).next().expect("a webhook");
-    let bundle = webhook.client_config.ca_bundle.expect("a bundle").0;
-    let mut roots = RootCertStore::empty();
-    for root in CertificateDer::pem_slice_iter(&bundle) {
-        roots.add(root.expect("a certificate")).expect("a root");
-    }
-    let config = ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
-    TlsConnector::from(Arc::new(config))
 }
 
 /// A connection that finishes TLS and sends nothing, and another one whenever it was closed.

@@ -123,7 +123,7 @@ async fn x43_x48_a_cluster_that_cannot_be_watched_ends_the_session_with_the_reas
 }
 
 #[tokio::test]
-async fn x43_whatever_ends_a_watch_ends_the_session() {
+async fn r19_x43_whatever_ends_a_watch_ends_the_session() {
     let gone = json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": 410, "reason": "Expired", "message": "too old"});
     let without_version = json!({"metadata": {"name": "vm-web"}});
     for (case, change, says) in [

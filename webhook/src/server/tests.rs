@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use admission::{Config, Policy};
 use axum::routing::get;
-use certs::issue::Ca;
+use certs::issue::{Ca, Lives};
 use certs::resolver::{Resolver, server_config};
 use model::names::ClusterName;
 use prometheus_client::registry::Registry;
@@ -45,12 +45,12 @@ impl Server {
 
     pub(super) async fn with_places(routes: Router, places: usize) -> Self {
         let now = OffsetDateTime::now_utc();
-        let ca = Ca::new(now).expect("a CA");
+        let (ca, lives) = (Ca::new(Lives::default(), now).expect("a CA"), Lives::default());
         let resolver = Arc::new(Resolver::default());
-        resolver.swap(ca.sign(&["localhost".to_owned()], now).expect("a leaf").certified);
+        resolver.swap(ca.sign(&["localhost".to_owned()], lives, now).expect("a leaf").certified);
         let tls = Arc::new(server_config(resolver).expect("a TLS configuration"));
         let mut roots = RootCertStore::empty();
-        roots.add(CertificateDer::from_pem_slice(ca.cert_pem().as_bytes()).expect("PEM")).expect("a root");
+        roots.add(CertificateDer::from_pem_slice(ca.cert.pem.as_bytes()).expect("PEM")).expect("a root");
         runtime::client::install_crypto_provider();
         let config = ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");

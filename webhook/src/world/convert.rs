@@ -25,6 +25,7 @@ pub fn config(config: &KubevirtConfig, inventory: Inventory) -> Config {
     let machines = status.and_then(|status| status.facts.as_ref()).map(|facts| facts.emulated_machines.clone());
     Config {
         schedulable: spec.schedulable && spec.decommissioned != Some(true),
+        leaving: config.metadata.deletion_timestamp.is_some(),
         virtual_machines: capabilities(spec).virtualmachines,
         identity: status.and_then(|status| said(status.cluster_id.as_deref())).map(|id| (id.to_owned(), since(config))),
         // Found by the World, which knows the others.

@@ -12,7 +12,7 @@ fn read(object: Value) -> Config {
 #[test]
 fn a_kubevirt_config_that_says_little_gets_the_defaults() {
     let config = read(json!({"metadata": {"name": "east"}, "spec": {"name": "east", "kubeconfigSecretRef": "s"}}));
-    assert!(config.schedulable && config.virtual_machines && !config.allow_scheduling_patches);
+    assert!(config.schedulable && config.virtual_machines && !config.allow_scheduling_patches && !config.leaving);
     assert_eq!((config.weight, config.namespace, config.unhealthy, config.capacity), (1, None, None, None));
     assert_eq!((config.emulated_machines, config.allowed_namespaces.is_some()), (None, false));
 }
@@ -20,7 +20,7 @@ fn a_kubevirt_config_that_says_little_gets_the_defaults() {
 #[test]
 fn x68_all_that_a_kubevirt_config_says_is_kept() {
     let config = read(json!({
-        "metadata": {"name": "east", "labels": {"region": "eu"}},
+        "metadata": {"name": "east", "labels": {"region": "eu"}, "deletionTimestamp": "2026-11-27T00:00:00Z"},
         "spec": {"name": "east", "kubeconfigSecretRef": "s", "schedulable": false, "weight": 3, "namespace": "vms",
             "allowSchedulingPatches": true, "allowedNamespaces": {"matchLabels": {"team": "shop"}}},
         "status": {"phase": "Failed", "message": "no answer",
@@ -28,7 +28,7 @@ fn x68_all_that_a_kubevirt_config_says_is_kept() {
             "capacity": {"largestNode": {"cpu": "63500m", "memory": "256Gi"},
                 "allocatable": {"cpu": "100", "memory": "8Gi"}, "requested": {"cpu": "99.5", "memory": "9Gi"}}},
     }));
-    assert!(!config.schedulable && config.allow_scheduling_patches);
+    assert!(!config.schedulable && config.allow_scheduling_patches && config.leaving);
     assert_eq!((config.weight, config.namespace.as_deref(), config.labels["region"].as_str()), (3, Some("vms"), "eu"));
     assert_eq!(config.allowed_namespaces.expect("a selector").match_labels["team"], "shop");
     assert_eq!(

@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn a24_a_decision_counts_until_it_is_seen_or_was_never_stored() {
+    fn a24_r24_a_decision_counts_until_it_is_seen_or_was_never_stored() {
         #[rustfmt::skip]
         let cases: [(&str, &[(Step, &str)]); 9] = [
             ("seen in time",              &[(Decided("east"), "east"), (Seen("east"), "east"), (Expired, "east")]),

@@ -18,7 +18,7 @@ use model::machine::configuration::is_record;
 use model::names::{GROUP, MachineKey, VERSION};
 use rpds::HashTrieMapSync;
 use runtime::follow::{News, each};
-use runtime::listing::Step;
+use runtime::listing::{Step, watching};
 use runtime::ready::{Latch, Ready};
 use serde::de::DeserializeOwned;
 
@@ -189,7 +189,7 @@ async fn part<K, N, V, M>(
             listed(&current.load());
         }
     };
-    each(api, absent == OPTIONAL, |_| tokio::time::sleep(absent), read, take).await;
+    each(api, watching(), absent == OPTIONAL, |_| tokio::time::sleep(absent), read, take).await;
 }
 
 async fn machines_of(api: Api<DynamicObject>, current: &Current, latch: &Latch) {
@@ -212,7 +212,7 @@ async fn machines_of(api: Api<DynamicObject>, current: &Current, latch: &Latch) 
             current.seen(changed);
         }
     };
-    each(api, false, |_| tokio::time::sleep(MISSING), convert::machine, take).await;
+    each(api, watching(), false, |_| tokio::time::sleep(MISSING), convert::machine, take).await;
 }
 
 #[cfg(test)]
