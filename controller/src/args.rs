@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use model::machine::labels;
-use model::machine::networks::DEFAULT_BRIDGE;
+use model::machine::networks::{DEFAULT_BRIDGE, IpSource};
 use model::machine::owner::Adoption;
 use model::names::is_bridge;
 use runtime::args::{Settings, go_duration};
@@ -36,6 +36,10 @@ pub struct Args {
     /// Linux bridge on the nodes of every cluster, for networks that name a VLAN and no bridge
     #[arg(long, env = "DEFAULT_BRIDGE", default_value = DEFAULT_BRIDGE, value_parser = bridge)]
     pub default_bridge: String,
+
+    /// Whose word counts first about the addresses of a Machine: that of the instance, or that of its NetworkConfiguration
+    #[arg(long, env = "IP_SOURCE", default_value = "vmi", value_parser = IpSource::WORDS)]
+    pub ip_source: String,
 
     /// Where /debug is served: [HOST]:PORT, or 0 for nowhere; it names objects of every tenant
     #[arg(long, env = "DEBUG_BIND_ADDRESS", default_value = "127.0.0.1:8082", value_name = "ADDRESS")]
@@ -102,6 +106,7 @@ mod tests {
             ("C54: no unit", "--reconcile-interval=30", "write it like 30s, 5m or 1h30m"),
             ("C54: never", "--reconcile-interval=0s", "must be longer than zero"),
             ("C55: none at once", "--max-concurrent-reconciles=0", "is not in 1..=1000"),
+            ("neither source of addresses", "--ip-source=dhcp", "[possible values: vmi, networkconfiguration]"),
             ("C57: neither", "--leader-election=maybe", "[possible values: true, false]"),
         ];
         every_row(cases, |(name, arg, says)| {

@@ -126,6 +126,11 @@ impl AttachmentIndex {
         self.known.write().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// They are known.
+    pub(crate) fn are_listed(&self) -> bool {
+        matches!(&*self.known.read().unwrap_or_else(PoisonError::into_inner), Known::Listed { .. })
+    }
+
     /// A Machine needs one, and none are known: they are asked for again.
     pub fn look_again(&self) {
         self.needed.notify_one();

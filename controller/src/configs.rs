@@ -1,45 +1,230 @@
-//! Writes the status of KubevirtConfigs, which `model::clusters::status` decides. I/O: the supervisor.
+//! Tells of every KubevirtConfig how its cluster is, as `model::clusters::status` decides, and holds it while Machines are
+//! recorded on it. I/O: the supervisor. What changes nothing is not written.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use k8s_openapi::jiff::Timestamp;
 use kube::api::Patch;
+use kube::runtime::events::{Event, EventType, Recorder};
 use kube::runtime::reflector::Store;
-use kube::{Client, ResourceExt};
-use model::api::KubevirtConfig;
-use model::clusters::status::status;
+use kube::{Client, Resource, ResourceExt};
+use model::api::{KubevirtConfig, KubevirtConfigStatus};
+use model::baseline::hash;
+use model::clusters::hold::finalizers;
+use model::clusters::status::{Seen, news, status};
+use model::machine::cluster_of;
 use model::merge::changes;
-use model::names::ClusterName;
+use model::names::{ClusterName, KUBEVIRT_CONFIG};
+use model::reason::Severity;
+use model::text::line;
 use runtime::clusters::{ClusterMap, DEADLINE, Scope, code, said};
-use serde_json::json;
+use serde_json::{Value, json};
+use tokio::sync::mpsc;
+use tokio::time::{MissedTickBehavior, interval};
 
-use crate::objects::patch_params;
+use crate::context::Guarded;
+use crate::event_budget::EventBudget;
+use crate::objects::{MachineUid, patch_params};
 use crate::session::ClusterIndex;
+use crate::uids::Uids;
 
-/// Brings the status of one KubevirtConfig in line with its connection; false when that has to be tried again.
-pub async fn write_status(
-    client: &Client,
-    scope: &Scope,
-    name: &ClusterName,
-    configs: &Store<KubevirtConfig>,
-    clusters: &ClusterMap<ClusterIndex>,
-) -> bool {
-    let Some(config) = configs.get(&scope.key(name)) else { return true };
-    let Some(entry) = clusters.load().get(name).cloned() else { return true };
-    let previous = config.status.clone().unwrap_or_default();
-    let offered = entry.cluster.as_ref().map(|cluster| cluster.index.offer.known()).unwrap_or_default();
-    let next = status(&config, &previous, &entry.view(), &offered, Time(Timestamp::now()));
-    if next == previous {
-        return true;
+/// How often it is looked whether Machines came or went.
+const LOOK: Duration = Duration::from_secs(2);
+/// Every so many looks, what could not be written is tried again.
+const TRY_AGAIN: u32 = 3;
+/// Every so many looks, time alone may have changed something: credentials end.
+const LOOK_AT_ALL: u32 = 30;
+/// Numbers of Machines that only grow or shrink are written this rarely.
+const COUNTED: Duration = Duration::from_secs(10);
+
+/// Follows connections and KubevirtConfigs.
+pub(crate) struct Configs {
+    pub(crate) client: Client,
+    pub(crate) scope: Scope,
+    pub(crate) clusters: Arc<ClusterMap<ClusterIndex>>,
+    pub(crate) configs: Store<KubevirtConfig>,
+    pub(crate) machines: Store<Guarded>,
+    pub(crate) uids: Arc<Uids>,
+    pub(crate) events: Recorder,
+    pub(crate) touch: mpsc::UnboundedSender<MachineUid>,
+}
+
+/// What was said last of a KubevirtConfig.
+struct Told {
+    status: KubevirtConfigStatus,
+    /// The version that it was said about: while the watch still shows that one, it does not show what was written.
+    over: Option<String>,
+    machines: Option<usize>,
+    at: Instant,
+}
+
+/// What was said last of each, and what is left to say.
+#[derive(Default)]
+struct Book {
+    told: BTreeMap<ClusterName, Told>,
+    unwritten: BTreeSet<ClusterName>,
+    budget: EventBudget,
+}
+
+impl Configs {
+    /// Reports every change in the KubevirtConfig's status, and looks at the Machines of that cluster again.
+    pub(crate) async fn follow(
+        self,
+        mut links: mpsc::Receiver<ClusterName>,
+        mut changed: mpsc::UnboundedReceiver<KubevirtConfig>,
+        mut offers: mpsc::UnboundedReceiver<ClusterName>,
+    ) {
+        let mut book = Book::default();
+        let mut looks = interval(LOOK);
+        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut looked = 0_u32;
+        loop {
+            let names = tokio::select! {
+                name = links.recv() => {
+                    let Some(name) = name else { return };
+                    self.wake(&name);
+                    vec![name]
+                }
+                Some(config) = changed.recv() => vec![ClusterName(config.name_any())],
+                Some(name) = offers.recv() => vec![name],
+                _ = looks.tick() => {
+                    looked = looked.wrapping_add(1);
+                    self.due(looked, &mut book)
+                }
+            };
+            for name in names {
+                if !self.tell(&name, &mut book).await {
+                    book.unwritten.insert(name);
+                }
+            }
+        }
     }
-    let patch = Patch::Merge(json!({"metadata": {"uid": config.uid()}, "status": changes(&previous, &next)}));
-    let api = scope.configs(client.clone());
-    let written = tokio::time::timeout(DEADLINE, api.patch_status(&name.0, &patch_params(), &patch)).await;
-    let why = match written {
-        Ok(Ok(_)) => return true,
-        Ok(Err(why)) if code(&why) == Some(404) => return true,
-        Ok(Err(why)) => said(&why),
-        Err(_) => "no answer in time".to_owned(),
-    };
-    tracing::warn!(kubevirtConfig = %name, error = why, "the status of the KubevirtConfig was not written; it is tried again");
-    false
+
+    fn wake(&self, cluster: &ClusterName) {
+        for machine in self.machines.state() {
+            let concerned = machine.0.as_ref().ok().and_then(cluster_of);
+            if machine.annotations().get(KUBEVIRT_CONFIG) == Some(&cluster.0) || concerned.as_ref() == Some(cluster) {
+                // The receiver lives as long as the process.
+                let _ = self.touch.send(machine.uid().unwrap_or_default());
+            }
+        }
+    }
+
+    /// Of which something may have changed that no event tells.
+    fn due(&self, looked: u32, book: &mut Book) -> Vec<ClusterName> {
+        let names = self.configs.state().into_iter().map(|config| ClusterName(config.name_any()));
+        if looked.is_multiple_of(LOOK_AT_ALL) {
+            return names.collect();
+        }
+        let again =
+            if looked.is_multiple_of(TRY_AGAIN) { std::mem::take(&mut book.unwritten) } else { BTreeSet::new() };
+        let counted = names.filter(|name| {
+            let (now, told) = (self.uids.recorded_on(name), book.told.get(name));
+            now.is_some() && told.is_some_and(|told| told.machines != now && is_to_be_said(told, now))
+        });
+        again.into_iter().chain(counted.collect::<Vec<_>>()).collect()
+    }
+
+    /// Brings status and finalizer of one KubevirtConfig in line with what is known; false when that has to be tried again.
+    async fn tell(&self, name: &ClusterName, book: &mut Book) -> bool {
+        let Some(config) = self.configs.get(&self.scope.key(name)) else {
+            book.told.remove(name);
+            return true;
+        };
+        let Some(entry) = self.clusters.load().get(name).cloned() else { return true };
+        let cluster = entry.cluster.as_ref();
+        let machines = self.uids.recorded_on(name);
+        let seen = Seen {
+            view: entry.view(),
+            offered: cluster.map(|cluster| cluster.index.offer.known()).unwrap_or_default(),
+            contact: cluster.and_then(|cluster| cluster.heard()).map(Time),
+            validity: cluster.and_then(|cluster| cluster.validity),
+            machines,
+        };
+        let previous = known(&config, book.told.get(name));
+        let next = status(&config, &previous, &seen, Time(Timestamp::now()));
+        let mut newest = config.clone();
+        if next != previous {
+            let patch = json!({"metadata": {"uid": config.uid()}, "status": changes(&previous, &next)});
+            match self.write(name, patch, true).await {
+                Ok(Some(written)) => newest = Arc::new(written),
+                Ok(None) => return true,
+                Err(()) => return false,
+            }
+            self.announce(&config, &previous, &next, &book.budget).await;
+        }
+        let told = Told { status: next, over: config.resource_version(), machines, at: Instant::now() };
+        book.told.insert(name.clone(), told);
+        let Some(finalizers) = finalizers(newest.meta(), machines) else { return true };
+        let version = newest.resource_version();
+        let patch = json!({"metadata": {"uid": config.uid(), "resourceVersion": version, "finalizers": finalizers}});
+        self.write(name, patch, false).await.is_ok()
+    }
+
+    /// The object after the patch; `None` where it is no use to try again: it is gone, or another event is on its way, or a
+    /// right is missing, which only a person can change.
+    async fn write(&self, name: &ClusterName, patch: Value, of_status: bool) -> Result<Option<KubevirtConfig>, ()> {
+        let (api, patch, params) = (self.scope.configs(self.client.clone()), Patch::Merge(patch), patch_params());
+        let (what, written) = if of_status {
+            ("status", tokio::time::timeout(DEADLINE, api.patch_status(&name.0, &params, &patch)).await)
+        } else {
+            ("finalizers", tokio::time::timeout(DEADLINE, api.patch(&name.0, &params, &patch)).await)
+        };
+        let (why, answer) = match written {
+            Ok(Ok(object)) => return Ok(Some(object)),
+            Ok(Err(why)) if matches!(code(&why), Some(404 | 409)) => return Ok(None),
+            Ok(Err(why)) => (said(&why), if code(&why) == Some(403) { Ok(None) } else { Err(()) }),
+            Err(_) => ("no answer in time".to_owned(), Err(())),
+        };
+        tracing::warn!(kubevirtConfig = %name, error = why, "the {what} of the KubevirtConfig could not be written; it is tried again");
+        answer
+    }
+
+    /// An Event for each condition that changed. One that cannot be written is no reason to try again.
+    async fn announce(
+        &self,
+        config: &KubevirtConfig,
+        previous: &KubevirtConfigStatus,
+        next: &KubevirtConfigStatus,
+        budget: &EventBudget,
+    ) {
+        for (reason, note) in news(previous, next) {
+            if !budget.spend(config.uid().as_deref().unwrap_or_default(), Instant::now()) {
+                return;
+            }
+            let type_ = match reason.severity() {
+                Severity::Normal => EventType::Normal,
+                Severity::Warning => EventType::Warning,
+            };
+            let event = Event {
+                type_,
+                reason: reason.code().to_owned(),
+                note: Some(line(note, 1000)),
+                action: format!("Connect-{:.8}", hash(note)),
+                secondary: None,
+            };
+            if let Err(why) = self.events.publish(&event, &config.object_ref(&())).await {
+                tracing::warn!(kubevirtConfig = config.name_any(), error = said(&why), "the Event was not written");
+            }
+        }
+    }
+}
+
+/// The first and the last Machine of a cluster matter at once; in between the number may be a little old.
+fn is_to_be_said(told: &Told, now: Option<usize>) -> bool {
+    told.machines.unwrap_or(0) == 0 || now == Some(0) || told.at.elapsed() >= COUNTED
+}
+
+/// The status that stands there: what the watch shows, unless that is older than what was written last, or of a foreign CRD,
+/// which keeps only part of it.
+fn known(config: &KubevirtConfig, told: Option<&Told>) -> KubevirtConfigStatus {
+    let shown = config.status.clone().unwrap_or_default();
+    let pruned = shown.conditions.is_empty() && shown.phase.is_some();
+    match told {
+        Some(told) if pruned || told.over == config.resource_version() => told.status.clone(),
+        Some(_) | None => shown,
+    }
 }

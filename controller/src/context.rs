@@ -22,6 +22,7 @@ use crate::networks::NetworkIndex;
 use crate::retries::Retries;
 use crate::session::ClusterIndex;
 use crate::sources::{self, Sources};
+use crate::terminating::Terminating;
 use crate::turns::Turns;
 pub use crate::uids::Guarded;
 use crate::uids::Uids;
@@ -70,6 +71,8 @@ pub struct Context {
     pub retries: Retries,
     /// Networks of the supervisor.
     pub networks: Arc<NetworkIndex>,
+    /// Its namespaces that are being deleted.
+    pub terminating: Arc<Terminating>,
     /// Every Machine by UID.
     pub uids: Arc<Uids>,
     /// Instances of adopted VMs.

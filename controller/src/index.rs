@@ -87,6 +87,11 @@ impl ObjectIndex {
         gone.iter().filter_map(|key| self.remove(watched, key)).collect()
     }
 
+    /// Every Machine that has something there.
+    pub fn owners(&self) -> Vec<MachineUid> {
+        self.read().by_machine.keys().cloned().collect()
+    }
+
     /// Everything whose Machine is none of the known ones. An instance counts with its VM alone: that of one which was left to
     /// run on keeps the labels that it was started with.
     pub fn of_nobody(&self, known: impl Fn(&str) -> bool) -> Vec<(WatchedKind, ObjectKey, MachineUid)> {
@@ -177,8 +182,19 @@ impl ObjectIndex {
         keys.collect()
     }
 
+    /// Kind and name of what carries a UID in a namespace.
+    pub fn beside(&self, uid: &str, namespace: &str) -> BTreeSet<(Kind, String)> {
+        let shown = self.shown(uid).into_iter().filter(|(_, key)| key.namespace == namespace);
+        shown.map(|(kind, key)| (kind, key.name)).collect()
+    }
+
+    /// The Machine whose VM an instance is by its name. A VM that was taken over hands its labels to its next instance only.
+    pub fn owner_of_vm(&self, instance: &ObjectKey) -> Option<MachineUid> {
+        Some(self.read().objects.get(&WatchedKind::Vm)?.get(instance)?.0.clone())
+    }
+
     /// What is known of a Machine: the VM and instance of its name, and the claims beside them. What else carries its
-    /// labels, such as a clone that took them along, is not its own.
+    /// labels, such as a clone that took them along, is not its own. An instance that its VM controls is, whatever its labels say.
     pub fn of(&self, machine: &Identity) -> OwnObjects {
         let all = self.read();
         let mut found = OwnObjects::default();
@@ -194,6 +210,15 @@ impl ObjectIndex {
                 Some(Record::Claim(claim)) => drop(found.claims.insert(at.1.name.clone(), claim)),
                 Some(Record::DataVolume(import)) => drop(found.imports.insert(at.1.name.clone(), import)),
                 None => {}
+            }
+        }
+        if let (Some(vm), None) = (&found.vm, &found.vmi) {
+            let at = ObjectKey { namespace: namespace.clone(), name: name.clone() };
+            let instance = all.objects.get(&WatchedKind::Vmi).and_then(|all| all.get(&at));
+            if let Some((_, Record::Vmi(vmi))) = instance
+                && vmi.controller.as_ref() == Some(&vm.uid)
+            {
+                found.vmi = Some(vmi.clone());
             }
         }
         found

@@ -17,6 +17,7 @@ fn machine() -> Identity {
         generation: 1,
         resource_version: None,
         cluster_id: None,
+        take_over: None,
     }
 }
 
@@ -34,6 +35,26 @@ fn a_clone_that_took_our_labels_along_is_not_the_machines_vm() {
     assert!(own.claims.is_empty());
     index.remove(WatchedKind::Vm, &key("shop", "vm-web"));
     assert_eq!(index.of(&machine), OwnObjects::default(), "a clone does not stand in for it either");
+}
+
+#[test]
+fn x99_an_instance_that_still_has_the_labels_of_an_earlier_self_is_shown_with_its_vm() {
+    let (index, machine) = (ObjectIndex::default(), machine());
+    let vm = Record::Vm(Vm { name: "vm-web".to_owned(), uid: "v-1".to_owned(), ..Vm::default() });
+    let run_by =
+        |vm: &str| Record::Vmi(Vmi { name: "vm-web".to_owned(), controller: Some(vm.to_owned()), ..Vmi::default() });
+    index.put(key("shop", "vm-web"), "m-0".to_owned(), run_by("v-1"));
+    index.put(key("shop", "web-root"), "m-0".to_owned(), Record::Claim(Claim::default()));
+    index.put(key("bank", "web-root"), "m-0".to_owned(), Record::Claim(Claim::default()));
+    assert_eq!((index.of(&machine).vmi, index.owner_of_vm(&key("shop", "vm-web"))), (None, None));
+    let left = [(Kind::Claim, "web-root".to_owned()), (Kind::Vm, "vm-web".to_owned())];
+    assert_eq!(index.beside("m-0", "shop"), BTreeSet::from(left), "of the other namespace it is nothing");
+    index.put(key("shop", "vm-web"), "m-1".to_owned(), vm);
+    assert_eq!(index.of(&machine).vmi.map(|vmi| vmi.name).as_deref(), Some("vm-web"));
+    assert_eq!(index.owner_of_vm(&key("shop", "vm-web")).as_deref(), Some("m-1"));
+    assert_eq!(index.of_nobody(|uid| uid == "m-1").len(), 2, "R23: the claims; the instance is its VM's");
+    index.put(key("shop", "vm-web"), "m-0".to_owned(), run_by("v-0"));
+    assert_eq!(index.of(&machine).vmi, None, "that of an earlier VM of the name");
 }
 
 #[test]

@@ -5,7 +5,8 @@ pub mod args;
 pub mod attachments;
 pub mod awaited;
 pub mod carriers;
-pub mod configs;
+mod checks;
+mod configs;
 pub mod context;
 mod debug;
 pub mod disks;
@@ -29,6 +30,7 @@ pub mod sources;
 #[cfg(test)]
 #[path = "../../tests/table.rs"]
 mod table;
+pub mod terminating;
 mod triggers;
 pub mod turns;
 pub mod uids;
@@ -41,6 +43,7 @@ use kube::runtime::controller::{Action, Config, applier};
 use kube::runtime::events::{Recorder, Reporter};
 use kube::runtime::reflector;
 use kube::{Api, Client};
+use model::machine::networks::IpSource;
 use model::machine::owner::Adoption;
 use prometheus_client::registry::Registry;
 use runtime::clusters::{ClusterMap, KeyOrder, Source, identify};
@@ -127,6 +130,7 @@ async fn work(
     let (touch, touched) = mpsc::unbounded_channel();
     let (config_changed, configs_changed) = mpsc::unbounded_channel();
     let (offers, offered) = mpsc::unbounded_channel();
+    tokio::spawn(checks::check_definitions(client.clone()));
     let namespace = &args.shared.kubevirt_configs_namespace;
     let source = Source::start(client.clone(), namespace, KeyOrder::ReadWrite, move |config| {
         // The receiver lives as long as the process.
@@ -138,13 +142,15 @@ async fn work(
     let uids = Arc::new(uids::Uids::default());
     let sources = sources::Sources::new(touch.clone());
     let source_watches = sources::Watches::new(client.clone(), sources.clone(), args.cloud_init_namespaces());
-    let networks = Arc::new(networks::NetworkIndex::new(&args.default_bridge));
+    let networks = Arc::new(networks::NetworkIndex::new(&args.default_bridge, IpSource::of(&args.ip_source)));
+    let terminating = Arc::new(terminating::Terminating::default());
     let ctx = Arc::new(Context {
         sources,
         source_watches,
         carriers: carriers::Carriers::default(),
         uids: uids.clone(),
         networks: networks.clone(),
+        terminating: terminating.clone(),
         events: Recorder::new(client.clone(), reporter),
         configs: source.configs.clone(),
         scope: source.scope().clone(),
@@ -167,18 +173,22 @@ async fn work(
     let (changed, links) = mpsc::channel(64);
     let registry = tokio::spawn(runtime::clusters::run(
         source,
-        Arc::new(Watches { supervisor, awaited, touched: touch.clone(), offers, lead }),
+        Arc::new(Watches { supervisor, awaited, touched: touch.clone(), offers, lead, metrics: ctx.metrics.clone() }),
         clusters.clone(),
         changed,
     ));
+    tokio::spawn(checks::check_clusters(ctx.scope.clone(), ctx.configs.clone(), clusters.clone()));
     let of_networks = networks::Listeners { machines: machines.clone(), touch: touch.clone() };
     let joining = tokio::spawn(networks.follow(client.clone(), of_networks));
-    let of_configs = triggers::Configs {
+    let ending = tokio::spawn(terminating.follow(client.clone()));
+    let of_configs = configs::Configs {
         client: client.clone(),
         scope: ctx.scope.clone(),
         clusters,
         configs: ctx.configs.clone(),
         machines: machines.clone(),
+        uids: uids.clone(),
+        events: ctx.events.clone(),
         touch,
     };
     let following = tokio::spawn(of_configs.follow(links, configs_changed, offered));
@@ -206,6 +216,7 @@ async fn work(
         _ = work => Ok(()),
         ended = registry => Err(format!("the cluster registry ended: {ended:?}").into()),
         ended = joining => Err(format!("networks are not followed any more: {ended:?}").into()),
+        ended = ending => Err(format!("namespaces are not followed any more: {ended:?}").into()),
         ended = counting => Err(format!("orphans are not counted any more: {ended:?}").into()),
         ended = following => Err(format!("the status of KubevirtConfigs is not kept any more: {ended:?}").into()),
     }

@@ -52,6 +52,11 @@ async fn pass(machine: Arc<Guarded>, ctx: Arc<Context>) -> Result<Action, Fault>
     };
     let Read { config, connection, intent } = gather::read(machine, &ctx);
     let Some(identity) = intent.identity() else { return Ok(Action::await_change()) };
+    // Its own deletion is next, and nothing else is done in a namespace that goes (FR17).
+    let stays = machine.metadata.deletion_timestamp.is_none();
+    if stays && ctx.terminating.is(&identity.key.namespace, started) {
+        return Ok(Action::requeue(ctx.interval));
+    }
     let (seen, cluster) = gather::gather(&intent, config.as_deref(), connection, Asking::Clusters(&now), &ctx).await?; // I/O in: a snapshot of the indexes, and a lookup only on doubt
     if let Some(network) = network_in_trouble(&intent, &seen) {
         ctx.metrics.network_failed(&network);

@@ -60,7 +60,7 @@ pub struct OfNetwork {
 const NETWORKS: usize = 100;
 
 /// The metrics of this process.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct Metrics {
     durations: Family<Controller, Histogram>,
     errors: Family<Failed, Counter>,
@@ -68,6 +68,7 @@ pub struct Metrics {
     provisioned: Family<Ended, Counter>,
     orphans: Gauge,
     forsaken: Counter,
+    connections: Family<Ended, Counter>,
     provisioning: Family<Class, Histogram>,
     networks: Family<OfNetwork, Counter>,
     counted: Arc<Mutex<BTreeSet<String>>>,
@@ -122,6 +123,12 @@ impl Metrics {
             "Machines that went without their cluster, which was said to be gone for good",
             forsaken.clone(),
         );
+        let connections = Family::default();
+        registry.register(
+            "kubevirt_operator_cluster_connections",
+            "Tries to connect to a cluster: succeeded once its watches were complete, failed when that did not come about or ended",
+            connections.clone(),
+        );
         let provisioning =
             Family::new_with_constructor((|| Histogram::new(exponential_buckets(1.0, 2.0, 12))) as fn() -> Histogram);
         registry.register(
@@ -136,8 +143,18 @@ impl Metrics {
             networks.clone(),
         );
         let counted = Arc::default();
-        let metrics =
-            Self { durations, errors, running, provisioned, orphans, forsaken, provisioning, networks, counted };
+        let metrics = Self {
+            durations,
+            errors,
+            running,
+            provisioned,
+            orphans,
+            forsaken,
+            connections,
+            provisioning,
+            networks,
+            counted,
+        };
         drop(metrics.durations.get_or_create(&Controller { controller: MACHINE }));
         for reason in DOCUMENTED {
             drop(metrics.errors.get_or_create(&Failed { controller: MACHINE, error_type: reason.code() }));
@@ -145,7 +162,15 @@ impl Metrics {
         for outcome in Outcome::ALL {
             drop(metrics.provisioned.get_or_create(&Ended { outcome: outcome.word() }));
         }
+        for connected in [true, false] {
+            drop(metrics.connections.get_or_create(&connection(connected)));
+        }
         metrics
+    }
+
+    /// A cluster was connected, or could not be, or is not any more. E19.
+    pub fn connection_tried(&self, connected: bool) {
+        self.connections.get_or_create(&connection(connected)).inc();
     }
 
     /// A Machine could not join a network.
@@ -199,6 +224,10 @@ impl Metrics {
     }
 }
 
+fn connection(connected: bool) -> Ended {
+    Ended { outcome: if connected { "succeeded" } else { "failed" } }
+}
+
 #[cfg(test)]
 mod tests {
     use prometheus_client::encoding::text::encode;
@@ -206,13 +235,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn c29_c31_c41_c50_e20_the_text_that_is_scraped_has_the_documented_names() {
+    fn c29_c31_c41_c50_e19_e20_the_text_that_is_scraped_has_the_documented_names() {
         let mut registry = Registry::default();
         let metrics = Metrics::register(&mut registry);
         metrics.took(0.5);
         metrics.failed("KubeVirtApiError");
         metrics.failed("SupervisorApiError");
         metrics.provisioned(Outcome::Succeeded);
+        metrics.connection_tried(true);
+        metrics.connection_tried(false);
+        metrics.connection_tried(true);
         let running = metrics.begin();
         let mut text = String::new();
         encode(&mut text, &registry).unwrap();
@@ -232,6 +264,8 @@ mod tests {
             "kubevirt_operator_provisioning_total{outcome=\"abandoned\"} 0",
             "kubevirt_operator_orphaned_objects 0",
             "kubevirt_operator_machines_released_without_cluster_total 0",
+            "kubevirt_operator_cluster_connections_total{outcome=\"succeeded\"} 2",
+            "kubevirt_operator_cluster_connections_total{outcome=\"failed\"} 1",
         ];
         crate::table::every_row(lines, |line| assert!(text.lines().any(|it| it == line), "{line} in {text}"));
         drop(running);

@@ -14,9 +14,10 @@ use kube::{Api, Client, ResourceExt};
 use model::api::MachineSpec;
 use model::machine::Identity;
 use model::machine::configuration::{Configuration, NetworkNamespace};
-use model::machine::networks::{Attachments, Named, Networks, Record, joined};
+use model::machine::networks::{Attachments, IpSource, Named, Networks, Record, joined};
 use model::names::{GROUP, MachineKey, VERSION};
 use runtime::follow::{News, each};
+use runtime::listing::watching;
 use tokio::sync::{Notify, mpsc, watch};
 
 use self::part::{Change, Part};
@@ -37,6 +38,8 @@ pub struct NetworkIndex {
     needed: [Arc<Notify>; 2],
     /// `DEFAULT_BRIDGE`.
     default_bridge: String,
+    /// `IP_SOURCE`.
+    ip_source: IpSource,
 }
 
 #[derive(Debug, Default)]
@@ -52,13 +55,14 @@ pub(crate) struct Listeners {
 }
 
 impl NetworkIndex {
-    /// Nothing is known yet. `default_bridge` is that of networks that name none.
-    pub fn new(default_bridge: &str) -> Self {
+    /// Nothing is known yet. `default_bridge` is that of networks that name none, `ip_source` whose word counts about addresses.
+    pub fn new(default_bridge: &str, ip_source: IpSource) -> Self {
         Self {
             known: RwLock::default(),
             answered: watch::Sender::new([false; 2]),
             needed: Default::default(),
             default_bridge: default_bridge.to_owned(),
+            ip_source,
         }
     }
 
@@ -79,10 +83,11 @@ impl NetworkIndex {
         }
     }
 
-    /// What concerns one Machine; `spec` is absent when it goes and joins nothing any more.
+    /// What concerns one Machine; `earlier` is the UID of its earlier self that it takes over; `spec` is absent when it goes and joins nothing any more.
     pub fn of(
         &self,
         identity: &Identity,
+        earlier: Option<&str>,
         spec: Option<&MachineSpec>,
         attachments: Attachments,
         supervisor: &str,
@@ -101,10 +106,12 @@ impl NetworkIndex {
             unlisted: configurations.unlisted.clone().or_else(|| namespaces.unlisted.clone()),
             record: match own {
                 None if unknown => Record::Unknown,
-                own => Record::of(own, &identity.key, &identity.uid, supervisor),
+                own => Record::of(own, &identity.key, (&identity.uid, earlier), supervisor),
             },
             attachments,
             default_bridge: self.default_bridge.clone(),
+            macs_of: None,
+            ip_source: self.ip_source,
         }
     }
 
@@ -142,6 +149,7 @@ impl NetworkIndex {
         futures::join!(
             each(
                 api("NetworkConfiguration"),
+                watching(),
                 true,
                 |absent| wait(absent, first.clone()),
                 read_configuration,
@@ -149,6 +157,7 @@ impl NetworkIndex {
             ),
             each(
                 api("NetworkNamespace"),
+                watching(),
                 true,
                 |absent| wait(absent, second.clone()),
                 |object| (key_of(object), NetworkNamespace::read(&object.data)),

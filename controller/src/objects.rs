@@ -9,7 +9,7 @@ use kube::api::{ApiResource, DynamicObject, PatchParams};
 use kube::core::GroupVersionKind;
 use model::baseline::Drift;
 use model::machine::{Claim, Import, Kind, Nic, Vm, Vmi};
-use model::names::{ADOPTED, CHANGED_FIELDS, CLOUD_INIT, MACHINE_UID, OPERATOR, RESTARTED};
+use model::names::{ADOPTED, CHANGED_FIELDS, CLOUD_INIT, MACHINE_UID, MACS_OF, OPERATOR, RESTARTED};
 use model::text::line;
 use serde_json::Value;
 
@@ -111,7 +111,7 @@ impl Record {
         match self {
             Record::Vm(vm) => {
                 let marks = [&vm.hash, &vm.adopted, &vm.run_strategy, &vm.restarted, &vm.changed].map(text);
-                let options = [&vm.cloud_init, &vm.failure, &vm.restart_required].map(text);
+                let options = [&vm.cloud_init, &vm.failure, &vm.restart_required, &vm.macs_of].map(text);
                 let drift: usize = vm.drift.iter().map(Drift::bytes).sum();
                 let words = [&vm.name, &vm.uid, &vm.resource_version, &vm.printable].map(String::len);
                 let attached = vm.attachments.iter().map(|name| name.len() + size_of::<String>());
@@ -125,7 +125,8 @@ impl Record {
                     size_of::<Nic>() + words.iter().sum::<usize>() + ips.sum::<usize>()
                 };
                 let nics: usize = vmi.interfaces.iter().map(nic).sum();
-                vmi.name.len() + vmi.uid.len() + vmi.phase.len() + text(&vmi.node) + text(&vmi.unschedulable) + nics
+                let options = [&vmi.node, &vmi.unschedulable, &vmi.controller].map(text);
+                vmi.name.len() + vmi.uid.len() + vmi.phase.len() + options.iter().sum::<usize>() + nics
             }
             Record::Claim(claim) => claim_bytes(claim),
             Record::DataVolume(import) => import.uid.len() + text(&import.failure) + text(&import.source),
@@ -195,9 +196,11 @@ pub fn read_vm(object: &DynamicObject) -> Vm {
         restarting: data.pointer("/status/stateChangeRequests/0").is_some(),
         changed: object.annotations().get(CHANGED_FIELDS).map(|fields| line(fields, ASKED)),
         cloud_init: object.annotations().get(CLOUD_INIT).map(|hash| line(hash, UID)),
+        network_data: volumes(data, "/spec/template/spec/volumes").any(has_network_data),
         printable: text_at(data, "/status/printableStatus").unwrap_or_default(),
         failure: find_condition(data, "Failure", "True").map(message_of),
         restart_required: find_condition(data, "RestartRequired", "True").map(message_of),
+        macs_of: object.annotations().get(MACS_OF).map(|uid| line(uid, UID)),
         attachments: attached(data, &object.namespace().unwrap_or_default()),
     }
 }
@@ -247,14 +250,33 @@ pub fn read_vmi(object: &DynamicObject) -> Vmi {
         node: text_at(data, "/status/nodeName").filter(|node| !node.is_empty()),
         interfaces: interfaces.into_iter().flatten().take(ENTRIES).map(nic).collect(),
         unschedulable: find_condition(data, "PodScheduled", "False").map(message_of),
-        cloud_init: data.pointer("/spec/volumes").and_then(Value::as_array).into_iter().flatten().any(has_secret),
+        cloud_init: volumes(data, "/spec/volumes").any(has_secret),
+        controller: controller_of(object).map(|uid| line(uid, UID)),
     }
 }
 
-/// A volume with cloud-init data from a Secret.
-fn has_secret(volume: &Value) -> bool {
+/// UID of what controls an object.
+pub fn controller_of(object: &DynamicObject) -> Option<&str> {
+    let mut owners = object.metadata.owner_references.iter().flatten();
+    owners.find(|owner| owner.controller == Some(true)).map(|owner| owner.uid.as_str())
+}
+
+fn volumes<'v>(object: &'v Value, pointer: &str) -> impl Iterator<Item = &'v Value> {
+    object.pointer(pointer).and_then(Value::as_array).into_iter().flatten()
+}
+
+/// A volume with cloud-init data of one of these keys.
+fn has_data(volume: &Value, keys: &[&str]) -> bool {
     let sources = ["cloudInitNoCloud", "cloudInitConfigDrive"].map(|kind| &volume[kind]);
-    sources.iter().any(|source| source.get("secretRef").or(source.get("networkDataSecretRef")).is_some())
+    sources.iter().any(|source| keys.iter().any(|key| source.get(key).is_some()))
+}
+
+fn has_secret(volume: &Value) -> bool {
+    has_data(volume, &["secretRef", "networkDataSecretRef"])
+}
+
+fn has_network_data(volume: &Value) -> bool {
+    has_data(volume, &["networkData", "networkDataBase64", "networkDataSecretRef"])
 }
 
 fn is_mac(text: &str) -> bool {

@@ -1,5 +1,5 @@
 //! What a cluster offers, for the status of its KubevirtConfig: its KubeVirt, CDI, Multus (X45) and room (X68).
-//! I/O: three watches on the cluster, and its list of API groups every ten minutes.
+//! I/O: three watches on the cluster, and its list of API groups every ten minutes, with one look for a VolumeSnapshotClass.
 //!
 //! None of it is needed to make a Machine true, so none of it ends the connection: what may not be read stays unknown.
 
@@ -10,14 +10,15 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use futures::StreamExt;
-use kube::api::DynamicObject;
+use kube::api::{ApiResource, DynamicObject, GroupVersionKind, ListParams};
 use kube::runtime::{WatchStreamExt, watcher};
 use kube::{Api, Client};
 use model::api::config::Capacity;
 use model::clusters::capacity::differs;
-use model::clusters::facts::{CDI, KubeVirt, MULTUS};
+use model::clusters::facts::{CDI, KUBEVIRT, KubeVirt, MULTUS, SNAPSHOTS};
 use model::clusters::status::Offered;
 use model::names::ClusterName;
+use model::text::line;
 use runtime::clusters::{DEADLINE, code, explain};
 use runtime::listing::watching;
 use serde_json::Value;
@@ -27,6 +28,9 @@ use crate::objects::{ObjectKey, key_of, resource_of};
 
 /// How long discovery waits after a failure.
 const SOON: Duration = Duration::from_secs(60);
+/// Versions of an API group that are kept, and bytes of each.
+const MOST: usize = 16;
+const LONGEST: usize = 64;
 
 /// The newest knowledge of one cluster. Locked for moments only, never across an await.
 #[derive(Debug, Default)]
@@ -35,8 +39,10 @@ pub struct Offer(Mutex<Offered>);
 /// Something that was learnt of a cluster.
 #[derive(Debug)]
 pub enum Finding {
-    /// The API groups that it serves, of those that matter.
-    Groups(Vec<String>),
+    /// The API groups that it serves, of those that matter, and the versions of KubeVirt's.
+    Served(Vec<String>, Vec<String>),
+    /// Whether it has a VolumeSnapshotClass.
+    Snapshots(bool),
     /// Its KubeVirt, if there is one.
     KubeVirt(Option<KubeVirt>),
     /// Its room, unless we may not see its nodes and pods.
@@ -54,7 +60,10 @@ impl Offer {
         let mut offered = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let before = offered.clone();
         match finding {
-            Finding::Groups(groups) => offered.learnt.groups = Some(groups),
+            Finding::Served(groups, versions) => {
+                (offered.learnt.groups, offered.learnt.versions) = (Some(groups), Some(versions));
+            }
+            Finding::Snapshots(there) => offered.learnt.snapshots = Some(there),
             Finding::KubeVirt(kubevirt) => offered.learnt.kubevirt = Some(kubevirt),
             Finding::Room(Some(room)) if matches!(&before.room, Some(known) if !differs(known.as_ref(), &room)) => {}
             Finding::Room(room) => offered.room = Some(room),
@@ -77,14 +86,37 @@ async fn follow_groups(client: &Client, name: &ClusterName, learn: &impl Fn(Find
     loop {
         let pause = match tokio::time::timeout(DEADLINE, client.list_api_groups()).await {
             Ok(Ok(list)) => {
-                let names = list.groups.into_iter().map(|group| group.name);
-                learn(Finding::Groups(names.filter(|name| matches!(name.as_str(), CDI | MULTUS)).collect()));
+                let kubevirt = list.groups.iter().find(|group| group.name == KUBEVIRT);
+                let versions = kubevirt.into_iter().flat_map(|group| &group.versions).take(MOST);
+                let mut versions: Vec<_> = versions.map(|served| line(&served.version, LONGEST)).collect();
+                versions.sort_unstable();
+                let names: Vec<_> = list.groups.into_iter().map(|group| group.name).collect();
+                if let Some(there) = has_snapshots(client, &names).await {
+                    learn(Finding::Snapshots(there));
+                }
+                let names = names.into_iter().filter(|name| matches!(name.as_str(), CDI | MULTUS));
+                learn(Finding::Served(names.collect(), versions));
                 LATER
             }
             // The connection says by itself that a cluster is away.
             Ok(Err(_)) | Err(_) => SOON,
         };
         wait(pause, name).await;
+    }
+}
+
+/// Whether there is a VolumeSnapshotClass; `None` if that could not be asked.
+async fn has_snapshots(client: &Client, groups: &[String]) -> Option<bool> {
+    if !groups.iter().any(|group| group == SNAPSHOTS) {
+        return Some(false);
+    }
+    let kind = ApiResource::from_gvk(&GroupVersionKind::gvk(SNAPSHOTS, "v1", "VolumeSnapshotClass"));
+    let classes: Api<DynamicObject> = Api::all_with(client.clone(), &kind);
+    let first = ListParams::default().limit(1);
+    match tokio::time::timeout(DEADLINE, classes.list_metadata(&first)).await {
+        Ok(Ok(list)) => Some(!list.items.is_empty()),
+        Ok(Err(why)) if code(&why) == Some(404) => Some(false),
+        Ok(Err(_)) | Err(_) => None,
     }
 }
 

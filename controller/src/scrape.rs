@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use k8s_openapi::jiff::Timestamp;
 use model::api::Machine;
 use model::message::is_ours;
 use prometheus_client::collector::Collector;
@@ -71,8 +72,15 @@ impl Collector for Scrape {
         gauge(&mut encoder, "kubevirt_operator_machines_total", help, machines.into_iter().map(labels))?;
 
         let clusters = known.ctx.clusters.load();
-        let clusters = clusters.values().filter_map(|entry| entry.cluster.as_ref());
-        let shown = clusters.map(|cluster| {
+        let clusters = || clusters.values().filter_map(|entry| entry.cluster.as_ref());
+        let ends = clusters().filter_map(|cluster| Some(cluster.validity?.until));
+        if let Some(left) = left_until_first(ends, Timestamp::now().as_second()) {
+            let help = "Until the first credentials of a connection to a cluster end; below zero once they have.";
+            let name = "kubevirt_operator_credential_expiry_seconds";
+            let first = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
+            ConstGauge::new(left).encode(first)?;
+        }
+        let shown = clusters().map(|cluster| {
             let answers = matches!(*cluster.state.borrow(), State::Connected { .. });
             (answers, cluster.index.objects.printable())
         });
@@ -80,6 +88,11 @@ impl Collector for Scrape {
         let help = "VirtualMachines of Machines by what their cluster says of them; Unknown while it does not answer.";
         gauge(&mut encoder, "kubevirt_operator_virtual_machines_total", help, count_vms(shown).into_iter().map(labels))
     }
+}
+
+/// Seconds until the first of these times, if there is one.
+fn left_until_first(ends: impl Iterator<Item = i64>, now: i64) -> Option<i64> {
+    ends.min().map(|first| first - now)
 }
 
 /// One metric, of several label sets.
@@ -208,6 +221,13 @@ mod tests {
         let clusters = [(true, says(&["Running", "Running", "Stopped", "", "<b>"])), (false, says(&["Running"]))];
         let want = [("Running", 2), ("Stopped", 1), ("Unknown", 2), ("other", 1)];
         assert_eq!(count_vms(clusters.into_iter()), want.into());
+    }
+
+    #[test]
+    fn the_credentials_that_end_first_are_the_ones_to_look_at() {
+        assert_eq!(left_until_first([500, 300, 400].into_iter(), 100), Some(200));
+        assert_eq!(left_until_first([50].into_iter(), 100), Some(-50), "over");
+        assert_eq!(left_until_first([].into_iter(), 100), None, "none says when it ends");
     }
 
     #[test]

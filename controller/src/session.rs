@@ -26,8 +26,10 @@ use crate::disks::{read_claim, read_storage_class};
 use crate::imports::{Cdi, Kept};
 use crate::index::{ObjectIndex, weigh};
 use crate::lead::Lead;
+use crate::metrics::Metrics;
 use crate::objects::{MachineUid, ObjectKey, Record, WatchedKind, key_of, owner_of, read_vm, read_vmi, resource_of};
 use crate::offer::{self, Offer};
+use crate::terminating::Refusals;
 
 /// Watches one cluster, and tells of every Machine whose objects changed.
 #[derive(Debug)]
@@ -42,6 +44,8 @@ pub struct Watches {
     pub offers: mpsc::UnboundedSender<ClusterName>,
     /// Nothing is written while this process does not lead.
     pub lead: Lead,
+    /// What is counted.
+    pub metrics: Metrics,
 }
 
 /// What is kept of one cluster.
@@ -55,6 +59,8 @@ pub struct ClusterIndex {
     pub offer: Offer,
     /// Whether it has CDI.
     pub cdi: Cdi,
+    /// Its namespaces that are being deleted, as far as one of them refused something.
+    pub terminating: Refusals,
 }
 
 /// One step of one of the watches.
@@ -75,6 +81,10 @@ impl Session for Watches {
 
     fn client(&self, client: Client) -> Client {
         self.lead.fence(client)
+    }
+
+    fn tried(&self, connected: bool) {
+        self.metrics.connection_tried(connected);
     }
 
     fn run(&self, cluster: Arc<Cluster<ClusterIndex>>, synced: Box<dyn FnOnce() + Send>) -> BoxFuture<'static, String> {
@@ -209,7 +219,13 @@ fn take_in(
             awaited.settled(&cluster.name, kind, key);
         }
     };
+    // An instance of a VM that was taken over tells by its labels of nobody.
+    let run_by = |watched: WatchedKind, key: &ObjectKey, owner: Option<&MachineUid>| {
+        let vm = (watched == WatchedKind::Vmi).then(|| index.owner_of_vm(key)).flatten();
+        vm.filter(|vm| Some(vm) != owner)
+    };
     let take = |watched, (key, owner, record): Kept| {
+        let vm = run_by(watched, &key, owner.as_ref());
         match owner {
             Some(owner) => {
                 index.put(key.clone(), owner.clone(), record);
@@ -218,6 +234,7 @@ fn take_in(
             // Somebody took our labels off it: it is not ours any more.
             None => index.remove(watched, &key).into_iter().for_each(tell),
         }
+        vm.into_iter().for_each(tell);
         settle(watched, &key);
     };
     match step {
@@ -229,8 +246,13 @@ fn take_in(
         WatchStep::StorageClass(Step::Seen((name, class))) => index.saw_storage_class(name, class),
         WatchStep::StorageClass(Step::Deleted((name, _))) => index.forget_storage_class(&name),
         WatchStep::Attachments(heard, first) => {
+            let missed = !first && !cluster.index.attachments.are_listed();
             let gone = cluster.index.attachments.take(heard)?;
-            gone.iter().flat_map(|key| index.users(key)).for_each(tell);
+            gone.iter().flat_map(|key| index.users(key)).for_each(&tell);
+            // Multus has come: whoever waits for it need not wait for his next try.
+            if missed && cluster.index.attachments.are_listed() {
+                index.owners().into_iter().for_each(tell);
+            }
             return Ok(first);
         }
         WatchStep::Object(watched, Step::Listed(all)) => {
@@ -247,7 +269,8 @@ fn take_in(
             check_bytes(index.bytes())?;
         }
         WatchStep::Object(watched, Step::Deleted((key, ..))) => {
-            index.remove(watched, &key).into_iter().for_each(tell);
+            let owner = index.remove(watched, &key);
+            run_by(watched, &key, owner.as_ref()).into_iter().chain(owner).for_each(tell);
             settle(watched, &key);
         }
     }

@@ -44,7 +44,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn atk8_a_cluster_whose_turns_are_all_taken_keeps_none_of_another_waiting() {
+    fn r8_r9_atk8_a_cluster_whose_turns_are_all_taken_keeps_none_of_another_waiting() {
         let turns = Turns::new(2);
         let cluster = |name: &str| Some(ClusterName(name.to_owned()));
         let taken: Vec<_> = (0..2).filter_map(|_| turns.take(cluster("west")).now_or_never()).collect();

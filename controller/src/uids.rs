@@ -1,8 +1,9 @@
 //! Where on the supervisor the Machine of a UID is. An object on a cluster says whose it is by UID; its namespace says nothing,
 //! because a KubevirtConfig may map them all to one (X38). No I/O: the watch of Machines feeds it.
 
+use std::collections::btree_map;
 use std::collections::hash_map::Entry;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{PoisonError, RwLock};
 
 use k8s_openapi::jiff::Timestamp;
@@ -11,8 +12,10 @@ use kube::core::DeserializeGuard;
 use kube::runtime::reflector::ObjectRef;
 use kube::runtime::watcher::Event;
 use model::api::Machine;
+use model::machine::{Identity, recorded_on};
 use model::message::is_ours;
-use model::names::MachineKey;
+use model::names::{ClusterName, MachineKey, TAKE_OVER, say_machine};
+use model::text::line;
 use runtime::listing::{Listing, Step};
 
 /// A Machine that may not decode.
@@ -27,6 +30,8 @@ struct Machines {
     now: HashMap<String, Known>,
     /// Who asks for a MAC address: when each was made, and its UID. The first is the eldest.
     addresses: HashMap<String, BTreeSet<(Timestamp, String)>>,
+    /// How many are recorded on each cluster that has any.
+    recorded: BTreeMap<ClusterName, usize>,
     /// All were listed once.
     listed: bool,
     /// The list that is being read, which takes over as a whole.
@@ -39,6 +44,8 @@ struct Known {
     made: Timestamp,
     /// MAC addresses of its interfaces, in lower case.
     addresses: Vec<String>,
+    /// The cluster that it is recorded on.
+    cluster: Option<ClusterName>,
 }
 
 impl Machines {
@@ -50,11 +57,22 @@ impl Machines {
         for address in &known.addresses {
             self.addresses.entry(address.clone()).or_default().insert((known.made, uid.clone()));
         }
+        if let Some(cluster) = &known.cluster {
+            *self.recorded.entry(cluster.clone()).or_default() += 1;
+        }
         self.now.insert(uid, known);
     }
 
     fn remove(&mut self, uid: &str) {
         let Some(known) = self.now.remove(uid) else { return };
+        if let Some(cluster) = known.cluster
+            && let btree_map::Entry::Occupied(mut count) = self.recorded.entry(cluster)
+        {
+            *count.get_mut() -= 1;
+            if *count.get() == 0 {
+                count.remove();
+            }
+        }
         for address in known.addresses {
             if let Entry::Occupied(mut held) = self.addresses.entry(address) {
                 held.get_mut().remove(&(known.made, uid.to_owned()));
@@ -63,6 +81,26 @@ impl Machines {
                 }
             }
         }
+    }
+}
+
+/// The earlier self that a Machine takes over.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Past {
+    /// It names none.
+    Unnamed,
+    /// Whether it is gone is not known; the sentence says why.
+    Unknown(String),
+    /// A Machine of that UID is there; what that means, in words that follow "it".
+    Present(String),
+    /// It is gone.
+    Gone,
+}
+
+impl Past {
+    /// The UID of an earlier self that is gone.
+    pub(crate) fn gone<'i>(&self, identity: &'i Identity) -> Option<&'i str> {
+        identity.take_over.as_deref().filter(|_| *self == Past::Gone)
     }
 }
 
@@ -96,10 +134,33 @@ impl Uids {
         self.0.read().unwrap_or_else(PoisonError::into_inner).listed
     }
 
+    /// How many Machines are recorded on a cluster; `None` until all were listed, because unknown is not none.
+    pub(crate) fn recorded_on(&self, cluster: &ClusterName) -> Option<usize> {
+        let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        known.listed.then(|| known.recorded.get(cluster).copied().unwrap_or_default())
+    }
+
     /// The Machine of a UID, unless there is none or the watch has not shown it yet.
     pub(crate) fn find(&self, uid: &str) -> Option<ObjectRef<Guarded>> {
         let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
         known.now.get(uid).map(|known| ObjectRef::new(&known.key.name).within(&known.key.namespace))
+    }
+
+    /// The earlier self that a Machine takes over: only of one that is gone.
+    pub(crate) fn past(&self, identity: &Identity) -> Past {
+        let Some(uid) = &identity.take_over else { return Past::Unnamed };
+        let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let cut = line(uid, 64);
+        match known.now.get(uid) {
+            Some(other) => Past::Present(format!(
+                "belongs by its UID to {}, which is there: nothing is taken from a Machine that is there, so take the annotation {TAKE_OVER}: {cut} off",
+                say_machine(&other.key.to_string(), &identity.key.namespace)
+            )),
+            None if !known.listed => {
+                Past::Unknown(format!("whether there is a Machine of UID {cut} is not known: they are not listed yet"))
+            }
+            None => Past::Gone,
+        }
     }
 
     /// A MAC address of a Machine that an older one has, too, and which: two replicas of the webhook may both have admitted it
@@ -121,13 +182,14 @@ fn of(machine: &Guarded) -> (String, Known) {
         key: MachineKey { namespace: machine.namespace().unwrap_or_default(), name: machine.name_any() },
         made: machine.creation_timestamp().map(|made| made.0).unwrap_or_default(),
         addresses: addresses.collect(),
+        cluster: recorded_on(machine.0.as_ref().map_err(|invalid| &invalid.metadata)),
     };
     (machine.uid().unwrap_or_default(), known)
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
 
@@ -159,6 +221,65 @@ mod tests {
             for (uid, wanted) in ["m-1", "m-2"].into_iter().zip(wanted) {
                 assert_eq!(there(uid), shop.clone().filter(|_| wanted), "step {at}: {uid}");
             }
+        }
+    }
+
+    #[test]
+    fn x99_an_earlier_self_is_gone_only_if_every_machine_was_listed_and_none_is_it() {
+        let uids = Uids::default();
+        let past = |annotation: &str| {
+            let text = json!({"apiVersion": "vitistack.io/v1alpha1", "kind": "Machine",
+                "metadata": {"namespace": "shop", "name": "web", "uid": "m-9", "annotations": {TAKE_OVER: annotation}}, "spec": {}});
+            let machine: Machine = serde_json::from_value(text).expect("a Machine");
+            let intent = model::machine::Intent::of(&machine, "vm-", None, &model::machine::Shown::new());
+            let identity = intent.identity().expect("an identity");
+            let past = uids.past(identity);
+            (past.gone(identity).map(str::to_owned), past)
+        };
+        uids.take_in(&Event::Init);
+        let unlisted = "whether there is a Machine of UID m-0 is not known: they are not listed yet";
+        assert_eq!(past("m-0"), (None, Past::Unknown(unlisted.to_owned())));
+        uids.take_in(&Event::InitApply(machine("m-1")));
+        uids.take_in(&Event::InitDone);
+        assert_eq!(past("m-0"), (Some("m-0".to_owned()), Past::Gone));
+        assert_eq!(past(""), (None, Past::Unnamed));
+        assert_eq!(past("m-9"), (None, Past::Unnamed), "its own");
+        let there = "belongs by its UID to Machine shop/web, which is there: nothing is taken from a Machine that is there, so take the annotation vitistack.io/take-over: m-1 off";
+        assert_eq!(past("m-1"), (None, Past::Present(there.to_owned())));
+    }
+
+    #[test]
+    fn r5_machines_are_counted_where_they_are_recorded_while_they_are_there() {
+        let uids = Uids::default();
+        let machine = |uid: &str, finalizers: &[&str], spec: Value, cluster: Option<&str>| -> Guarded {
+            let text = json!({"apiVersion": "vitistack.io/v1alpha1", "kind": "Machine", "spec": spec,
+                "metadata": {"namespace": "shop", "name": uid, "uid": uid, "finalizers": finalizers, "annotations": {"vitistack.io/kubevirt-config": "east"}},
+                "status": cluster.map(|name| json!({"kubevirtConfigRef": {"name": name, "clusterId": "one"}}))});
+            serde_json::from_value(text).expect("a Machine")
+        };
+        let on = |uid: &str, cluster: &str| machine(uid, &[], json!({}), Some(cluster));
+        let unreadable = |uid: &str, finalizers: &[&str]| machine(uid, finalizers, json!({"networks": "none"}), None);
+        #[rustfmt::skip]
+        let steps = vec![
+            ("not listed",                   Event::Init,                                           [None, None]),
+            ("one of the list",              Event::InitApply(on("a", "east")),            [None, None]),
+            ("all of them",                  Event::InitDone,                                       [Some(1), Some(0)]),
+            ("assigned, and never made",     Event::Apply(machine("b", &[], json!({}), None)),                 [Some(1), Some(0)]),
+            ("recorded",                     Event::Apply(on("b", "east")),                [Some(2), Some(0)]),
+            ("seen again",                   Event::Apply(on("b", "east")),                [Some(2), Some(0)]),
+            ("recorded elsewhere than said", Event::Apply(on("c", "west")),                [Some(2), Some(1)]),
+            ("another provider's",           Event::Apply(machine("d", &[], json!({"provider": "proxmox"}), Some("east"))),                   [Some(2), Some(1)]),
+            ("one that does not read",       Event::Apply(unreadable("e", &["machine.vitistack.io/cleanup"])), [Some(3), Some(1)]),
+            ("nothing to clean up",          Event::Apply(unreadable("f", &[])),           [Some(3), Some(1)]),
+            ("gone",                         Event::Delete(on("a", "east")),               [Some(2), Some(1)]),
+            ("listed anew",                  Event::Init,                                           [Some(2), Some(1)]),
+            ("only this one is left",        Event::InitApply(on("b", "east")),            [Some(2), Some(1)]),
+            ("all of them",                  Event::InitDone,                                       [Some(1), Some(0)]),
+        ];
+        for (name, event, want) in steps {
+            uids.take_in(&event);
+            let counts = ["east", "west"].map(|cluster| uids.recorded_on(&ClusterName(cluster.to_owned())));
+            assert_eq!(counts, want, "{name}");
         }
     }
 

@@ -1,31 +1,37 @@
 //! `cargo demo`: the whole product on this machine, on real control planes. What it does is in [`run`]; what it knows
 //! from one invocation to the next is on disk, in `target/demo`.
 
+mod chapters;
+mod excerpt;
+mod fit;
 mod home;
 mod kubectl;
 mod live;
 mod notes;
+mod row;
 mod run;
 mod say;
 mod screen;
 mod settings;
 mod signals;
 mod status;
+mod story;
 mod strays;
 mod table;
-mod tour;
+mod term;
 mod up;
 
 use std::process::ExitCode;
 
+use chapters::Chapter;
 use clap::{Parser, Subcommand};
 use tests::process::Stop;
 
 /// Runs the operator on this machine: a supervisor, the clusters east and west with a simulated KubeVirt, webhook and
 /// controller.
 ///
-/// Without a command it also applies the Machines of docs/examples, says what happened, and stays up with a live table
-/// until Ctrl-C. DEFAULT_KUBEVIRT_CONFIG, RECONCILE_INTERVAL, LOG_LEVEL and other settings in the environment reach
+/// Without a command it also tells what the product does, chapter by chapter, and stays up with a live table until Ctrl-C.
+/// DEFAULT_KUBEVIRT_CONFIG, RECONCILE_INTERVAL, LOG_LEVEL and other settings in the environment reach
 /// webhook and controller.
 #[derive(Parser)]
 #[command(name = "cargo demo", bin_name = "cargo demo")]
@@ -38,6 +44,12 @@ struct Args {
 enum Command {
     /// Start everything and return when it is ready, without applying Machines
     Up,
+    /// Tell chapters on the fleet that runs: what a user types, and what comes of it
+    Show {
+        /// Which chapters; all of them if none is named
+        #[arg(value_enum, value_name = "CHAPTER")]
+        chapters: Vec<Chapter>,
+    },
     /// Stop everything that the demo has started
     Down,
     /// Tell what runs where, and show the Machines
@@ -69,6 +81,7 @@ fn main() -> ExitCode {
         match args.command {
             None => run::demo().await,
             Some(Command::Up) => run::up().await,
+            Some(Command::Show { chapters }) => run::show(&chapters).await,
             Some(Command::Down) => run::down().await,
             Some(Command::Status) => status::show().await,
             Some(Command::Stop { parts, kill }) => {

@@ -1,14 +1,17 @@
 //! The commands, as far as they change what runs.
 
+use clap::ValueEnum;
 use tests::fleet::Fleet;
 use tests::process::{Processes, Stop};
 
+use crate::chapters::Chapter;
 use crate::home::{self, Home};
 use crate::live::{self, Ended};
 use crate::notes::Notes;
 use crate::signals::Signals;
+use crate::story::Story;
 use crate::up::{self, Before};
-use crate::{Result, Trouble, say, tour};
+use crate::{Result, Trouble, chapters, say, settings};
 
 /// `cargo demo`: everything, and then a live table until Ctrl-C.
 pub(crate) async fn demo() -> Result<()> {
@@ -16,7 +19,7 @@ pub(crate) async fn demo() -> Result<()> {
     let mut signals = Signals::listen()?;
     let _watch = home.watch()?;
     let fleet = bring_up(&home, &mut signals, "cargo demo").await?;
-    let shown = signals.or(show(&home, &fleet)).await;
+    let shown = signals.or(tell(&home, &fleet)).await;
     match &shown {
         Ok(Ended::Elsewhere) => {
             say::line("Everything was stopped by another command.");
@@ -25,8 +28,12 @@ pub(crate) async fn demo() -> Result<()> {
         Ok(Ended::Unread) | Err(Trouble::Interrupted) => {}
         Err(trouble) => say::line(&format!("cargo demo: {trouble}")),
     }
-    if Notes::read(&home).stays {
-        say::line("\nEverything still runs, because of `cargo demo up`; `cargo demo down` stops it.");
+    let notes = Notes::read(&home);
+    if notes.stays {
+        say::line("\nThe fleet stays, because of `cargo demo up`; `cargo demo down` stops it.");
+        if notes.settings.is_none() || fleet.components().iter().any(|part| !live::runs(&fleet, part)) {
+            say::line("Not all of it is as it was: `cargo demo up` puts that right.");
+        }
     } else {
         say::line("\nStopping everything (Ctrl-C again leaves the rest running) ...");
         signals.or_leave(home.dir(), stop_all(&home, "cargo demo")).await?;
@@ -37,14 +44,37 @@ pub(crate) async fn demo() -> Result<()> {
     }
 }
 
-async fn show(home: &Home, fleet: &Fleet) -> Result<Ended> {
-    let ready = tour::run(home, fleet).await?;
-    tour::next_steps(home, fleet);
-    if !ready {
-        say::line("Not every Machine is ready yet; `kubectl describe machine NAME` says why.");
-    }
+async fn tell(home: &Home, fleet: &Fleet) -> Result<Ended> {
+    let mut story = Story::new(home, fleet);
+    let lock = home.change("cargo demo")?;
+    chapters::tell(&mut story, Chapter::value_variants()).await?;
+    drop(lock);
+    chapters::next_steps(home, fleet);
     say::line("");
-    live::show(fleet).await
+    live::show(fleet, &story.refused).await
+}
+
+/// `cargo demo show`.
+pub(crate) async fn show(named: &[Chapter]) -> Result<()> {
+    let home = Home::find()?;
+    let mut signals = Signals::listen()?;
+    let _lock = home.change("cargo demo show")?;
+    let fleet = existing(&home)?;
+    if let Some(stopped) = fleet.components().iter().find(|part| !live::runs(&fleet, part)) {
+        return Err(Trouble::Said(format!("{stopped} does not run: `cargo demo up` starts what is missing")));
+    }
+    let named = if named.is_empty() { Chapter::value_variants() } else { named };
+    let mut story = Story::new(&home, &fleet);
+    match signals.or(chapters::tell(&mut story, named)).await {
+        Err(Trouble::Interrupted) => {
+            let advice = "interrupted; what a chapter had stopped or set otherwise, `cargo demo up` puts right";
+            Err(Trouble::Said(advice.to_owned()))
+        }
+        Ok(()) if !story.wrong.is_empty() => {
+            Err(Trouble::Said(format!("{} of the commands did not come out as they should have", story.wrong.len())))
+        }
+        told => told,
+    }
 }
 
 /// `cargo demo up`.
@@ -54,7 +84,7 @@ pub(crate) async fn up() -> Result<()> {
     let fleet = bring_up(&home, &mut signals, "cargo demo up").await?;
     let notes = Notes::read(&home);
     Notes { stays: true, ..notes }.write(&home)?;
-    tour::next_steps(&home, &fleet);
+    chapters::next_steps(&home, &fleet);
     Ok(())
 }
 
@@ -86,7 +116,7 @@ pub(crate) async fn down() -> Result<()> {
 
 async fn stop_all(home: &Home, doing: &str) -> Result<()> {
     let _lock = home.change(doing)?;
-    let stopped = up::down(home).await?;
+    let stopped = say::during("stopping", up::down(home)).await?;
     if stopped.is_empty() {
         say::line("Nothing was running.");
     } else {
@@ -104,7 +134,7 @@ pub(crate) async fn stop(parts: &[String], how: Stop) -> Result<()> {
     let parts = parts.iter().map(|part| fleet.component(part)).collect::<tests::Result<Vec<_>>>()?;
     for part in parts {
         if fleet.is_running(&part) {
-            fleet.stop(&part, how).await?;
+            say::during(&format!("stopping {part}"), fleet.stop(&part, how)).await?;
             say::step(&format!("{part} is stopped; `cargo demo start {part}` brings it back"));
         } else {
             say::step(&format!("{part} was not running"));
@@ -119,9 +149,13 @@ pub(crate) async fn start(parts: &[String]) -> Result<()> {
     let _lock = home.change("cargo demo start")?;
     let fleet = existing(&home)?;
     let parts = parts.iter().map(|part| fleet.component(part)).collect::<tests::Result<Vec<_>>>()?;
+    let running = Notes::read(&home).settings.unwrap_or_default();
+    if let Some(why) = settings::refusal(&settings::given(), &running) {
+        return Err(Trouble::Said(why));
+    }
     for part in parts {
-        let ran = fleet.is_running(&part);
-        fleet.start(&part).await?;
+        let ran = live::runs(&fleet, &part);
+        say::during(&format!("starting {part}"), fleet.start(&part)).await?;
         say::step(&format!("{part} {}", if ran { "runs already" } else { "is ready" }));
     }
     Ok(())

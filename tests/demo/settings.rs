@@ -14,6 +14,7 @@ const GIVEN: &[&str] = &[
     "CLOUD_INIT_NAMESPACES",
     "DEFAULT_BRIDGE",
     "DEFAULT_KUBEVIRT_CONFIG",
+    "IP_SOURCE",
     "LOG_FORMAT",
     "LOG_LEVEL",
     "MACHINE_LABELS",
@@ -24,6 +25,9 @@ const GIVEN: &[&str] = &[
     "PVC_VOLUME_MODE",
     "RECONCILE_INTERVAL",
     "VM_NAME_PREFIX",
+    "WEBHOOK_CA_ANNOUNCEMENT",
+    "WEBHOOK_CA_VALIDITY",
+    "WEBHOOK_CERTIFICATE_VALIDITY",
 ];
 
 /// What the caller set. An empty value counts: an empty `VM_NAME_PREFIX` is one.
@@ -34,6 +38,22 @@ pub(crate) fn given() -> Settings {
 /// For people: `A=1 B=2`, or nothing.
 pub(crate) fn shown(settings: &Settings) -> String {
     settings.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join(" ")
+}
+
+/// Why settings that were given to `cargo demo start` cannot count: webhook and controller run with those of `cargo demo up`, and
+/// one of them with others would be another product.
+pub(crate) fn refusal(given: &Settings, running: &Settings) -> Option<String> {
+    let other = given.iter().filter(|(name, value)| running.get(*name) != Some(value));
+    let other: Settings = other.map(|(name, value)| (name.clone(), value.clone())).collect();
+    if other.is_empty() {
+        return None;
+    }
+    let other = shown(&other);
+    let running = if running.is_empty() { "none".to_owned() } else { shown(running) };
+    Some(format!(
+        "{other} is set in your environment, and the fleet was started with other settings ({running}): to run with it, type \
+         `{other} cargo demo up`, which restarts webhook and controller; else unset it"
+    ))
 }
 
 #[cfg(test)]
@@ -67,6 +87,19 @@ mod tests {
         for name in names {
             assert!(GIVEN.contains(&name) != OURS.contains(&name), "{name}: list it in exactly one of the two");
         }
+    }
+
+    #[test]
+    fn fr23_settings_that_would_not_count_are_refused() {
+        let set = |pairs: &[(&str, &str)]| pairs.iter().map(|(a, b)| ((*a).to_owned(), (*b).to_owned())).collect();
+        let text = set(&[("LOG_FORMAT", "text")]);
+        assert_eq!(refusal(&set(&[]), &text), None, "who sets nothing gets what runs");
+        assert_eq!(refusal(&text, &text), None);
+        let both = set(&[("LOG_FORMAT", "text"), ("VM_NAME_PREFIX", "")]);
+        let want = "VM_NAME_PREFIX= is set in your environment, and the fleet was started with other settings (LOG_FORMAT=text): \
+                    to run with it, type `VM_NAME_PREFIX= cargo demo up`, which restarts webhook and controller; else unset it";
+        assert_eq!(refusal(&both, &text).as_deref(), Some(want));
+        assert!(refusal(&text, &set(&[])).is_some_and(|why| why.contains("(none)")));
     }
 
     #[test]

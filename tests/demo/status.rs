@@ -8,10 +8,10 @@ use tests::plane::Plane;
 use tests::{ports, probe};
 use tokio::time::timeout;
 
+use crate::fit::columns;
 use crate::home::Home;
 use crate::notes::Notes;
-use crate::table::columns;
-use crate::{Result, kubectl, run, say, settings};
+use crate::{Result, kubectl, run, say, settings, term};
 
 const LIMIT: Duration = Duration::from_secs(2);
 
@@ -25,7 +25,7 @@ pub(crate) async fn show() -> Result<()> {
         let pid = fleet.processes().running(&name).map(|process| process.pid.to_string()).unwrap_or_default();
         rows.push([name, state(&fleet, &component).await, address(&fleet, &component)?, pid]);
     }
-    for line in columns(&rows) {
+    for line in columns(&rows, term::width(), &[3, 2]) {
         say::line(&line);
     }
     if let Some(settings) = Notes::read(&home).settings.filter(|settings| !settings.is_empty()) {
@@ -57,6 +57,7 @@ async fn state(fleet: &Fleet, component: &Component) -> String {
         },
         Component::Sim(_) => return "running".to_owned(),
         Component::Webhook => ready(fleet, Endpoint::WebhookHealth).await,
+        Component::SecondWebhook => ready(fleet, Endpoint::SecondWebhookHealth).await,
         Component::Controller => ready(fleet, Endpoint::ControllerHealth).await,
         Component::SecondController => ready(fleet, Endpoint::SecondHealth).await,
     };
@@ -87,6 +88,7 @@ fn address(fleet: &Fleet, component: &Component) -> Result<String> {
         Component::Remote(name) => fleet.remote(name)?.url(),
         Component::Sim(_) => String::new(),
         Component::Webhook => format!("https://{}", fleet.address(Endpoint::Webhook)?),
+        Component::SecondWebhook => format!("https://{}", fleet.address(Endpoint::SecondWebhook)?),
         Component::Controller => format!("http://{}", fleet.address(Endpoint::ControllerHealth)?),
         Component::SecondController => format!("http://{}", fleet.address(Endpoint::SecondHealth)?),
     })

@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use tests::binaries::{self, Tool};
 use tests::fleet::{Blueprint, Component, Fleet};
 use tests::process::{Processes, Stop};
 use tests::workspace;
@@ -35,8 +36,13 @@ pub(crate) fn prepare(home: &Home) -> Result<Before> {
 pub(crate) async fn up(home: &Home) -> Result<Fleet> {
     let settings = settings::given();
     let mut notes = Notes::read(home);
-    say::step("building webhook, controller and simulator");
-    workspace::build_workspace_bins().await?;
+    say::step("looking for etcd, Kubernetes and helm; they are built if missing, once");
+    // These say themselves how far they are.
+    for tool in Tool::ALL {
+        binaries::locate(tool).await?;
+    }
+    say::step("building webhook, controller and simulator; minutes the first time");
+    say::during("building", workspace::build_workspace_bins()).await?;
 
     let changed = notes.settings.as_ref() != Some(&settings);
     let processes = Processes::detached(home.dir())?;
@@ -48,16 +54,20 @@ pub(crate) async fn up(home: &Home) -> Result<Fleet> {
         return Ok(fleet);
     }
     for (name, why) in &stale {
-        say::step(&format!("restarting {name}: {why}"));
-        processes.stop(name, Stop::Gracefully).await?;
+        say::step(&format!("ending {name}: {why}"));
+        say::during("stopping it", processes.stop(name, Stop::Gracefully)).await?;
     }
     if changed {
         notes.settings = None;
         notes.write(home)?;
     }
     say::step(&format!("starting supervisor, east and west{}", with(&settings)));
-    let env = settings.clone().into_iter().collect();
-    let fleet = Fleet::up(processes, Blueprint { env, say: say::step, ..Blueprint::of(&REMOTES) }).await?;
+    // The chart gives the right to elect a leader; who works alone and outlives an API server that is stopped does not use it.
+    let alone = ("LEADER_ELECTION".to_owned(), "false".to_owned());
+    let env = settings.clone().into_iter().chain([alone]).collect();
+    let set = vec!["leaderElection=true".to_owned()];
+    let blueprint = Blueprint { env, set, say: say::step, ..Blueprint::of(&REMOTES) };
+    let fleet = say::during("starting", Fleet::up(processes, blueprint)).await?;
     home.furnish(fleet.supervisor()).await?;
     notes.settings = Some(settings);
     notes.write(home)?;
@@ -110,18 +120,21 @@ fn complete(fleet: &Fleet) -> bool {
 fn stale(processes: &Processes, changed: bool) -> Vec<(String, &'static str)> {
     let configured = [Component::Webhook, Component::Controller].map(|component| component.to_string());
     let sims = REMOTES.map(|remote| Component::Sim(remote.to_owned()).to_string());
+    let second = Component::SecondController.to_string();
     let why = |name: &String| {
         let process = processes.running(name)?;
         let exe = fs::read_link(format!("/proc/{}/exe", process.pid)).unwrap_or_default();
         if changed && configured.contains(name) {
             Some("its settings changed")
+        } else if *name == second {
+            Some("only a chapter needs it")
         } else if exe.to_string_lossy().ends_with(" (deleted)") {
             Some("it was built anew")
         } else {
             None
         }
     };
-    sims.iter().chain(&configured).filter_map(|name| Some((name.clone(), why(name)?))).collect()
+    sims.iter().chain(&configured).chain([&second]).filter_map(|name| Some((name.clone(), why(name)?))).collect()
 }
 
 fn with(settings: &Settings) -> String {

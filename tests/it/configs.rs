@@ -1,5 +1,7 @@
 //! KubevirtConfigs on a real fleet: what their status says about the Secret, the connection and the cluster.
 
+mod held;
+mod kinds;
 mod offer;
 mod registry;
 mod scope;
@@ -34,9 +36,14 @@ async fn shown(
     }
 }
 
-/// Waits for a part of the message.
+/// Waits for a part of the message, or of that of the condition `Ready`.
 pub(crate) async fn says(configs: &Api<KubevirtConfig>, name: &str, part: &str) -> KubevirtConfigStatus {
-    shown(configs, name, part, |status| status.message.as_deref().is_some_and(|message| message.contains(part))).await
+    shown(configs, name, part, |status| {
+        let ready = status.conditions.iter().find(|condition| condition.type_ == "Ready");
+        let said = [status.message.as_deref(), ready.map(|ready| ready.message.as_str())];
+        said.into_iter().flatten().any(|message| message.contains(part))
+    })
+    .await
 }
 
 /// Writes a Secret, taking the place of what it held.
@@ -46,6 +53,12 @@ pub(crate) async fn keep(client: &Client, namespace: &str, name: &str, key: &str
         json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}, "stringData": {key: document}});
     let manager = PatchParams::apply("test").force();
     secrets.patch(name, &manager, &Patch::Apply(secret)).await.unwrap_or_else(|error| panic!("{error}"));
+}
+
+/// Status and reason of a condition.
+fn condition(status: &KubevirtConfigStatus, kind: &str) -> String {
+    let found = status.conditions.iter().find(|it| it.type_ == kind);
+    found.map(|it| format!("{}/{}", it.status, it.reason)).unwrap_or_default()
 }
 
 fn config(name: &str, spec: &Value) -> Value {

@@ -102,7 +102,7 @@ async fn fr22_what_nobody_would_act_on_is_warned_of_and_nothing_else() {
         ("another's",           &create, machine("proxmox"),                None),
         ("in another namespace", &create, config("default"),                Some("nobody reads this KubevirtConfig")),
         ("where they are read", &create, config(fleet::CONFIGS_NAMESPACE),  None),
-        ("one that goes",       &delete, String::new(),                     Some("their deletion waits")),
+        ("one that goes",       &delete, String::new(),                     Some("its KubevirtConfig stays and says how many are left")),
     ];
     // An API server acts on a policy a moment after it has taken it.
     eventually("the policies hold", async || {

@@ -1,11 +1,13 @@
 //! Machines on a real fleet, as their users meet them: `kubectl apply` and its answer, the VM on its cluster, the status, and
 //! what is left after `kubectl delete`.
 
+mod addresses;
 mod adoption;
 mod attacked;
 mod bad_input;
 mod cloudinit;
 mod debug;
+mod disaster;
 mod disks;
 mod examples;
 mod forsaken;
@@ -18,8 +20,11 @@ mod networks;
 mod outages;
 mod ownership;
 mod placement;
+mod published;
+mod records;
 mod requests;
 mod restart;
+mod terminating;
 mod writes;
 
 use kube::api::{ApiResource, DynamicObject, Patch, PatchParams};

@@ -1,6 +1,7 @@
 //! Integration suites. One binary, so that they share control planes.
 
 mod backstop;
+mod certs;
 mod chart;
 mod configs;
 mod fleet;

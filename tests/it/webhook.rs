@@ -2,4 +2,6 @@
 
 mod flood;
 mod links;
+mod rotation;
 mod secrets;
+mod trust;

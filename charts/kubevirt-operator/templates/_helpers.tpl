@@ -87,6 +87,8 @@ app.kubernetes.io/component: {{ index . 1 }}
 {{- end }}
 - name: DEFAULT_BRIDGE
   value: {{ .defaultBridge | quote }}
+- name: IP_SOURCE
+  value: {{ .ipSource | quote }}
 {{- else }}
 {{- with .defaultKubevirtConfig }}
 - name: DEFAULT_KUBEVIRT_CONFIG
@@ -114,6 +116,12 @@ app.kubernetes.io/component: {{ index . 1 }}
   value: kubevirt-operator
 - name: WEBHOOK_CA_SECRET
   value: kubevirt-operator-webhook-ca
+- name: WEBHOOK_CA_VALIDITY
+  value: {{ .webhook.certificate.authorityValidity | quote }}
+- name: WEBHOOK_CERTIFICATE_VALIDITY
+  value: {{ .webhook.certificate.validity | quote }}
+- name: WEBHOOK_CA_ANNOUNCEMENT
+  value: {{ .webhook.certificate.announcement | quote }}
 - name: WEBHOOK_REPLICAS
   value: {{ .webhook.replicas | int | quote }}
 {{- end }}

@@ -144,6 +144,8 @@ fn words(write: &model::machine::Write) -> Vec<String> {
         Write::There(There::Merge(kind, name, _)) => words(&["merge into", kind_name(*kind), name]),
         Write::There(There::Carry(parcel)) => words(&["write Secret", &parcel.name]),
         Write::There(There::TakeBack(name)) => words(&["take back PersistentVolumeClaim", name]),
+        Write::There(There::AdoptClaim(name)) => words(&["adopt PersistentVolumeClaim", name]),
+        Write::There(There::TakeOver(kind, name)) => words(&["take over", kind_name(*kind), name]),
         Write::There(There::DeleteAlone(kind, name, _)) => {
             words(&["delete, and nothing with it,", kind_name(*kind), name])
         }
@@ -161,7 +163,14 @@ fn content(write: &model::machine::Write) -> Option<&Value> {
             | There::Restart(_, object),
         ) => Some(object),
         Write::There(There::Update { wanted, .. }) => Some(wanted.object()),
-        Write::There(There::Delete(..) | There::DeleteAlone(..) | There::TakeBack(_) | There::Carry(_))
+        Write::There(
+            There::Delete(..)
+            | There::DeleteAlone(..)
+            | There::TakeBack(_)
+            | There::TakeOver(..)
+            | There::AdoptClaim(_)
+            | There::Carry(_),
+        )
         | Write::Here(_) => None,
     }
 }

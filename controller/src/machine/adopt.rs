@@ -6,20 +6,22 @@ use std::collections::BTreeSet;
 
 use kube::api::DynamicObject;
 use kube::{Api, ResourceExt};
-use model::machine::{Admitted, Kind, Lookup, adoption};
+use model::machine::{Admitted, Kind, Lookup, Stray, adoption, owner, published};
 use runtime::clusters::Cluster;
 
 use super::remote::ask_in_time;
 use crate::context::{Context, Fault, Unanswered};
 use crate::index::OwnObjects;
-use crate::objects::{read_vm, read_vmi, resource_of};
+use crate::objects::{controller_of, read_vm, read_vmi, resource_of};
 use crate::session::ClusterIndex;
+use crate::uids::Past;
 
 /// Adds to what the watches show, and says what was found under the name that admission points at.
 pub(super) async fn look(
     admitted: &Admitted,
     objects: &mut OwnObjects,
     stored: &BTreeSet<(Kind, String)>,
+    past: &Past,
     cluster: &Cluster<ClusterIndex>,
     ctx: &Context,
 ) -> Result<Lookup, Fault> {
@@ -27,6 +29,9 @@ pub(super) async fn look(
     let identity = &admitted.identity;
     let awaited = admitted.adopt.iter().any(|name| stored.contains(&(Kind::Vm, name.clone())));
     if objects.vm.is_none() && !awaited {
+        if let Past::Unknown(why) = past {
+            return Ok(Lookup::Unknown(why.clone()));
+        }
         for name in &admitted.adopt {
             let vm = match get(cluster, "VirtualMachine", &identity.vm.namespace, name).await {
                 Ok(vm) => vm,
@@ -39,9 +44,19 @@ pub(super) async fn look(
             let judged = vm
                 .as_ref()
                 .map_or(Lookup::Absent, |vm| adoption::found(&vm.metadata, identity, &ctx.supervisor, ctx.adoption));
+            let judged = match (judged, past) {
+                (Lookup::Earlier(_), Past::Present(whose)) => Lookup::Taken(whose.clone()),
+                (Lookup::Free(stray), _) => {
+                    let claims = vm.as_ref().map(|vm| published::claims(&vm.metadata, &vm.data, &identity.key.name));
+                    Lookup::Free(Stray { claims: claims.unwrap_or_default(), ..stray })
+                }
+                (judged, _) => judged,
+            };
+            // A stranger's VM is in the way only under the name that ours would get; an earlier self's under both.
+            let asking = identity.asking(&ctx.supervisor);
+            let earlier = || vm.as_ref().is_some_and(|vm| asking.is_earlier_selfs(&owner::read(&vm.metadata)));
+            let in_the_way = *name == identity.vm.name || admitted.adopt.len() == 1 || earlier();
             objects.vm = vm.filter(|_| judged == Lookup::Ours).map(|vm| read_vm(&vm));
-            // A stranger's VM is in the way only under the name that ours would get.
-            let in_the_way = *name == identity.vm.name || admitted.adopt.len() == 1;
             found = if matches!(judged, Lookup::Taken(_)) && !in_the_way { Lookup::Absent } else { judged };
             if found != Lookup::Absent {
                 break;
@@ -56,16 +71,12 @@ pub(super) async fn look(
         } else {
             let vmi = get(cluster, "VirtualMachineInstance", &identity.vm.namespace, &vm.name).await;
             let vmi = vmi.map_err(|source| Fault::Cluster { cluster: cluster.name.clone(), source })?;
-            let vmi = vmi.filter(|vmi| controlled_by(vmi, &vm.uid)).map(|vmi| read_vmi(&vmi));
+            let vmi = vmi.filter(|vmi| controller_of(vmi) == Some(vm.uid.as_str())).map(|vmi| read_vmi(&vmi));
             ctx.instances.saw(vm, vmi.clone());
             vmi
         };
     }
     Ok(found)
-}
-
-fn controlled_by(object: &DynamicObject, uid: &str) -> bool {
-    object.metadata.owner_references.iter().flatten().any(|owner| owner.controller == Some(true) && owner.uid == uid)
 }
 
 /// No answer is an error: unknown is never absent. Nor is one about something else an answer.

@@ -63,14 +63,25 @@ pub(super) async fn merge(at: &Target<'_>, kind: Kind, name: &str, change: &Valu
 /// No watch tells of a VM before it is ours: until one does, its absence means nothing, and one that changed meanwhile is
 /// looked at again.
 pub(super) async fn adopt(at: &Target<'_>, name: &str, change: &Value) -> Result<(), Failure> {
+    take(at, Kind::Vm, name, change).await.map_err(|why| failure_of(Kind::Vm, name, &why))
+}
+
+/// Merges a change that makes an object the Machine's, which is awaited until a watch shows that. No watch shows Secrets.
+pub(super) async fn take(at: &Target<'_>, kind: Kind, name: &str, change: &Value) -> Result<(), kube::Error> {
     let key = key_there(at, name);
-    at.awaited.sent(&at.cluster.name, Kind::Vm, &key, &at.identity.uid);
-    let Err(why) = api(at, Kind::Vm).patch(name, &patch_params(), &Patch::Merge(change)).await else {
-        at.awaited.created(&at.cluster.name, Kind::Vm, &key);
-        return Ok(());
-    };
-    if matches!(&why, kube::Error::Api(answer) if (400..500).contains(&answer.code)) {
-        at.awaited.settled(&at.cluster.name, Kind::Vm, &key);
+    if kind != Kind::Secret {
+        at.awaited.sent(&at.cluster.name, kind, &key, &at.identity.uid);
     }
-    Err(failure_of(Kind::Vm, name, &why))
+    match api(at, kind).patch(name, &patch_params(), &Patch::Merge(change)).await {
+        Ok(_) => {
+            at.awaited.created(&at.cluster.name, kind, &key);
+            Ok(())
+        }
+        Err(why) => {
+            if matches!(&why, kube::Error::Api(answer) if (400..500).contains(&answer.code)) {
+                at.awaited.settled(&at.cluster.name, kind, &key);
+            }
+            Err(why)
+        }
+    }
 }

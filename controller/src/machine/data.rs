@@ -20,12 +20,13 @@ use crate::index::OwnObjects;
 use crate::session::ClusterIndex;
 use crate::sources::{Kept, Key, Version};
 
-/// The data, as it has to be carried. Nothing is read while the versions of all sources are those that the VM was made from;
+/// The data, as it has to be carried; `addresses` is what the record of the interfaces gives. Nothing is read while the versions of all sources are those that the VM was made from;
 /// `awaited` says that the VM is on its way.
 pub(super) async fn prepare(
     admitted: &Admitted,
     vm: Option<&Vm>,
     awaited: bool,
+    addresses: Option<&str>,
     ctx: &Context,
 ) -> Result<Carried, Failure> {
     let (spec, identity) = (&admitted.spec, &admitted.identity);
@@ -33,7 +34,7 @@ pub(super) async fn prepare(
     let namespace = &identity.key.namespace;
     if sources.is_empty() {
         ctx.sources.refer(&identity.uid, &[]);
-        return carried::carry(spec, &identity.uid, |_| Ok(Vec::new()));
+        return carried::carry(spec, &identity.uid, addresses, |_| Ok(Vec::new()));
     }
     let key = |source: &Source| Key { kind: source.kind, namespace: namespace.clone(), name: source.name.clone() };
     let keys: Vec<Key> = sources.iter().map(key).collect();
@@ -45,7 +46,7 @@ pub(super) async fn prepare(
     for source in &sources {
         told &= ctx.source_watches.tell(source.kind, namespace).await;
     }
-    let inputs = carried::fingerprint(spec);
+    let inputs = carried::fingerprint(spec, addresses);
     let known = keys.iter().map(|key| ctx.sources.version(key));
     let (versions, turns): (Vec<_>, Vec<_>) = known.unzip();
     let is_known = |kept: &Kept| told && kept.inputs == inputs && kept.versions == versions;
@@ -63,7 +64,7 @@ pub(super) async fn prepare(
         versions.push(version);
         contents.push((source.clone(), content));
     }
-    let result = carried::carry(spec, &identity.uid, |source| {
+    let result = carried::carry(spec, &identity.uid, addresses, |source| {
         let found = contents.iter().find(|(of, _)| of == source);
         found.map_or_else(|| Ok(Vec::new()), |(_, content)| content.clone())
     });

@@ -15,7 +15,7 @@ use serde_json::json;
 
 use super::forsake;
 use super::record as interfaces;
-use super::remote::Target;
+use super::remote::{Target, kind_name};
 use super::report::Done;
 use super::writes::{self, Outcome};
 use crate::context::{Context, Fault, UNREAD, phase_of};
@@ -62,7 +62,10 @@ pub(super) async fn execute(
                 let outcome = write_there(write, identity, phase, cluster, ctx).await;
                 match (write, &outcome) {
                     (There::Adopt(vm, _), Ok(_)) => done.adopted = Some(vm.clone()),
-                    (There::Carry(parcel), Ok(_)) => done.data_changed |= parcel.known,
+                    (There::TakeOver(kind, name), Ok(Outcome::Done)) => {
+                        done.taken_over.push(format!("{} {name}", kind_name(*kind)));
+                    }
+                    (There::Carry(parcel), Ok(Outcome::Done)) => done.data_changed |= parcel.known,
                     (There::Update { kind, name, drift, .. }, Ok(Outcome::Done)) if !drift.is_empty() => {
                         ctx.wars.corrected((identity.uid.clone(), *kind, name.clone()), drift, now);
                         done.corrected.push(drift::corrected(&identity.key.name, *kind, name, drift));

@@ -11,11 +11,12 @@ use model::api::{KubevirtConfig, Machine};
 use model::baseline::Drift;
 use model::baseline::war::Turn;
 use model::clusters::View;
+use model::machine::addresses::network_data;
 use model::machine::carried::Carried;
 use model::machine::networks::Networks;
 use model::machine::{
-    Claim, DataSecret, Identity, Import, Imports, Intent, Kind, Lookup, Observed, Remote, Shown, Vm, cluster_of, drift,
-    storage,
+    Claim, DataSecret, Identity, Import, Imports, Intent, Kind, Lookup, Observed, Remote, Shown, Terms, Vm, cluster_of,
+    drift, storage,
 };
 use runtime::clusters::{Cluster, Entry};
 use runtime::pause::spread;
@@ -26,6 +27,7 @@ use crate::context::{Context, Fault};
 use crate::imports::Served;
 use crate::index::OwnObjects;
 use crate::session::ClusterIndex;
+use crate::uids::Past;
 
 /// The connection of a pass, and how it was when the pass began.
 pub(super) type Connection = (Option<View>, Option<Arc<Cluster<ClusterIndex>>>);
@@ -79,13 +81,12 @@ pub(super) async fn gather(
     asking: Asking<'_>,
     ctx: &Context,
 ) -> Result<(Observed, Option<Arc<Cluster<ClusterIndex>>>), Fault> {
-    let nothing = |remote| Observed::nothing(&ctx.supervisor, remote);
+    let nothing = |remote| Observed { terms: Terms::of(config), ..Observed::nothing(&ctx.supervisor, remote) };
     let (Some(name), Some(identity)) = (intent.cluster(), intent.identity()) else {
         return Ok((nothing(Remote::Missing), None));
     };
     let remote = Remote::of(view, config, identity.cluster_id.as_deref());
-    let decommissioned = config.is_some_and(|config| config.spec.decommissioned == Some(true));
-    let Some(cluster) = cluster else { return Ok((Observed { decommissioned, ..nothing(remote) }, None)) };
+    let Some(cluster) = cluster else { return Ok((nothing(remote), None)) };
     // What is awaited is read before what is seen: an object that arrives in between is then in both, and never in neither.
     let mut waiting = ctx.awaited.of(name, &identity.uid);
     let mut objects = cluster.index.objects.of(identity);
@@ -99,22 +100,26 @@ pub(super) async fn gather(
         objects = cluster.index.objects.of(identity);
         objects.vmi = objects.vmi.or(vmi);
     }
+    let past = ctx.uids.past(identity);
     let found = match intent {
         _ if asking == Asking::Nobody => Lookup::Unasked,
         Intent::Run(admitted) if is_its_own(&remote, identity) => {
-            adopt::look(admitted, &mut objects, &waiting.stored, &cluster, ctx).await?
+            adopt::look(admitted, &mut objects, &waiting.stored, &past, &cluster, ctx).await?
         }
         Intent::Leave(leaving) if is_its_own(&remote, identity) && waiting.is_empty() => {
             remains::look(leaving, &objects, &cluster, ctx).await
         }
         Intent::Run(_) | Intent::Leave(_) | Intent::Undecided(..) | Intent::Foreign => Lookup::Unasked,
     };
+    let mut networks = see_networks(intent, identity, &past, &cluster, ctx).await;
+    networks.macs_of = objects.vm.as_ref().and_then(|vm| vm.macs_of.clone());
     let (cloud_init, data_secret) = match intent {
         // What was adopted keeps its own data.
         Intent::Run(admitted) if is_its_own(&remote, identity) && is_made(&objects, &found, identity) => {
             ctx.carriers.forget(&identity.uid);
             let awaited = waiting.stored.contains(&(Kind::Vm, identity.vm.name.clone()));
-            let prepared = data::prepare(admitted, objects.vm.as_ref(), awaited, ctx).await;
+            let addresses = network_data(admitted, &networks);
+            let prepared = data::prepare(admitted, objects.vm.as_ref(), awaited, addresses.as_deref(), ctx).await;
             let unneeded = data::find_unneeded(admitted, &prepared, &objects, &cluster, ctx).await;
             (prepared, unneeded)
         }
@@ -127,11 +132,13 @@ pub(super) async fn gather(
         }
     };
     let awaited = if leaving { waiting.all() } else { waiting.stored };
+    let namespace_terminating = matches!(intent, Intent::Run(_))
+        && lookup::is_terminating(&cluster, &identity.vm.namespace, asking != Asking::Nobody).await;
     let (namespace_known, storage_classes) = cluster.index.objects.surroundings(&identity.vm.namespace);
     let OwnObjects { vm, vmi, claims, imports } = objects;
     let imports = known_imports(&cluster, imports);
     let (turn_of_vm, claim_turns) = turns(intent, vm.as_ref(), &claims, asking, ctx);
-    let networks = see_networks(intent, identity, &cluster, ctx).await;
+    let earlier = past.gone(identity).map(|uid| cluster.index.objects.beside(uid, &identity.vm.namespace));
     let seen = Observed {
         turn: turn_of_vm,
         claim_turns,
@@ -140,13 +147,13 @@ pub(super) async fn gather(
         claims,
         imports,
         namespace_known,
+        namespace_terminating,
         storage_classes,
         awaited,
         found,
+        earlier: earlier.unwrap_or_default(),
         address_of: ctx.uids.elder(&identity.uid),
         copied_labels: ctx.machine_labels.clone(),
-        decommissioned,
-        scheduling_patches: config.is_some_and(|config| config.spec.allow_scheduling_patches == Some(true)),
         cloud_init,
         data_secret,
         networks,
@@ -199,6 +206,7 @@ fn is_made(objects: &OwnObjects, found: &Lookup, identity: &Identity) -> bool {
 async fn see_networks(
     intent: &Intent,
     identity: &Identity,
+    past: &Past,
     cluster: &Cluster<ClusterIndex>,
     ctx: &Context,
 ) -> Networks {
@@ -214,7 +222,7 @@ async fn see_networks(
         Intent::Run(admitted) => Some(&admitted.spec),
         Intent::Leave(_) | Intent::Undecided(..) | Intent::Foreign => None,
     };
-    ctx.networks.of(identity, spec, attachments, &ctx.supervisor)
+    ctx.networks.of(identity, past.gone(identity), spec, attachments, &ctx.supervisor)
 }
 
 /// It answers, and is the one that is recorded, if one is.

@@ -1,8 +1,10 @@
-//! What a cluster says itself of a creation that no watch has shown. I/O: three LISTs there, or four.
+//! What a cluster says itself of what no watch shows: a creation, and a namespace that is being deleted. I/O: three LISTs there, or
+//! four; one GET of a namespace that refused something, each second at most.
 
 use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
 
-use k8s_openapi::api::core::v1::PersistentVolumeClaim;
+use k8s_openapi::api::core::v1::{Namespace, PersistentVolumeClaim};
 use kube::api::{DynamicObject, ListParams};
 use kube::{Api, Client, ResourceExt};
 use model::machine::{Identity, Kind, Vmi};
@@ -14,6 +16,29 @@ use crate::context::{Fault, Unanswered};
 use crate::disks::{data_volumes, read_claim, read_data_volume};
 use crate::objects::{ObjectKey, Record, key_of, owner_of, read_vm, read_vmi, resource_of};
 use crate::session::ClusterIndex;
+
+/// How long the word of a cluster counts that a namespace is being deleted, for all Machines in it.
+const ASKED_EACH: Duration = Duration::from_secs(1);
+
+/// Whether a namespace that refused something is still being deleted. One that does not answer is taken for that.
+pub(super) async fn is_terminating(cluster: &Cluster<ClusterIndex>, namespace: &str, ask: bool) -> bool {
+    let known = &cluster.index.terminating;
+    let Some(age) = known.age(namespace, Instant::now()) else { return false };
+    if age < ASKED_EACH || !ask {
+        return true;
+    }
+    let namespaces = Api::<Namespace>::all(cluster.client.clone());
+    let Ok(Ok(found)) = ask_in_time(cluster, namespaces.get_metadata_opt(namespace)).await else { return true };
+    if found.as_ref().is_some_and(|found| found.metadata.deletion_timestamp.is_some()) {
+        known.heard(namespace, Instant::now());
+        return true;
+    }
+    if found.is_none() {
+        cluster.index.objects.forget_namespace(namespace);
+    }
+    known.forget(namespace);
+    false
+}
 
 /// Asks the API server itself. What was awaited is taken into the index, where no watch may have brought it yet; an
 /// instance is only told of, because a watch may have seen it go in the meantime, and nothing would take it out again.

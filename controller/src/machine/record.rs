@@ -1,5 +1,7 @@
 //! Writes the record of a Machine's interfaces. I/O: the supervisor.
 
+use std::time::Instant;
+
 use kube::Api;
 use kube::api::{DeleteParams, DynamicObject, Patch, PostParams, Preconditions};
 use model::machine::{Failure, Identity};
@@ -35,7 +37,10 @@ pub(super) async fn create(object: &Value, ctx: &Context, identity: &Identity) -
             let message = format!("NetworkConfiguration {} has just appeared: it is looked at first", identity.key);
             Err(Failure { reason: Reason::NetworkPending, message })
         }
-        Err(why) => Err(failure(identity, &why)),
+        Err(why) => {
+            ctx.terminating.learn(&identity.key.namespace, &why, Instant::now());
+            Err(failure(identity, &why))
+        }
     }
 }
 

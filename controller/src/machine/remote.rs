@@ -5,7 +5,7 @@
 use k8s_openapi::api::core::v1::{Namespace, PersistentVolumeClaim, Secret};
 use kube::api::{ApiResource, DeleteParams, DynamicObject, PostParams, Preconditions, PropagationPolicy};
 use kube::{Api, ResourceExt};
-use model::machine::owner::Left;
+use model::machine::owner::{self, Left};
 use model::machine::standing::{lost_its_labels, put_back};
 use model::machine::{Failure, Identity, Kind};
 use model::names::{MACHINE_UID, OPERATOR, SUPERVISOR};
@@ -19,6 +19,7 @@ use crate::awaited::Awaited;
 use crate::disks::data_volumes;
 use crate::objects::{ObjectKey, WatchedKind, resource_of};
 use crate::session::ClusterIndex;
+use crate::terminating;
 
 /// Where remote writes go: the very connection that the plan was made on.
 pub(super) struct Target<'p> {
@@ -154,7 +155,9 @@ pub(super) fn stranger(at: &Target<'_>, kind: Kind, name: &str, found: &DynamicO
     let (what, namespace) = (kind_name(kind), &at.identity.vm.namespace);
     let cluster = &at.cluster.name.0;
     let another = "give the Machine another name".to_owned();
+    let earlier = at.identity.asking(at.supervisor).earlier_self(&owner::read(&found.metadata));
     let (whose, next) = match Left::read(&found.metadata) {
+        _ if earlier.is_some() => (earlier.unwrap_or_default(), another),
         Some(left) => (left.said_to(&at.identity.key.namespace), another),
         None if kind == Kind::Vm && lost_its_labels(&found.metadata) => {
             let next = format!("{}, or delete it", put_back(&at.identity.uid, at.supervisor));
@@ -210,6 +213,7 @@ pub(super) async fn delete(
 /// What a refusal shows as.
 pub(super) fn failure_of(kind: Kind, name: &str, why: &kube::Error) -> Failure {
     let reason = match why {
+        why if terminating::is_said_by(why) => Reason::NamespaceTerminating,
         kube::Error::Api(answer) if kind == Kind::Vm && matches!(answer.code, 400 | 422) => Reason::VmRefused,
         kube::Error::Api(answer) if answer.code == 403 && answer.message.contains("exceeded quota") => {
             Reason::QuotaExceeded

@@ -31,6 +31,8 @@ pub(super) struct Done {
     pub(super) touched: bool,
     /// The VM that was there before and became the Machine's.
     pub(super) adopted: Option<String>,
+    /// What was an earlier self's, and is this Machine's now.
+    pub(super) taken_over: Vec<String>,
     /// What others had changed, and was set back: a sentence for each object.
     pub(super) corrected: Vec<String>,
     /// What is not corrected any more from now on, and why: a sentence for each object.
@@ -65,6 +67,9 @@ pub(super) async fn report(
         );
         ctx.metrics.forsaken();
         write_event(machine, EventType::Warning, "LeftBehind", &note, ctx).await;
+    }
+    if !done.taken_over.is_empty() {
+        announce_taking_over(machine, &done.taken_over, intent, ctx).await;
     }
     for sentence in &done.corrected {
         publish(machine, EventType::Normal, "DriftCorrected", sentence, ctx).await;
@@ -119,6 +124,25 @@ async fn announce_adoption(machine: &Machine, vm: &str, cluster: &ClusterName, c
     let note = format!("VirtualMachine {vm} on {:?} was there before, and is this Machine's now", cluster.0);
     tracing::info!(controller = "Machine", machine = machine.name_any(), namespace = machine.namespace(), phase = phase_of(machine), kubevirtConfig = %cluster, vm, "adopted");
     publish(machine, EventType::Normal, "Adopted", &note, ctx).await;
+}
+
+/// Says that what an earlier self left is this Machine's.
+async fn announce_taking_over(machine: &Machine, taken: &[String], intent: &Intent, ctx: &Context) {
+    let earlier = intent.identity().and_then(|identity| identity.take_over.clone()).unwrap_or_default();
+    let cluster = intent.cluster().map(|cluster| cluster.0.as_str()).unwrap_or_default();
+    let (count, objects) = (taken.len(), taken.join(", "));
+    let note = format!("took over {count} of its earlier self, UID {} on {cluster:?}: {objects}", line(&earlier, 64));
+    tracing::info!(
+        controller = "Machine",
+        machine = machine.name_any(),
+        namespace = machine.namespace(),
+        phase = phase_of(machine),
+        kubevirtConfig = cluster,
+        count,
+        objects,
+        "taken over"
+    );
+    publish(machine, EventType::Normal, "TakenOver", &note, ctx).await;
 }
 
 /// Says that a disk which was kept is used again.
@@ -177,8 +201,13 @@ async fn publish(machine: &Machine, kind: EventType, reason: &str, note: &str, c
     write_event(machine, kind, reason, note, ctx).await;
 }
 
-/// Events of one action are one series, which keeps the first note: what is said otherwise is an action of its own.
+/// Events of one action are one series, which keeps the first note: what is said otherwise is an action of its own. A namespace
+/// that is being deleted takes none (FR17).
 async fn write_event(machine: &Machine, kind: EventType, reason: &str, note: &str, ctx: &Context) {
+    let namespace = machine.namespace().unwrap_or_default();
+    if ctx.terminating.is(&namespace, Instant::now()) {
+        return;
+    }
     let event = Event {
         type_: kind,
         reason: reason.to_owned(),
@@ -188,6 +217,7 @@ async fn write_event(machine: &Machine, kind: EventType, reason: &str, note: &st
     };
     let about: ObjectReference = machine.object_ref(&());
     if let Err(why) = ctx.events.publish(&event, &about).await {
+        ctx.terminating.learn(&namespace, &why, Instant::now());
         tracing::warn!(
             controller = "Machine",
             machine = machine.name_any(),

@@ -2,19 +2,22 @@
 //!
 //! What one of the same namespace and name left behind is taken back (X116), a stranger's is a conflict and stays untouched.
 
+use std::time::Instant;
+
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::ResourceExt;
 use kube::api::{DynamicObject, Patch, PostParams, PropagationPolicy};
 use model::machine::owner::Left;
 use model::machine::storage::{may_be_copied, take_back};
-use model::machine::{Failure, Kind, Parcel, There};
+use model::machine::vm::namespace_terminating;
+use model::machine::{Failure, Kind, Parcel, There, published, takeover};
 use model::names::{MACHINE_UID, OPERATOR, RETAINED};
 use model::reason::Reason;
 use runtime::clusters::DEADLINE;
 use serde_json::Value;
 
-use super::changes::{adopt, merge, restart, update};
-use super::remote::{Target, api, ask_in_time, create, delete, failure_of, is_ours, key_there, stranger};
+use super::changes::{adopt, merge, restart, take, update};
+use super::remote::{Target, api, ask_in_time, create, delete, failure_of, is_ours, key_there, kind_name, stranger};
 use crate::objects::patch_params;
 
 /// What a write did beside what it was to do.
@@ -35,6 +38,8 @@ pub(super) async fn write(at: &Target<'_>, write: &There) -> Result<Outcome, Fai
             There::Create(Kind::DataVolume, name, object) => return import(at, name, object).await,
             There::Create(kind, name, object) => return make(at, *kind, name, object).await,
             There::TakeBack(name) => return find_left(at, name).await,
+            There::TakeOver(kind, name) => return take_over(at, *kind, name).await,
+            There::AdoptClaim(name) => return adopt_claim(at, name).await,
             There::Update { kind, name, wanted, .. } => {
                 let changed = update(at, *kind, name, wanted).await?;
                 return Ok(if changed { Outcome::Done } else { Outcome::Unchanged });
@@ -46,13 +51,24 @@ pub(super) async fn write(at: &Target<'_>, write: &There) -> Result<Outcome, Fai
                 delete(at, *kind, name, uid, Some(PropagationPolicy::Orphan)).await?;
             }
             There::Adopt(name, change) => adopt(at, name, change).await?,
-            There::Carry(parcel) => carry(at, parcel).await.map_err(|failure| parcel.without_data(failure))?,
+            There::Carry(parcel) => {
+                return carry(at, parcel).await.map_err(|failure| parcel.without_data(failure));
+            }
         }
         Ok(Outcome::Done)
     };
-    ask_in_time(at.cluster, writing).await.unwrap_or_else(|_| {
+    let written = ask_in_time(at.cluster, writing).await.unwrap_or_else(|_| {
         let message = format!("the cluster did not answer within {} s", DEADLINE.as_secs());
         Err(Failure { reason: Reason::ClusterUnreachable, message })
+    });
+    // Nobody tries again before the namespace is known to be gone (R15).
+    written.map_err(|failure| {
+        if failure.reason != Reason::NamespaceTerminating {
+            return failure;
+        }
+        let namespace = &at.identity.vm.namespace;
+        at.cluster.index.terminating.heard(namespace, Instant::now());
+        namespace_terminating(namespace, &at.cluster.name)
     })
 }
 
@@ -110,15 +126,40 @@ async fn take_left(at: &Target<'_>, name: &str, found: &DynamicObject, named: bo
     let metadata: &ObjectMeta = &found.metadata;
     let judged = take_back(metadata, named, at.identity, at.supervisor, &at.cluster.name.0);
     let change = judged.unwrap_or_else(|| Err(stranger(at, Kind::Claim, name, found)))?;
-    at.awaited.sent(&at.cluster.name, Kind::Claim, &key, &at.identity.uid);
-    let Err(why) = api(at, Kind::Claim).patch(name, &patch_params(), &Patch::Merge(change)).await else {
-        at.awaited.created(&at.cluster.name, Kind::Claim, &key);
-        return Ok(Outcome::Reattached);
-    };
-    if matches!(&why, kube::Error::Api(answer) if (400..500).contains(&answer.code)) {
-        at.awaited.settled(&at.cluster.name, Kind::Claim, &key);
+    take(at, Kind::Claim, name, &change).await.map_err(|why| failure_of(Kind::Claim, name, &why))?;
+    Ok(Outcome::Reattached)
+}
+
+/// Takes a claim that the published operator made, as it is when it is read. Any other that its VM has is somebody else's.
+async fn adopt_claim(at: &Target<'_>, name: &str) -> Result<Outcome, Failure> {
+    let Some(found) = find(at, name).await? else { return Ok(Outcome::Unchanged) };
+    let change = published::adopt_claim(&found.metadata, at.identity, at.supervisor);
+    let Some(change) = change else { return Ok(Outcome::Unchanged) };
+    take(at, Kind::Claim, name, &change).await.map_err(|why| failure_of(Kind::Claim, name, &why))?;
+    Ok(Outcome::Done)
+}
+
+/// How often an object that changes at the same moment is read again.
+const TRIES: usize = 3;
+
+/// Takes an object of the earlier self, as it is when it is read. One that is this Machine's already is done.
+async fn take_over(at: &Target<'_>, kind: Kind, name: &str) -> Result<Outcome, Failure> {
+    for _ in 0..TRIES {
+        let found = api(at, kind).get_opt(name).await.map_err(|why| failure_of(kind, name, &why))?;
+        let Some(found) = found.filter(|found| !is_ours(at, found)) else { return Ok(Outcome::Unchanged) };
+        let live = serde_json::to_value(&found).expect("invariant: an object that was read can be written");
+        let change = takeover::change(&live, kind, at.identity, at.supervisor).map_err(|why| {
+            let (what, namespace, cluster) = (kind_name(kind), &at.identity.vm.namespace, &at.cluster.name.0);
+            Failure { reason: Reason::Conflict, message: format!("{what} {namespace}/{name} on {cluster:?} {why}") }
+        })?;
+        match take(at, kind, name, &change).await {
+            Ok(()) => return Ok(Outcome::Done),
+            Err(kube::Error::Api(answer)) if answer.code == 409 => {}
+            Err(why) => return Err(failure_of(kind, name, &why)),
+        }
     }
-    Err(failure_of(Kind::Claim, name, &why))
+    let message = format!("{} {name} changes all the time: it is tried again", kind_name(kind));
+    Err(Failure { reason: Reason::KubeVirtApiError, message })
 }
 
 /// A Secret of ours that an earlier self of the Machine left behind is ours, too: nothing in it is anybody else's.
@@ -129,7 +170,7 @@ fn carries_ours(at: &Target<'_>, found: &DynamicObject) -> bool {
 
 /// Makes the Secret with cloud-init data, or brings in line what is the Machine's already, whoever made it. No watch shows
 /// Secrets, so nothing is awaited.
-async fn carry(at: &Target<'_>, parcel: &Parcel) -> Result<(), Failure> {
+async fn carry(at: &Target<'_>, parcel: &Parcel) -> Result<Outcome, Failure> {
     let (kind, name) = (Kind::Secret, parcel.name.as_str());
     let api = api(at, kind);
     let failed = |why: kube::Error| failure_of(kind, name, &why);
@@ -138,7 +179,7 @@ async fn carry(at: &Target<'_>, parcel: &Parcel) -> Result<(), Failure> {
         let object = serde_json::from_value(parcel.object()).expect("invariant: a Secret is a Kubernetes object");
         let params = PostParams { field_manager: Some(OPERATOR.to_owned()), ..PostParams::default() };
         match api.create(&params, &object).await {
-            Ok(_) => return Ok(()),
+            Ok(_) => return Ok(Outcome::Done),
             Err(kube::Error::Api(answer)) if answer.code == 409 && answer.reason == "AlreadyExists" => {
                 found = Some(api.get(name).await.map_err(failed)?);
             }
@@ -150,11 +191,14 @@ async fn carry(at: &Target<'_>, parcel: &Parcel) -> Result<(), Failure> {
             }
         }
     }
-    let Some(found) = found else { return Ok(()) };
+    let Some(found) = found else { return Ok(Outcome::Unchanged) };
     if !carries_ours(at, &found) {
         return Err(stranger(at, kind, name, &found));
     }
     let (uid, version) = (found.uid().unwrap_or_default(), found.resource_version().unwrap_or_default());
     let change = parcel.change(&uid, &version);
-    api.patch(name, &patch_params(), &Patch::Merge(change)).await.map(drop).map_err(failed)
+    // The hash on the VM is salted with the UID of the Machine, so that it changes with that alone.
+    let same = parcel.holds(&found.data["data"]);
+    api.patch(name, &patch_params(), &Patch::Merge(change)).await.map_err(failed)?;
+    Ok(if same { Outcome::Unchanged } else { Outcome::Done })
 }

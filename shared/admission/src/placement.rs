@@ -30,16 +30,30 @@ pub fn place(
     world: &World,
     found: &mut Findings,
 ) -> Result<Placement, Vec<Violation>> {
-    let named = named(object)?;
     let subject = Subject::new(request, object, world);
+    let placement = choose(&subject, object, old, world, found)?;
+    if let Some(config) = world.configs.get(&placement.cluster).filter(|_| !old.is_some_and(Object::is_leaving)) {
+        search::warn_unless_left(&subject, old, (&placement.cluster, config), world, found);
+    }
+    Ok(placement)
+}
+
+fn choose(
+    subject: &Subject<'_, '_>,
+    object: &Object<'_>,
+    old: Option<&Object<'_>>,
+    world: &World,
+    found: &mut Findings,
+) -> Result<Placement, Vec<Violation>> {
+    let named = named(object)?;
     let settled = old.and_then(Object::recorded_cluster);
     if let Some((old, held)) = old.and_then(|old| Some((old, old.cluster()?))) {
         match named.filter(|(_, name)| *name != held) {
             None if settled.is_some() || old.is_judged() => {
-                return keep(&subject, old, held, settled.is_some(), world, found);
+                return keep(subject, old, held, settled.is_some(), world, found);
             }
             // It was stored while nobody judged it: what it names is as good as on a new one.
-            None => return take_named(&subject, ANNOTATION, held, world, found),
+            None => return take_named(subject, ANNOTATION, held, world, found),
             Some((path, name)) if settled.is_some() => {
                 return Err(vec![Reason::AssignmentImmutable.at(path).says(format!(
                     "Forbidden: the Machine is on {held:?} and cannot move to {name:?}: nothing moves its disks; delete it and create it again"
@@ -49,11 +63,11 @@ pub fn place(
         }
     }
     if let Some((path, name)) = named {
-        return take_named(&subject, path, name, world, found);
+        return take_named(subject, path, name, world, found);
     }
-    match default(&subject, world)? {
-        Some((name, config)) => choice::default(&subject, name, config, world, found),
-        None => choice::several(&subject, &search::set(&subject, world), world, found),
+    match default(subject, world)? {
+        Some((name, config)) => choice::default(subject, name, config, world, found),
+        None => choice::several(subject, &search::set(subject, world), world, found),
     }
 }
 

@@ -3,6 +3,7 @@
 pub mod capability;
 pub mod capacity;
 pub mod facts;
+pub mod hold;
 pub mod kubeconfig;
 pub mod status;
 

@@ -14,6 +14,7 @@
 
 pub mod api;
 pub mod baseline;
+pub mod checks;
 pub mod cloudinit;
 pub mod clusters;
 pub mod crds;

@@ -2,6 +2,7 @@
 //!
 //! [`Intent::of`] reads the Machine, [`plan`] compares it with what was [`Observed`], [`status()`] says what the Machine shows.
 
+pub mod addresses;
 pub mod adoption;
 mod attachment;
 pub mod carried;
@@ -17,13 +18,16 @@ mod interfaces;
 pub mod labels;
 mod network;
 pub mod networks;
+mod objects;
 mod observed;
 pub mod outcome;
 pub mod owner;
+pub mod published;
 pub mod restart;
 pub mod standing;
 pub mod status;
 pub mod storage;
+pub mod takeover;
 mod template;
 pub mod vm;
 mod wanted;
@@ -34,10 +38,11 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use crate::api::MachineStatus;
 use crate::names::{ClusterName, say_machine};
 use crate::reason::Reason;
-pub use identity::{Identity, Shown, cluster_of};
+pub use identity::{Identity, Shown, cluster_of, recorded_on};
 pub use imports::{Import, Imports, StorageClass};
 pub use intent::{Admitted, DELETION_POLICIES, DeletionPolicy, Intent, Leaving};
-pub use observed::{Claim, DataSecret, Lookup, Nic, Observed, Remote, Stray, Vm, Vmi};
+pub use objects::{Claim, Nic, Vm, Vmi};
+pub use observed::{DataSecret, Lookup, Observed, Remote, Stray, Terms};
 pub use status::status;
 pub use write::{Failure, Here, Hidden, Kind, Parcel, Plan, There, Write};
 
@@ -66,6 +71,9 @@ fn run(admitted: &Admitted, seen: &Observed) -> Plan {
     }
     match &identity.cluster_id {
         Some(recorded) if recorded != id => return Plan::default(),
+        Some(_) if seen.namespace_terminating => {
+            return vm::namespace_terminating(&identity.vm.namespace, &admitted.cluster).into();
+        }
         Some(_) => {}
         None => {
             let vm = adoption::vm_name(admitted, seen);
@@ -79,7 +87,7 @@ fn run(admitted: &Admitted, seen: &Observed) -> Plan {
     if let Some(taken_back) = interfaces::take_back(admitted, seen) {
         return taken_back.into();
     }
-    if let Some(plan) = adoption::plan(admitted, seen) {
+    if let Some(plan) = takeover::plan(admitted, seen).or_else(|| adoption::plan(admitted, seen)) {
         return plan;
     }
     // What was adopted is not seen yet, and needs none of what a new VM needs; a new one comes after all of that.

@@ -1,9 +1,11 @@
 //! Every annotation, label, finalizer and field manager that we read or write, every name that is made of others, and the
 //! newtypes for names.
 
+mod networks;
+
 use std::fmt;
 
-use sha2::{Digest, Sha256};
+pub use networks::{attachment_name, is_bridge, is_identifier, record_name};
 
 /// API group of all our kinds.
 pub const GROUP: &str = "vitistack.io";
@@ -27,6 +29,10 @@ pub const RELEASE_FROM: &str = "vitistack.io/release-from";
 pub const PLACEMENT: &str = "vitistack.io/placement";
 /// Annotation on a VM without an owner: the Machine that may adopt it, as `<namespace>/<name>` (X54).
 pub const ADOPT_BY: &str = "vitistack.io/adopt-by";
+/// Annotation of a Machine: UID of an earlier Machine of its namespace and name, whose VM and disks it takes over (X99).
+pub const TAKE_OVER: &str = "vitistack.io/take-over";
+/// Annotation on a VM: UID of the Machine that the MAC addresses of its interfaces are made from, where that is an earlier one.
+pub const MACS_OF: &str = "vitistack.io/macs-of";
 /// Annotation of a Machine: each new value restarts its guest once.
 pub const RESTART: &str = "vitistack.io/restart";
 /// Annotation, after a prefix of [`PATCH_PREFIXES`]: `"true"` on a VM while nothing of it is set back, because somebody changes it
@@ -59,6 +65,8 @@ pub const CLOUD_INIT: &str = "vitistack.io/cloud-init-hash";
 pub const ADOPTED: &str = "vitistack.io/adopted";
 /// Finalizer of a Machine: there may be something of it on a cluster.
 pub const CLEANUP: &str = "machine.vitistack.io/cleanup";
+/// Finalizer of a KubevirtConfig: Machines are recorded on its cluster (R5).
+pub const IN_USE: &str = "kubevirtconfig.vitistack.io/in-use";
 /// Finalizer of the published Go operator, taken off together with [`CLEANUP`] (X12).
 pub const LEGACY_FINALIZER: &str = "machine.vitistack.io/finalizer";
 
@@ -201,53 +209,6 @@ pub fn cloud_init_secret(machine: &str) -> String {
 /// The disk that a claim of this name belongs to, if it is a Machine's.
 pub fn disk_of_claim<'c>(machine: &str, claim: &'c str) -> Option<&'c str> {
     claim.strip_prefix(machine)?.strip_prefix('-')
-}
-
-/// Whether a text may be the name of a Linux bridge, as the schema of NetworkConfigurations says it.
-pub fn is_bridge(text: &str) -> bool {
-    let inner = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-');
-    (1..=15).contains(&text.len()) && text.bytes().all(inner)
-}
-
-/// The name of a network's NetworkAttachmentDefinition: `vlan5` on the default bridge, `br1-vlan5` on another one, `br1` without a
-/// VLAN. A bridge that would make another network's name, or none that an object may have, gets a hash (KVO13).
-pub fn attachment_name(bridge: Option<&str>, vlan: u16, default_bridge: &str) -> String {
-    match (bridge, vlan) {
-        (None, 1..) => format!("vlan{vlan}"),
-        (Some(bridge), 1..) => format!("{}-vlan{vlan}", label_of(bridge)),
-        (_, 0) => label_of(bridge.unwrap_or(default_bridge)),
-    }
-}
-
-fn label_of(bridge: &str) -> String {
-    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
-    let whole = bridge.chars().all(|c| plain(c) || c == '-') && bridge.starts_with(plain) && bridge.ends_with(plain);
-    let digits = |tail: &str| tail.bytes().all(|byte| byte.is_ascii_digit());
-    if whole && !bridge.rsplit_once("vlan").is_some_and(|(_, tail)| digits(tail)) {
-        return bridge.to_owned();
-    }
-    let plain: String = bridge.to_lowercase().chars().map(|c| if plain(c) { c } else { '-' }).collect();
-    format!("{}-{}", plain.trim_matches('-'), short_hash(bridge)).trim_start_matches('-').to_owned()
-}
-
-/// `spec.name` of the record of a Machine's interfaces: the Machine's name, as far as the published type takes it (X79).
-pub fn record_name(machine: &str) -> String {
-    if is_identifier(machine) {
-        return machine.to_owned();
-    }
-    let start: String = machine.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).take(23).collect();
-    format!("{start}-{}", short_hash(machine))
-}
-
-/// Whether a text is one of the published identifiers: 2 to 32 letters, digits, `-` and `_`.
-pub fn is_identifier(text: &str) -> bool {
-    let inner = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
-    (2..=32).contains(&text.len()) && text.bytes().all(inner)
-}
-
-/// Eight hex digits of a hash.
-fn short_hash(text: &str) -> String {
-    format!("{:.8}", format!("{:x}", Sha256::digest(text)))
 }
 
 /// Every name that a Machine takes on a cluster: its VM's, and a claim's for each disk. `namespace` is the remote one.

@@ -177,6 +177,7 @@ reasons! {
     CloudInitSourceUnreadable, "CloudInitSourceUnreadable", Machine(VirtualMachineReady), Backoff, Warning, "Let the controller read Secrets and ConfigMaps of that namespace: values cloudInit.sources of the chart; the message says what went wrong.";
     SshKeysNotAdded, "SSHKeysNotAdded", Machine(VirtualMachineReady), Event, Warning, "Put the keys into the user data yourself and empty spec.sshKeys, or correct the user data as the message says.";
     QuotaExceeded, "QuotaExceeded", Machine(VirtualMachineReady), Backoff, Warning, "Ask for more room in the ResourceQuota of the namespace on the cluster, or make the Machine smaller.";
+    NamespaceTerminating, "NamespaceTerminating", Machine(VirtualMachineReady), Backoff, Warning, "Wait until the namespace is gone from the cluster; if it stays, `kubectl describe namespace` there says what keeps it.";
     Conflict, "Conflict", Machine(VirtualMachineReady), Backoff, Warning, "An object of that name exists and is not this Machine's; give the Machine another name.";
     PvcBound, "PVCBound", Machine(StorageReady), Event, Normal, "Nothing to do.";
     PvcPending, "PVCPending", Machine(StorageReady), Event, Normal, "Check that the StorageClass exists and has room: `kubectl describe pvc -l vitistack.io/machine=NAME`.";
@@ -201,7 +202,15 @@ reasons! {
 
     KubeconfigInvalid, "KubeconfigInvalid", KubevirtConfig, Event, Warning, "Correct the Secret that spec.kubeconfigSecretRef names; the message says what is wrong with it.";
     ConnectionFailed, "ConnectionFailed", KubevirtConfig, Backoff, Warning, "Check the address, the certificate and the token in the kubeconfig; the message says what went wrong.";
+    ClusterChanged, "ClusterIdentityChanged", KubevirtConfig, Event, Warning, "The kubeconfig leads to another cluster than the one recorded; correct its Secret, or create another KubevirtConfig for that cluster.";
     ConfigConnected, "Connected", KubevirtConfig, Event, Normal, "Nothing to do.";
+    KubeconfigInUse, "InUse", KubevirtConfig, Event, Normal, "Nothing to do.";
+    CredentialsExpiring, "CredentialsExpiring", KubevirtConfig, Event, Warning, "Put a kubeconfig with new credentials into the Secret before the time that the message names; it is taken up by itself.";
+    CredentialsExpired, "CredentialsExpired", KubevirtConfig, Event, Warning, "Put a kubeconfig with new credentials into the Secret; it is taken up by itself.";
+    KubeVirtRunning, "KubeVirtRunning", KubevirtConfig, Event, Normal, "Nothing to do.";
+    KubeVirtNotRunning, "KubeVirtNotRunning", KubevirtConfig, Event, Warning, "Look at KubeVirt on the cluster: `kubectl -n kubevirt get kubevirts,pods`.";
+    KubeVirtMissing, "KubeVirtMissing", KubevirtConfig, Event, Warning, "Install KubeVirt on the cluster; without it, no Machine gets a VM there.";
+    MachinesRemain, "MachinesRemain", KubevirtConfig, Event, Warning, "Delete the Machines that are recorded on the cluster: `kubectl get machines -A`. Until they are gone they are cared for as before.";
 }
 
 /// One thing that is wrong with a request. Its author reads `path: message`, so the message stands alone.

@@ -19,11 +19,11 @@ fn every_failure_of_a_write_is_tried_again_with_backoff() {
     use Reason::{
         CdiMissing, ClusterUnreachable, Conflict, ExpansionRefused, ImportFailed, KubeVirtApiError, NotAdmitted,
     };
-    use Reason::{QuotaExceeded, SourceInvalid, VmRefused};
+    use Reason::{NamespaceTerminating, QuotaExceeded, SourceInvalid, VmRefused};
     // No event tells that a cluster which did not answer a write does again, or that it takes what it refused.
     let of_disks = [CdiMissing, ExpansionRefused, ImportFailed, SourceInvalid];
     let others = [NotAdmitted, VmRefused, QuotaExceeded, KubeVirtApiError, Conflict, ClusterUnreachable];
-    every_row(of_disks.into_iter().chain(others), |reason| {
+    every_row(of_disks.into_iter().chain(others).chain([NamespaceTerminating]), |reason| {
         assert_eq!(reason.retry(), Retry::Backoff, "{reason:?}");
     });
 }
@@ -33,7 +33,7 @@ fn what_is_as_it_should_be_or_on_its_way_is_no_warning() {
     let normal = Reason::ALL.iter().filter(|reason| reason.severity() == Severity::Normal);
     let names: Vec<String> = normal.map(|reason| format!("{reason:?}")).collect();
     let wanted = "Creating Running Stopped Stopping Terminating VmCreated VmPending Unmanaged PvcBound PvcPending DiskGrowing \
-        ImportInProgress NetworkConfigured NetworkPending ClusterConnected RestartPending SpecApplied SpecPartlyApplied ConfigConnected";
+        ImportInProgress NetworkConfigured NetworkPending ClusterConnected RestartPending SpecApplied SpecPartlyApplied ConfigConnected KubeconfigInUse KubeVirtRunning";
     assert_eq!(names.join(" "), wanted);
 }
 

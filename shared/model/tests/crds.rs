@@ -225,7 +225,7 @@ fn names_scopes_and_columns_are_what_people_type_and_see() {
     let cases = [
         ("Machine",              "machines",              "m",   "Namespaced", "Phase Ready Cluster Template IP (Node) (VM) (Reason) Age"),
         ("MachineClass",         "machineclasses",        "mc",  "Cluster",    "Display-Name Category Default Cores Memory Enabled (Sockets) (Threads) (GPU) Age"),
-        ("KubevirtConfig",       "kubevirtconfigs",       "kvc", "Namespaced", "Phase Status Type Schedulable KubeVirt (Name) (Endpoint) (Last-Contact) (Message) Age"),
+        ("KubevirtConfig",       "kubevirtconfigs",       "kvc", "Namespaced", "Phase Status Type Capabilities Schedulable Machines KubeVirt (Name) (Endpoint) (Last-Contact) (Message) Age"),
         ("NetworkConfiguration", "networkconfigurations", "nc",  "Namespaced", "Name VLAN Bridge Phase Status Age"),
     ];
     every_row(cases, |(kind, plural, short, scope, columns)| {

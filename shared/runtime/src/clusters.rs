@@ -14,6 +14,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use kube::Client;
+use model::clusters::kubeconfig::Validity;
 use model::clusters::{Fingerprint, Newest, Op, View, diff};
 use model::names::ClusterName;
 use tokio::sync::mpsc;
@@ -146,7 +147,7 @@ fn step<I>(
     wanted: &Wanted,
     running: &mut BTreeMap<ClusterName, Running<I>>,
     rejected: &mut BTreeMap<ClusterName, String>,
-    start: impl Fn((ClusterName, Client)) -> (Arc<Cluster<I>>, JoinHandle<()>),
+    start: impl Fn((ClusterName, Client, Option<Validity>)) -> (Arc<Cluster<I>>, JoinHandle<()>),
 ) -> Vec<ClusterName> {
     let fingerprints = wanted.iter().map(|(name, kubeconfig)| {
         (name.clone(), kubeconfig.as_ref().map(|(print, _)| print.clone()).map_err(Clone::clone))
@@ -180,7 +181,7 @@ fn step<I>(
                         rejected.insert(name.clone(), why.to_string());
                     }
                     Ok(client) => {
-                        let (cluster, task) = start((name.clone(), client));
+                        let (cluster, task) = start((name.clone(), client, remote.auth.validity()));
                         let link = Running { fingerprint: fingerprint.clone(), cluster, task, next: None };
                         match running.get_mut(&name) {
                             Some(old) => old.next = Some(Box::new(link)),

@@ -8,7 +8,7 @@ use kube::{Api, Resource};
 use serde::de::DeserializeOwned;
 
 use crate::clusters::said;
-use crate::listing::{Listing, Step, watching};
+use crate::listing::{Listing, Step};
 
 /// How many events are taken in together: what is known is replaced once for all of them.
 const TOGETHER: usize = 512;
@@ -24,10 +24,11 @@ pub enum News<T> {
     Unlisted(String),
 }
 
-/// Follows a kind for ever. While it does not exist, and while an `optional` one cannot be listed, `again` says when to look again;
+/// Follows what is selected of a kind for ever. While it does not exist, and while an `optional` one cannot be listed, `again` says when to look again;
 /// it hears whether there is no such kind.
 pub async fn each<K, T, F>(
     api: Api<K>,
+    selected: watcher::Config,
     optional: bool,
     again: impl Fn(bool) -> F,
     read: impl Fn(&K) -> T,
@@ -38,7 +39,7 @@ pub async fn each<K, T, F>(
 {
     loop {
         let mut listing = Listing::default();
-        let mut events = watcher(api.clone(), watching()).default_backoff().ready_chunks(TOGETHER).boxed();
+        let mut events = watcher(api.clone(), selected.clone()).default_backoff().ready_chunks(TOGETHER).boxed();
         let mut absent = false;
         while let Some(chunk) = events.next().await {
             let mut later = false;

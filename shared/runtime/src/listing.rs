@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_replaces_what_was_known_only_when_it_is_complete() {
+    fn r19_a_list_replaces_what_was_known_only_when_it_is_complete() {
         let mut listing = Listing::default();
         #[rustfmt::skip]
         let steps = [

@@ -100,6 +100,25 @@ fn r4_the_policy_of_releases_is_bound_denies_and_asks_for_the_verb() {
 }
 
 #[test]
+fn t20_the_policy_of_kubevirt_configs_is_bound_denies_and_is_about_the_controllers_account() {
+    let release = Rendered::with(&[]);
+    let spec = &release.get("ValidatingAdmissionPolicy", "kubevirt-operator-in-use")["spec"];
+    assert_eq!(spec["failurePolicy"], "Fail");
+    let rule = only(&spec["matchConstraints"]["resourceRules"]);
+    assert_eq!((&rule["resources"], &rule["operations"]), (&json!(["kubevirtconfigs"]), &json!(["UPDATE"])));
+    let account = text(&release.get("Deployment", super::CONTROLLER)["spec"]["template"]["spec"]["serviceAccountName"])
+        .to_owned();
+    assert_eq!(
+        only(&spec["matchConditions"])["expression"],
+        format!("request.userInfo.username == 'system:serviceaccount:{NAMESPACE}:{account}'")
+    );
+    assert_eq!(
+        release.get("ValidatingAdmissionPolicyBinding", "kubevirt-operator-in-use")["spec"],
+        json!({"policyName": "kubevirt-operator-in-use", "validationActions": ["Deny"]})
+    );
+}
+
+#[test]
 fn who_may_call_the_webhook_can_be_limited() {
     assert_eq!(Rendered::with(&[]).of_kind("NetworkPolicy").count(), 0);
     let open = Rendered::with(&["networkPolicy.enabled=true"]);

@@ -47,7 +47,7 @@ fn table(rows: &[&str]) -> BTreeSet<String> {
 
 #[test]
 #[rustfmt::skip]
-fn a19_x30_cert7_cert9_rights_on_the_supervisor_are_exactly_these() {
+fn a19_b10_x30_cert7_cert9_rights_on_the_supervisor_are_exactly_these() {
     let release = Rendered::with(&[]);
     assert_eq!(rights(&release), table(&[
         "kubevirt-operator-controller-manager | cluster          | vitistack.io/machines                | get,list,watch,patch",
@@ -55,10 +55,11 @@ fn a19_x30_cert7_cert9_rights_on_the_supervisor_are_exactly_these() {
         "kubevirt-operator-controller-manager | cluster          | vitistack.io/networkconfigurations   | list,watch,create,patch,delete",
         "kubevirt-operator-controller-manager | cluster          | vitistack.io/networknamespaces       | list,watch",
         "kubevirt-operator-controller-manager | cluster          | /namespaces[kube-system]             | get",
+        "kubevirt-operator-controller-manager | cluster          | /namespaces                          | list,watch",
         "kubevirt-operator-controller-manager | cluster          | events.k8s.io/events                 | create,patch",
         "kubevirt-operator-controller-manager | cluster          | /secrets                             | get,list,watch",
         "kubevirt-operator-controller-manager | cluster          | /configmaps                          | get,list,watch",
-        "kubevirt-operator-controller-manager | kubevirt-configs | vitistack.io/kubevirtconfigs         | get,list,watch",
+        "kubevirt-operator-controller-manager | kubevirt-configs | vitistack.io/kubevirtconfigs         | get,list,watch,patch",
         "kubevirt-operator-controller-manager | kubevirt-configs | vitistack.io/kubevirtconfigs/status  | patch",
         "kubevirt-operator-controller-manager | kubevirt-configs | /secrets                             | get,list,watch",
         "kubevirt-operator-controller-manager | kubevirt-operator-system | coordination.k8s.io/leases   | create",
@@ -69,12 +70,12 @@ fn a19_x30_cert7_cert9_rights_on_the_supervisor_are_exactly_these() {
         "kubevirt-operator-webhook | cluster                     | vitistack.io/networknamespaces       | list,watch",
         "kubevirt-operator-webhook | cluster                     | /namespaces                          | list,watch",
         "kubevirt-operator-webhook | cluster                     | authorization.k8s.io/subjectaccessreviews | create",
-        "kubevirt-operator-webhook | cluster | admissionregistration.k8s.io/mutatingwebhookconfigurations[kubevirt-operator]   | get,patch",
-        "kubevirt-operator-webhook | cluster | admissionregistration.k8s.io/validatingwebhookconfigurations[kubevirt-operator] | get,patch",
+        "kubevirt-operator-webhook | cluster | admissionregistration.k8s.io/mutatingwebhookconfigurations[kubevirt-operator]   | get,list,watch,patch",
+        "kubevirt-operator-webhook | cluster | admissionregistration.k8s.io/validatingwebhookconfigurations[kubevirt-operator] | get,list,watch,patch",
         "kubevirt-operator-webhook | kubevirt-configs            | vitistack.io/kubevirtconfigs         | get,list,watch",
         "kubevirt-operator-webhook | kubevirt-configs            | /secrets                             | get,list,watch",
         "kubevirt-operator-webhook | kubevirt-operator-system    | /secrets                             | create",
-        "kubevirt-operator-webhook | kubevirt-operator-system    | /secrets[kubevirt-operator-webhook-ca] | get,update,patch",
+        "kubevirt-operator-webhook | kubevirt-operator-system    | /secrets[kubevirt-operator-webhook-ca] | get,list,watch,update",
     ]));
     // C34 names these two.
     let binding = release.get("ClusterRoleBinding", "kubevirt-operator-manager-rolebinding");
@@ -97,6 +98,7 @@ fn x30_rights_on_a_remote_are_exactly_these() {
         "kubevirt-operator-controller | cluster | kubevirt.io/virtualmachineinstances | get,list,watch",
         "kubevirt-operator-controller | cluster | k8s.cni.cncf.io/network-attachment-definitions | list,watch,create,patch,delete",
         "kubevirt-operator-controller | cluster | storage.k8s.io/storageclasses       | list,watch",
+        "kubevirt-operator-controller | cluster | snapshot.storage.k8s.io/volumesnapshotclasses | list",
         "kubevirt-operator-controller | cluster | kubevirt.io/kubevirts               | list,watch",
         "kubevirt-operator-controller | cluster | /nodes                              | list,watch",
         "kubevirt-operator-controller | cluster | /pods                               | list,watch",
@@ -114,7 +116,7 @@ fn x9_x30_b29_cluster_scoped_configs_take_one_role_for_each_namespace_with_secre
     let (beside, wide) = (rights(&Rendered::with(&[])), rights(&Rendered::with(&["kubevirtConfigs.secretNamespaces={team-a,team-b}"])));
     let more: BTreeSet<_> = wide.difference(&beside).cloned().collect();
     assert_eq!(more, table(&[
-        "kubevirt-operator-controller-manager | cluster | vitistack.io/kubevirtconfigs        | get,list,watch",
+        "kubevirt-operator-controller-manager | cluster | vitistack.io/kubevirtconfigs        | get,list,watch,patch",
         "kubevirt-operator-controller-manager | cluster | vitistack.io/kubevirtconfigs/status | patch",
         "kubevirt-operator-controller-manager | team-a  | /secrets                            | get,list,watch",
         "kubevirt-operator-controller-manager | team-b  | /secrets                            | get,list,watch",
@@ -124,7 +126,7 @@ fn x9_x30_b29_cluster_scoped_configs_take_one_role_for_each_namespace_with_secre
     ]));
     let less: BTreeSet<_> = beside.difference(&wide).cloned().collect();
     assert_eq!(less, table(&[
-        "kubevirt-operator-controller-manager | kubevirt-configs | vitistack.io/kubevirtconfigs        | get,list,watch",
+        "kubevirt-operator-controller-manager | kubevirt-configs | vitistack.io/kubevirtconfigs        | get,list,watch,patch",
         "kubevirt-operator-controller-manager | kubevirt-configs | vitistack.io/kubevirtconfigs/status | patch",
         "kubevirt-operator-controller-manager | kubevirt-configs | /secrets                            | get,list,watch",
         "kubevirt-operator-webhook            | kubevirt-configs | vitistack.io/kubevirtconfigs        | get,list,watch",

@@ -44,6 +44,7 @@ fn c54_c55_c56_c57_settings_reach_the_processes_that_read_them() {
     ];
     let controller = [
         ("DEFAULT_BRIDGE", "br0"),
+        ("IP_SOURCE", "vmi"),
         ("LEADER_ELECTION", "true"),
         ("MACHINE_LABELS", "cluster.vitistack.io/"),
         ("MAX_CONCURRENT_RECONCILES", "5"),
@@ -54,7 +55,10 @@ fn c54_c55_c56_c57_settings_reach_the_processes_that_read_them() {
         ("PLACEMENT_STRATEGY", "strict"),
         ("PVC_ACCESS_MODE", "ReadWriteOnce"),
         ("WEBHOOK_BIND_ADDRESS", ":8443"),
+        ("WEBHOOK_CA_ANNOUNCEMENT", "1m"),
         ("WEBHOOK_CA_SECRET", "kubevirt-operator-webhook-ca"),
+        ("WEBHOOK_CA_VALIDITY", "2160h"),
+        ("WEBHOOK_CERTIFICATE_VALIDITY", "24h"),
         ("WEBHOOK_CONFIGURATION", "kubevirt-operator"),
         ("WEBHOOK_DNS_NAMES", names.as_str()),
         ("WEBHOOK_REPLICAS", "2"),
@@ -91,10 +95,11 @@ fn c54_c55_c56_c57_settings_reach_the_processes_that_read_them() {
 }
 
 #[test]
-fn the_settings_of_placement_reach_the_webhook_alone() {
+fn the_settings_of_placement_and_certificates_reach_the_webhook_alone() {
     let set = Rendered::with(&[
         "placement.strategy=balanced,placement.whenUnreachable=refuse,placement.adoptBeforeDefault=true",
         "placement.adoption=labelled,pvc.accessMode=ReadWriteMany,pvc.volumeMode=Block,webhook.replicas=3",
+        "webhook.certificate.validity=8h,webhook.certificate.authorityValidity=720h,webhook.certificate.announcement=30s",
     ]);
     let wanted = [
         ("ADOPT_BEFORE_DEFAULT", "true"),
@@ -102,6 +107,9 @@ fn the_settings_of_placement_reach_the_webhook_alone() {
         ("PLACEMENT_WHEN_UNREACHABLE", "refuse"),
         ("PVC_ACCESS_MODE", "ReadWriteMany"),
         ("PVC_VOLUME_MODE", "Block"),
+        ("WEBHOOK_CA_ANNOUNCEMENT", "30s"),
+        ("WEBHOOK_CA_VALIDITY", "720h"),
+        ("WEBHOOK_CERTIFICATE_VALIDITY", "8h"),
         ("WEBHOOK_REPLICAS", "3"),
     ];
     let (webhook, controller) = (set.env(WEBHOOK), set.env(CONTROLLER));
@@ -130,12 +138,14 @@ fn wrong_values_are_refused_by_name() {
         (&["webhook.url=http://127.0.0.1:9443"],       "at '/webhook/url'"),
         (&["webhook.timeoutSeconds=31"],               "at '/webhook/timeoutSeconds'"),
         (&["webhook.failurePolicy=Maybe"],             "at '/webhook/failurePolicy'"),
+        (&["webhook.certificate.validity=1d"],         "at '/webhook/certificate/validity'"),
         (&["mode=both"],                               "at '/mode'"),
         (&["log.format=xml"],                          "at '/log/format'"),
         (&["image.digest=sha256:1"],                   "at '/image/digest'"),
         (&["kubevirtConfigs.namespace=Not_A_Name"],    "at '/kubevirtConfigs/namespace'"),
         (&["kubevirtConfigs.secretNamespaces=a"],      "at '/kubevirtConfigs/secretNamespaces': got string, want array"),
         (&["resources.limit.cpu=1"],                   "at '/resources': additional properties 'limit' not allowed"),
+        (&["ipSource=dhcp"],                           "at '/ipSource'"),
         (&["placement.strategy=random"],               "at '/placement/strategy'"),
         (&["placement.whenUnreachable=wait"],          "at '/placement/whenUnreachable'"),
         (&["placement.adoptBeforeDefault=maybe"],      "at '/placement/adoptBeforeDefault': got string, want boolean"),

@@ -33,7 +33,7 @@ async fn x45_x68_a_config_shows_the_kubevirt_and_the_room_of_its_cluster() {
     };
     let first = shown(&configs, "east", "complete", complete).await;
     assert_eq!(first.kubevirt_version.as_deref(), Some("v1.8.2"));
-    let facts = json!({"cdi": true, "multus": true, "emulatedMachines": ["q35*", "pc-q35*"]});
+    let facts = json!({"cdi": true, "multus": true, "snapshots": false, "emulatedMachines": ["q35*", "pc-q35*"]});
     assert_eq!(json_of(&first, "facts"), facts, "X45");
     let amounts = |cpu: &str, memory: &str| json!({"cpu": cpu, "memory": memory});
     let largest = amounts("64", "256Gi");

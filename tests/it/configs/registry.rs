@@ -32,7 +32,7 @@ impl Session for Idle {
 }
 
 #[tokio::test]
-async fn x44_the_registry_answers_the_five_questions_of_a_client_manager() {
+async fn b2_b3_e7_x44_the_registry_answers_the_five_questions_of_a_client_manager() {
     let ground = Ground::new(shared().await, "registry").await;
     let supervisor = ground.supervisor.clone();
     let source = Source::start(supervisor, CONFIGS_NAMESPACE, KeyOrder::ReadWrite, |_| {}).await;
@@ -64,7 +64,9 @@ async fn x44_the_registry_answers_the_five_questions_of_a_client_manager() {
     ground.applied(&machine("web", Some("west"), &json!({"template": "small", "runStrategy": "Halted"}))).await;
     let stored: Machine = ground.machines().get("web").await.expect("stored");
     let of_machine = ClusterName(stored.annotations()[KUBEVIRT_CONFIG].clone());
-    assert!(map.load()[&of_machine].cluster.is_some(), "the client of a Machine");
+    let (once, again) = (map.load()[&of_machine].cluster.clone(), map.load()[&of_machine].cluster.clone());
+    let (once, again) = once.zip(again).expect("the client of a Machine");
+    assert!(Arc::ptr_eq(&once, &again), "B3: it is the same for everybody");
 }
 
 #[tokio::test]

@@ -39,7 +39,7 @@ fn published() -> Value {
 }
 
 #[tokio::test]
-async fn x8_x9_b29_cluster_scoped_configs_find_their_secrets_in_several_namespaces() {
+async fn x8_x9_b17_b19_b29_cluster_scoped_configs_find_their_secrets_in_several_namespaces() {
     let fleet = fresh(&["east", "west"]).await;
     let ground = Ground::new(&fleet, "default").await;
     replace_definition(&fleet, &ground).await;
@@ -72,6 +72,12 @@ async fn x8_x9_b29_cluster_scoped_configs_find_their_secrets_in_several_namespac
     create(&configs, "west", &spec("team-b", "access")).await;
     create(&configs, "secretless", &spec("team-b", "absent")).await;
     create(&configs, "forbidden", &spec("team-c", "access")).await;
+    eventually("B17 B19: what is missing is said, and nothing ends by it", async || {
+        let log = std::fs::read_to_string(fleet.processes().log("controller")).expect("a log");
+        let lacks = "⚠️ CRD kubevirtconfigs.vitistack.io lacks spec.allowSchedulingPatches, ";
+        if log.contains(lacks) { Ok(()) } else { Err(log) }
+    })
+    .await;
     says(&configs, "east", "the cluster answers").await;
     says(&configs, "west", "the cluster answers").await;
     says(&configs, "secretless", "Secret team-b/absent does not exist: create it with the key \"kubeconfig\"").await;

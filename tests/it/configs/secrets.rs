@@ -1,5 +1,7 @@
 //! What the Secret of a KubevirtConfig holds decides the connection, and the status says what is wrong with it.
 
+use std::time::{Duration, Instant};
+
 use kube::Api;
 use model::api::KubevirtConfig;
 use serde_json::{Value, json};
@@ -8,12 +10,12 @@ use tests::install::apply;
 use tests::plane::Plane;
 use tests::wait::eventually;
 
-use super::{create, keep, says, shown};
+use super::{condition, create, keep, says, shown};
 use crate::fleet::fresh;
 use crate::machines::{Ground, machine};
 
 #[tokio::test]
-async fn b9_b27_t1_what_a_secret_holds_decides_the_connection() {
+async fn b9_b27_e6_r6_t1_what_a_secret_holds_decides_the_connection() {
     let fleet = fresh(&["east"]).await;
     let ground = Ground::new(&fleet, "default").await;
     let configs: Api<KubevirtConfig> = Api::namespaced(ground.supervisor.clone(), CONFIGS_NAMESPACE);
@@ -123,8 +125,8 @@ async fn a_rotated_kubeconfig_takes_over_only_when_it_works(
     let failing =
         says(configs, "east", "an earlier kubeconfig is still in use; the present one does not connect: ").await;
     assert_eq!(
-        (failing.phase.as_deref(), failing.conditions[0].reason.as_str()),
-        (Some("Ready"), "ConnectionFailed"),
+        (failing.phase.as_deref(), condition(&failing, "KubeconfigInUse").as_str()),
+        (Some("Degraded"), "False/ConnectionFailed"),
         "B27"
     );
     runs("beside-one-that-fails").await;
@@ -132,15 +134,24 @@ async fn a_rotated_kubeconfig_takes_over_only_when_it_works(
     rotate("users: []".to_owned()).await;
     let refused = says(configs, "east", "an earlier kubeconfig is still in use; the present one is refused: ").await;
     assert_eq!(
-        (refused.phase.as_deref(), refused.conditions[0].reason.as_str()),
-        (Some("Ready"), "KubeconfigInvalid"),
-        "B27"
+        (refused.phase.as_deref(), condition(&refused, "KubeconfigInUse").as_str()),
+        (Some("Degraded"), "False/KubeconfigInvalid"),
+        "B27 R6"
     );
+    assert_eq!(condition(&refused, "Ready"), "True/Connected", "R6: the earlier one serves");
     runs("beside-one-that-is-refused").await;
 
     let seen = shown(configs, "east", "with room", |status| status.capacity.is_some()).await;
     let before = east.audit().mark();
-    rotate(blind(east).await).await;
+    let (document, rotated) = (blind(east).await, Instant::now());
+    rotate(document).await;
+    eventually("R6: the new kubeconfig is in use", async || {
+        let records = east.audit().since(before).expect("an audit log");
+        let new = fleet::user("rotated");
+        if records.iter().any(|it| it.user == new && it.code == 200) { Ok(()) } else { Err("no request with it") }
+    })
+    .await;
+    assert!(rotated.elapsed() <= Duration::from_secs(10), "R6: only after {:?}", rotated.elapsed());
     says(configs, "east", "the cluster answers").await;
     let after =
         shown(configs, "east", "X68: without rights its room is unknown", |status| status.capacity.is_none()).await;

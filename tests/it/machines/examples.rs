@@ -132,6 +132,10 @@ async fn docs_examples(ground: &Ground<'_>) {
         ("basic.yaml", Some("KubevirtConfig \"east\" not found")),
         ("overrides.yaml", Some("KubevirtConfig \"west\" not found")),
         ("root-disk.yaml", Some("KubevirtConfig \"east\" not found")),
+        ("data-disk.yaml", Some("KubevirtConfig \"east\" not found")),
+        ("retained.yaml", Some("KubevirtConfig \"east\" not found")),
+        ("cloud-image.yaml", Some("KubevirtConfig \"west\" not found")),
+        ("go-operator.yaml", None),
         ("firmware.yaml", Some("KubevirtConfig \"east\" not found")),
         ("vlan-and-keys.yaml", Some("KubevirtConfig \"west\" not found")),
         ("two-mistakes.yaml", Some("template \"smal\" not found")),
@@ -152,7 +156,7 @@ async fn docs_examples(ground: &Ground<'_>) {
         })
         .await;
     }
-    let others = ["networks.yaml", "adoption-vm.yaml"];
+    let others = ["networks.yaml", "adoption-vm.yaml", "go-operator-vm.yaml"];
     every_row(std::fs::read_dir(&folder).expect("docs/examples"), |entry| {
         let name = entry.expect("an entry").file_name().to_string_lossy().into_owned();
         assert!(cases.iter().any(|(file, _)| *file == name) || others.contains(&&*name), "{name} is not tried");

@@ -8,9 +8,9 @@ use serde_json::{Value, json};
 use tests::fleet::{self, Component};
 use tests::install;
 use tests::process::Stop;
-use tests::wait::eventually;
 
-use super::{Ground, LIMIT, condition, machine, resource};
+use super::records::{SOME_DAY, allot, install_network_namespaces, join, on_supervisor};
+use super::{Ground, LIMIT, condition, machine};
 use crate::fleet::{shared, with};
 
 /// NetworkAttachmentDefinitions of the namespace on a cluster.
@@ -21,24 +21,10 @@ async fn attachments(ground: &Ground<'_>, cluster: &str) -> Api<DynamicObject> {
     Api::namespaced_with(client, &ground.namespace, &kind)
 }
 
-fn on_supervisor(ground: &Ground<'_>, kind: &str) -> Api<DynamicObject> {
-    Api::namespaced_with(ground.supervisor.clone(), &ground.namespace, &resource(kind, "vitistack.io"))
-}
-
 fn network(name: &str, spec: Value) -> Value {
     let mut network = json!({"apiVersion": "vitistack.io/v1alpha1", "kind": "NetworkConfiguration", "metadata": {"name": name}, "spec": spec});
     network["spec"]["name"] = json!(name);
     network
-}
-
-/// Applies a Machine once the webhook has seen the networks that it joins.
-async fn join(ground: &Ground<'_>, manifest: &Value) {
-    eventually("the webhook sees the networks", async || match ground.apply(manifest).await {
-        Ok(_) => Ok(()),
-        Err(said) if said.contains("not found") => Err(said),
-        Err(refused) => panic!("{refused}"),
-    })
-    .await;
 }
 
 async fn gone(api: Api<DynamicObject>, name: &str) {
@@ -160,21 +146,8 @@ async fn a_record_that_is_somebody_elses(ground: &Ground<'_>) {
     assert!(matches!(tokio::time::timeout(LIMIT, anew).await, Ok(Ok(_))));
 }
 
-/// The published kind, as far as it matters, which is installed while the processes run.
 async fn a_network_namespace(ground: &Ground<'_>) {
-    let any = json!({"type": "object", "x-kubernetes-preserve-unknown-fields": true});
-    let schema = json!({"openAPIV3Schema": {"type": "object", "properties": {"spec": any, "status": any}}});
-    let version =
-        json!({"name": "v1alpha1", "served": true, "storage": true, "schema": schema, "subresources": {"status": {}}});
-    let names = json!({"kind": "NetworkNamespace", "plural": "networknamespaces", "singular": "networknamespace"});
-    let yaml = "apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\nmetadata: {name: networknamespaces.vitistack.io}\nspec:\n";
-    let spec = json!({"group": "vitistack.io", "scope": "Namespaced", "names": names, "versions": [version]});
-    let yaml = spec
-        .as_object()
-        .expect("a map")
-        .iter()
-        .fold(yaml.to_owned(), |text, (key, value)| text + &format!("  {key}: {value}\n"));
-    install::apply(ground.fleet.supervisor(), &yaml).await.unwrap_or_else(|error| panic!("{error}"));
+    install_network_namespaces(ground).await;
     let namespaces = on_supervisor(ground, "NetworkNamespace");
     let range = json!({"ipv4CIDR": "10.20.0.0/24", "ipv4Gateway": "10.20.0.1", "vlanId": 2103});
     let own = json!({
@@ -184,6 +157,7 @@ async fn a_network_namespace(ground: &Ground<'_>) {
     ground.applied(&own).await;
     let spec = json!({"template": "small", "network": {"networkNamespaceName": "tenant"}});
     join(ground, &machine("member", Some("north"), &spec)).await;
+    allot(ground, "member", "2103", "10.20.0.7", SOME_DAY).await;
     ground.running("member").await;
     let vms = ground.remote("north", "VirtualMachine", "kubevirt.io").await;
     let guest = async || vms.get("vm-member").await.expect("the VM").data["spec"]["template"]["spec"].clone();
@@ -208,6 +182,7 @@ async fn a_network_namespace(ground: &Ground<'_>) {
     // The VLAN of the status comes first.
     let status = Patch::Merge(json!({"status": {"vlanId": 2104}}));
     namespaces.patch_status("tenant", &PatchParams::default(), &status).await.expect("patched");
+    allot(ground, "member", "2104", "10.20.0.7", SOME_DAY).await;
     let moved = await_condition(vms.clone(), "vm-member", |vm: Option<&DynamicObject>| {
         vm.is_some_and(|vm| vm.data["spec"]["template"]["spec"]["networks"][0]["multus"]["networkName"] == "vlan2104")
     });

@@ -89,9 +89,11 @@ async fn b20_kvo17_x29_x35_a_restart_writes_nothing_and_lists_each_kind_once() {
     #[rustfmt::skip]
     let wanted = [
         (&here,  "get",  "/apis/vitistack.io/v1alpha1"),
+        (&here,  "get",  "/openapi/v3/apis/vitistack.io/v1alpha1"),
         (&here,  "get",  "namespaces"),
         (&here,  "list", "kubevirtconfigs.vitistack.io"),
         (&here,  "list", "machines.vitistack.io"),
+        (&here,  "list", "namespaces"),
         (&here,  "list", "networkconfigurations.vitistack.io"),
         (&here,  "list", "networknamespaces.vitistack.io"),
         (&here,  "list", "secrets"),

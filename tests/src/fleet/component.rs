@@ -30,6 +30,8 @@ pub enum Component {
     Controller,
     /// Another one beside it, which is started by name only.
     SecondController,
+    /// Another webhook, which is started by name only. API servers do not call it.
+    SecondWebhook,
 }
 
 /// Where webhook and controller listen.
@@ -53,6 +55,12 @@ pub enum Endpoint {
     SecondHealth,
     /// `/debug` of the second controller.
     SecondDebug,
+    /// HTTPS of the second webhook.
+    SecondWebhook,
+    /// `/metrics` of the second webhook.
+    SecondWebhookMetrics,
+    /// `/healthz` and `/readyz` of the second webhook.
+    SecondWebhookHealth,
 }
 
 impl fmt::Display for Component {
@@ -65,6 +73,7 @@ impl fmt::Display for Component {
             Self::Webhook => f.write_str("webhook"),
             Self::Controller => f.write_str("controller"),
             Self::SecondController => f.write_str("controller-2"),
+            Self::SecondWebhook => f.write_str("webhook-2"),
         }
     }
 }
@@ -81,16 +90,25 @@ impl Endpoint {
             Self::SecondMetrics => "controller-2-metrics",
             Self::SecondHealth => "controller-2-health",
             Self::SecondDebug => "controller-2-debug",
+            Self::SecondWebhook => "webhook-2",
+            Self::SecondWebhookMetrics => "webhook-2-metrics",
+            Self::SecondWebhookHealth => "webhook-2-health",
         }
     }
 }
 
 impl Fleet {
-    /// All components, in the order in which they start.
+    /// All components, in the order in which they start; the second controller only once it was started.
     pub fn components(&self) -> Vec<Component> {
         let names = || self.remotes.iter().map(|remote| remote.name().to_owned());
         let planes = [Component::Etcd, Component::Supervisor].into_iter().chain(names().map(Component::Remote));
-        planes.chain(names().map(Component::Sim)).chain([Component::Webhook, Component::Controller]).collect()
+        let known = self.processes.names();
+        let second = Some(Component::SecondController).filter(|second| known.contains(&second.to_string()));
+        planes
+            .chain(names().map(Component::Sim))
+            .chain([Component::Webhook, Component::Controller])
+            .chain(second)
+            .collect()
     }
 
     /// The component that a person means by a name; the error lists all names.
@@ -149,6 +167,15 @@ impl Fleet {
                 ];
                 self.start_ours(component, path, &listen, env).await
             }
+            Component::SecondWebhook => {
+                let path = self.binary("kubevirt-operator-webhook");
+                let listen = [
+                    ("WEBHOOK_BIND_ADDRESS", Endpoint::SecondWebhook),
+                    ("METRICS_BIND_ADDRESS", Endpoint::SecondWebhookMetrics),
+                    ("HEALTH_PROBE_BIND_ADDRESS", Endpoint::SecondWebhookHealth),
+                ];
+                self.start_ours(component, path, &listen, env).await
+            }
             Component::SecondController => {
                 let path = self.binary("kubevirt-operator-controller");
                 let listen = [
@@ -167,9 +194,11 @@ impl Fleet {
             Component::Etcd => self.etcd.stop(how).await,
             Component::Supervisor => self.supervisor.stop(how).await,
             Component::Remote(name) => self.remote(name)?.stop(how).await,
-            Component::Sim(_) | Component::Webhook | Component::Controller | Component::SecondController => {
-                self.processes.stop(&component.to_string(), how).await
-            }
+            Component::Sim(_)
+            | Component::Webhook
+            | Component::SecondWebhook
+            | Component::Controller
+            | Component::SecondController => self.processes.stop(&component.to_string(), how).await,
         }
     }
 
@@ -194,11 +223,15 @@ impl Fleet {
         let name = component.to_string();
         let (mut env, health) = match component {
             Component::Webhook => (self.state.webhook.clone(), Endpoint::WebhookHealth),
+            Component::SecondWebhook => (self.state.webhook.clone(), Endpoint::SecondWebhookHealth),
             Component::SecondController => (self.state.controller.clone(), Endpoint::SecondHealth),
             _ => (self.state.controller.clone(), Endpoint::ControllerHealth),
         };
-        // Both controllers are one user.
-        let user = if *component == Component::Webhook { "webhook" } else { "controller" };
+        // Both controllers are one user, and both webhooks.
+        let user = match component {
+            Component::Webhook | Component::SecondWebhook => "webhook",
+            _ => "controller",
+        };
         let pair = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
         let kubeconfig = self.user_kubeconfig(user).display().to_string();
         env.extend([("NAMESPACE", NAMESPACE), ("KUBECONFIG", kubeconfig.as_str())].iter().map(pair));

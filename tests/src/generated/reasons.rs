@@ -23,8 +23,8 @@ pub(super) fn page() -> String {
     }
     for place in places {
         let _ = writeln!(page, "\n## {}\n\n{}\n", title(place), introduction(place));
-        // Of a refusal and of a KubevirtConfig no Event is recorded.
-        let event = matches!(place, ShownIn::Machine(_));
+        // Of a refusal no Event is recorded.
+        let event = !matches!(place, ShownIn::Admission);
         let (head, rule) = if event { (" Event |", "---|") } else { ("", "") };
         let _ = writeln!(page, "| code | meaning and next step | tried again |{head}\n|---|---|---|{rule}");
         for reason in Reason::ALL.iter().filter(|reason| reason.shown_in() == place) {
@@ -40,7 +40,7 @@ fn title(place: ShownIn) -> String {
     match place {
         ShownIn::Admission => "Refusals".to_owned(),
         ShownIn::Machine(condition) => format!("Condition {} of a Machine", condition.name()),
-        ShownIn::KubevirtConfig => "Condition Ready of a KubevirtConfig".to_owned(),
+        ShownIn::KubevirtConfig => "Conditions of a KubevirtConfig".to_owned(),
     }
 }
 

@@ -130,6 +130,9 @@ pub(super) fn several(
         open.sort_by_key(|(name, _)| *name);
     }
     if let [(name, vm)] = holders.as_slice() {
+        if world.configs.get(*name).is_some_and(|config| config.leaving) {
+            return Err(vec![refusals::leaving(ANNOTATION, name)]);
+        }
         return Ok(chosen(Rule::Adopted, name, (Some(vm.clone()), true), &dropped, &[], world));
     }
     dropped.extend(taken.iter().map(|(name, _)| (*name, Dropped::Taken)));
@@ -137,6 +140,7 @@ pub(super) fn several(
     let balanced = world.policy.strategy == Strategy::Balanced;
     open.retain(|(name, config)| {
         let why = match () {
+            () if config.leaving => Dropped::Leaving,
             () if !config.schedulable => Dropped::Unschedulable,
             // Under `strict` an outage must not turn an ambiguous manifest into one that is accepted.
             () if balanced && set.members.len() > 1 && config.unhealthy.is_some() => Dropped::Unhealthy,

@@ -56,12 +56,23 @@ pub(super) fn unusable(
             name.0, elder.0
         )));
     }
+    if config.leaving {
+        wrong.push(leaving(path, name));
+    }
     if !config.virtual_machines {
         wrong.push(Reason::CapabilityMissing.at(path).says(format!(
             "KubevirtConfig {:?} lacks the capability \"virtualmachines\": name another, or add it to its spec.capabilities",
             name.0
         )));
     }
+}
+
+/// One that is being deleted, which waits for the Machines that are there (R5).
+pub(super) fn leaving(path: &str, name: &ClusterName) -> Violation {
+    Reason::NoKubevirtConfigs.at(path).says(format!(
+        "Forbidden: KubevirtConfig {:?} is being deleted and takes no new Machines: name another",
+        name.0
+    ))
 }
 
 /// A default that takes no new Machines.
@@ -76,7 +87,7 @@ pub(super) fn cordoned_default(name: &ClusterName) -> Violation {
 pub(super) fn taken(name: &ClusterName, whose: &str) -> Violation {
     Reason::VirtualMachineTaken
         .at("metadata.name")
-        .says(format!("{whose} on cluster {:?}: give the Machine another name, or place it elsewhere", name.0))
+        .says(format!("on cluster {:?}, {whose}: give the Machine another name, or place it elsewhere", name.0))
 }
 
 /// The default is one cluster, the VM is on another (X4).
@@ -149,7 +160,7 @@ pub(super) fn none(
     let machine = subject.called();
     let only = |which: &[Dropped]| dropped.iter().all(|(_, why)| which.contains(why));
     let first = match () {
-        () if only(&[Dropped::Unschedulable, Dropped::NotAllowed, Dropped::Duplicate]) => {
+        () if only(&[Dropped::Unschedulable, Dropped::NotAllowed, Dropped::Duplicate, Dropped::Leaving]) => {
             Reason::NoKubevirtConfigs.at(ANNOTATION).says(format!(
                 "machine {machine} has no KubevirtConfig reference and no KubevirtConfigs are available{}",
                 in_namespace(world)
@@ -198,6 +209,7 @@ fn said(name: &ClusterName, why: Dropped, taken: &[(&ClusterName, String)], worl
             let elder = config.and_then(|config| config.duplicate_of.as_ref()).map(|elder| elder.0.as_str());
             format!("leads to the same cluster as {:?}, which counts", elder.unwrap_or_default())
         }
+        Dropped::Leaving => "is being deleted".to_owned(),
         Dropped::Unschedulable => "is not schedulable: name it, or set its spec.schedulable to true".to_owned(),
         Dropped::Silent => {
             format!("does not answer: {}", cut(config.and_then(|config| config.inventory.silent.as_ref())))

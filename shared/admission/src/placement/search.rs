@@ -3,11 +3,12 @@
 use std::borrow::Cow;
 
 use model::api::Selector;
-use model::machine::owner::{self, Ownership};
+use model::machine::owner::{self, Asking, Owner};
 use model::names::{self, ClusterName, MachineKey, VmKey, vm_names};
 
 use crate::findings::Findings;
 use crate::review::{Object, Request};
+use crate::rules::form::shown;
 use crate::world::{Config, Labels, World};
 
 /// The Machine that is to be placed.
@@ -17,6 +18,7 @@ pub(super) struct Subject<'r, 'a> {
     /// The names that its VM may have in its own namespace: the one that we give, and the one that the published operator
     /// gave (X2). None while the Machine has no name.
     vms: Vec<VmKey>,
+    key: MachineKey,
 }
 
 /// A KubevirtConfig and its name.
@@ -30,7 +32,8 @@ impl<'r, 'a> Subject<'r, 'a> {
         };
         let key = |name| VmKey { namespace: (*request.namespace).to_owned(), name };
         let vms = names.into_iter().map(key).collect();
-        Self { request, object, vms }
+        let key = MachineKey { namespace: (*request.namespace).to_owned(), name: object.name().to_owned() };
+        Self { request, object, vms, key }
     }
 
     /// Its name; empty under `generateName` in the mutating call (X77).
@@ -50,6 +53,13 @@ impl<'r, 'a> Subject<'r, 'a> {
         selector.filter(|selector| !(selector.match_labels.is_empty() && selector.match_expressions.is_empty()))
     }
 
+    /// What it asks for a VM as. `alone`: the KubevirtConfig of the cluster maps nobody's namespace.
+    pub(super) fn asking<'s>(&'s self, alone: bool, world: &'s World) -> Asking<'s> {
+        let uid = self.object.metadata.uid.as_deref().unwrap_or_default();
+        let take_over = self.object.annotation(|all| &all.take_over);
+        Asking { machine: &self.key, uid, supervisor: &world.policy.supervisor, alone, take_over }
+    }
+
     /// The names that its VM may have on a cluster (X38).
     pub(super) fn vms(&self, config: &Config) -> Cow<'_, [VmKey]> {
         let namespace = config.remote_namespace(&self.request.namespace);
@@ -67,6 +77,7 @@ pub(super) enum Dropped {
     NotSelected,
     NotCapable,
     Duplicate,
+    Leaving,
     Unschedulable,
     Taken,
     Silent,
@@ -81,6 +92,7 @@ impl Dropped {
             Dropped::NotSelected => "notSelected",
             Dropped::NotCapable => "notCapable",
             Dropped::Duplicate => "duplicate",
+            Dropped::Leaving => "leaving",
             Dropped::Unschedulable => "unschedulable",
             Dropped::Taken => "nameTaken",
             Dropped::Silent => "silent",
@@ -167,20 +179,43 @@ pub(super) fn locate(subject: &Subject<'_, '_>, (cluster, config): Member<'_>, w
     }
     for (index, key) in subject.vms(config).iter().enumerate() {
         let Some(vm) = config.inventory.vms.get(key) else { continue };
-        let whose = if is_held(subject, cluster, key, world) {
-            None
-        } else {
-            stranger(subject, (vm, config.namespace.is_none()), world)
-        };
+        let asking = subject.asking(config.namespace.is_none(), world);
+        let stranger = || owner::stranger(vm, asking, world.policy.adoption);
+        let whose = if is_held(subject, cluster, key, world) { None } else { stranger() };
         match whose {
             None => return Located::Found(key.name.clone()),
             // A VM that is being deleted frees its name before the controller needs it; and nothing new is created under the
-            // legacy name.
-            Some(_) if vm.deleting || index > 0 => {}
+            // legacy name, but one that an earlier self has there has its disks, too.
+            Some(_) if vm.deleting || index > 0 && !asking.is_earlier_selfs(vm) => {}
             Some(whose) => located = Located::Taken(format!("VirtualMachine {key} {whose}")),
         }
     }
     located
+}
+
+/// Warns of a wish to take over what is not there. Disks may be, which no watch of admission shows.
+pub(super) fn warn_unless_left(
+    subject: &Subject<'_, '_>,
+    old: Option<&Object<'_>>,
+    (name, config): Member<'_>,
+    world: &World,
+    found: &mut Findings,
+) {
+    let said = |object: &'_ Object<'_>| object.annotation(|all| &all.take_over).map(str::to_owned);
+    let Some(earlier) = said(subject.object).filter(|earlier| old.and_then(said).as_ref() != Some(earlier)) else {
+        return;
+    };
+    let vms = subject.vms(config);
+    let mut there = vms.iter().filter_map(|key| config.inventory.vms.get(key)?.owner.as_ref());
+    let is_its = |owner: &Owner| matches!(owner, Owner::Machine { uid, supervisor, .. } if *uid == earlier && *supervisor == world.policy.supervisor);
+    if config.inventory.silent.is_none() && !subject.name().is_empty() && !there.any(is_its) {
+        found.warn(format!(
+            "metadata.annotations[{}]: cluster {:?} has no VirtualMachine of an earlier self of UID {:?}, so that at most disks are taken over: check the UID, and that the Machine goes to the cluster and namespace where it was",
+            names::TAKE_OVER,
+            name.0,
+            shown(&earlier)
+        ));
+    }
 }
 
 /// Whether a VM is that of the Machine which is stored under this very name: to make it once more is refused by storage, with
@@ -190,15 +225,7 @@ pub(super) fn is_held(subject: &Subject<'_, '_>, cluster: &ClusterName, vm: &VmK
     if subject.request.old_object.is_some() || world.machines.is_empty() {
         return false;
     }
-    let key = MachineKey { namespace: (*subject.request.namespace).to_owned(), name: subject.name().to_owned() };
-    let held = world.machines.get(&key).map(|held| held.names.as_slice()).unwrap_or_default();
+    let held = world.machines.get(&subject.key).map(|held| held.names.as_slice()).unwrap_or_default();
     held.iter()
         .any(|it| (it.kind, &it.cluster, &it.namespace, &it.name) == (names::VM, cluster, &vm.namespace, &vm.name))
-}
-
-/// Whose a VM is, unless it is the Machine's or may become so (X54). `alone`: its KubevirtConfig maps nobody's namespace.
-fn stranger(subject: &Subject<'_, '_>, (vm, alone): (&Ownership, bool), world: &World) -> Option<String> {
-    let uid = subject.object.metadata.uid.as_deref().unwrap_or_default();
-    let own = MachineKey { namespace: (*subject.request.namespace).to_owned(), name: subject.name().to_owned() };
-    owner::stranger((vm, alone), &own, uid, &world.policy.supervisor, world.policy.adoption)
 }

@@ -25,6 +25,8 @@ pub struct Annotations<'a> {
     pub refresh_class: Option<Text<'a>>,
     /// [`names::DELETION_POLICY`].
     pub deletion_policy: Option<Text<'a>>,
+    /// [`names::TAKE_OVER`].
+    pub take_over: Option<Text<'a>>,
     /// Key and value of those that change what the controller writes ([`patch::concerns`]), the empty ones left out. Where
     /// there are too many, [`patch::check`] refuses those that were kept.
     pub patches: PatchAnnotations<'a>,
@@ -58,6 +60,7 @@ impl<'de: 'a, 'a> Visitor<'de> for Keys<'a> {
                 names::RESOLVED => (&mut out.resolved, names::RESOLVED),
                 names::REFRESH_CLASS => (&mut out.refresh_class, names::REFRESH_CLASS),
                 names::DELETION_POLICY => (&mut out.deletion_policy, names::DELETION_POLICY),
+                names::TAKE_OVER => (&mut out.take_over, names::TAKE_OVER),
                 other if patch::concerns(other) => {
                     let value: Text<'a> = map.next_value()?;
                     if value.is_empty() {

@@ -3,7 +3,7 @@
 use model::machine::DELETION_POLICIES;
 use model::names::{
     DELETION_POLICY, IGNORE_FIELDS, ISO_SIZE, KUBEVIRT_CONFIG, MODE, PATCH, PATCH_PREFIXES, PLACEMENT,
-    RECONCILE_PAUSED, REFRESH_CLASS, RELEASE_FROM, REPLACE_LOST_DISK, RESOLVED, RESTART,
+    RECONCILE_PAUSED, REFRESH_CLASS, RELEASE_FROM, REPLACE_LOST_DISK, RESOLVED, RESTART, TAKE_OVER,
 };
 use model::reason::{Reason, nearest};
 
@@ -12,7 +12,7 @@ use crate::findings::Findings;
 use crate::review::Object;
 
 /// Those that a Machine may carry beside the ones about patches.
-const KNOWN: [&str; 9] = [
+const KNOWN: [&str; 10] = [
     KUBEVIRT_CONFIG,
     RESOLVED,
     PLACEMENT,
@@ -22,6 +22,7 @@ const KNOWN: [&str; 9] = [
     ISO_SIZE,
     RESTART,
     RELEASE_FROM,
+    TAKE_OVER,
 ];
 
 /// Prefix and word of a key of ours.

@@ -57,6 +57,7 @@ fn admitted(ask: &Ask<'_>, decided: Decided<'_>, world: &World) -> Admitted {
             vm,
             alone: true,
             cluster_id: Some(String::new()),
+            take_over: None,
         },
         cluster: decided.cluster.cloned().unwrap_or_else(|| ClusterName(String::new())),
         sizing: decided.sizing.cloned().unwrap_or_else(|| stand_in(ask.object)),

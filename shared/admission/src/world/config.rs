@@ -10,9 +10,12 @@ use super::Labels;
 
 /// What admission knows of a KubevirtConfig and its cluster.
 #[derive(Clone, Debug)]
+#[allow(clippy::struct_excessive_bools)] // reason: each is a word of the KubevirtConfig
 pub struct Config {
     /// `spec.schedulable`: may be chosen without being named.
     pub schedulable: bool,
+    /// It is being deleted: it takes no new Machines (R5).
+    pub leaving: bool,
     /// It has the capability `virtualmachines` (X53).
     pub virtual_machines: bool,
     /// The identity of its cluster, from its status, and when the KubevirtConfig was made.
@@ -43,6 +46,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             schedulable: true,
+            leaving: false,
             virtual_machines: true,
             identity: None,
             duplicate_of: None,

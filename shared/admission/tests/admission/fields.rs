@@ -127,6 +127,65 @@ fn fr4_a_machine_that_was_restored_is_told_of_its_earlier_self() {
 }
 
 #[test]
+fn x99_fr4_a_machine_that_names_its_earlier_self_is_admitted_where_that_is() {
+    let named = |uid: &str| annotated(plain(), names::TAKE_OVER, uid);
+    let mut legacy = with_vm_of_web("default");
+    let inventory = &mut config(&mut legacy, "east").inventory;
+    let key = |name: &str| VmKey { namespace: "default".to_owned(), name: name.to_owned() };
+    let vm = inventory.vms.get(&key("vm-web")).cloned().expect("a VM");
+    inventory.vms.remove_mut(&key("vm-web"));
+    inventory.vms.insert_mut(key("web"), vm.clone());
+    let mut shared = with_vm_of_web("vms");
+    config(&mut shared, "east").namespace = Some("vms".to_owned());
+    let mut offered = shared.clone();
+    let there = VmKey { namespace: "vms".to_owned(), name: "vm-web".to_owned() };
+    let offer = Ownership { adopt_by: Some("default/web".to_owned()), ..vm };
+    config(&mut offered, "east").inventory.vms.insert_mut(there, offer);
+    let on = "on cluster \"east\", VirtualMachine default/vm-web belongs to an earlier self of this Machine, of UID m-1: it is kept as it is, with its disks, and taken over only with the annotation vitistack.io/take-over: m-1 on this Machine";
+    #[rustfmt::skip]
+    let cases = [
+        ("it names none",          plain(),      with_vm_of_web("default"), Err(format!("{on}: give the Machine another name, or place it elsewhere"))),
+        ("it names another",       named("m-2"), with_vm_of_web("default"), Err(format!("{on}, which says \"m-2\": give the Machine another name, or place it elsewhere"))),
+        ("it names it",            named("m-1"), with_vm_of_web("default"), Ok("vm-web")),
+        ("the published name",     named("m-1"), legacy.clone(),            Ok("web")),
+        ("X2: and that is no name to give away", plain(), legacy,           Err(on.replace("vm-web", "web") + ": give the Machine another name, or place it elsewhere")),
+        ("ATK6: several share it", named("m-1"), shared,                    Err("and vitistack.io/adopt-by: default/web on the VirtualMachine".to_owned())),
+        ("and it is offered",      named("m-1"), offered,                   Ok("vm-web")),
+    ];
+    every_row(cases, |(name, object, world, want)| match (judge("CREATE", &object, None, &world), want) {
+        (Verdict::Admit(admission), Ok(vm)) => {
+            assert_eq!(admission.placement.and_then(|placement| placement.vm).as_deref(), Some(vm), "{name}");
+            assert_eq!(admission.warnings, Vec::<String>::new(), "{name}");
+        }
+        (Verdict::Refuse(wrong), Err(says)) => {
+            assert_eq!((wrong[0].reason, wrong.len()), (Reason::VirtualMachineTaken, 1), "{name}");
+            assert!(wrong[0].message.contains(&says), "{name}: {}", wrong[0].message);
+        }
+        (other, _) => panic!("{name}: {other:?}"),
+    });
+}
+
+#[test]
+fn x99_a_wish_to_take_over_what_is_not_there_is_warned_of_once() {
+    let world = world(&["east"]);
+    let wishes = annotated(plain(), names::TAKE_OVER, "m-1");
+    let warned = |verdict: Verdict| match verdict {
+        Verdict::Admit(admission) => admission.warnings.join("\n"),
+        other => panic!("{other:?}"),
+    };
+    let says = "metadata.annotations[vitistack.io/take-over]: cluster \"east\" has no VirtualMachine of an earlier self of UID \"m-1\", so that at most disks are taken over: check the UID, and that the Machine goes to the cluster and namespace where it was";
+    assert_eq!(warned(judge("CREATE", &wishes, None, &world)), says);
+    let stored = stored("CREATE", &plain(), None, &world);
+    let after = annotated(stored.clone(), names::TAKE_OVER, "m-1");
+    assert_eq!(warned(judge("UPDATE", &after, Some(&stored), &world)), says);
+    assert_eq!(warned(judge("UPDATE", &after, Some(&after), &world)), "", "it may stay");
+    let mistyped = annotated(plain(), "vitistack.io/takeover", "m-1");
+    let did_you_mean =
+        "metadata.annotations[vitistack.io/takeover]: nobody reads it (did you mean \"vitistack.io/take-over\"?)";
+    assert_eq!(warned(judge("CREATE", &mistyped, None, &world)), did_you_mean);
+}
+
+#[test]
 fn fr3_a_machine_that_is_stored_already_gets_the_answer_of_storage() {
     let mut world = with_vm_of_web("default");
     let east = ClusterName("east".to_owned());

@@ -2,7 +2,8 @@
 
 use admission::world::{Held, Labels, Strategy};
 use model::api::Selector;
-use model::names::MachineKey;
+use model::machine::owner::Ownership;
+use model::names::{MachineKey, VmKey};
 
 use super::*;
 
@@ -106,6 +107,29 @@ fn e2_e3_e4_x53_only_clusters_with_the_capability_are_chosen_from() {
     assert_eq!(wrong[0], format!("CapabilityMissing {AT}: No hub with virtualmachine capability found"));
     let named = annotated(plain(), names::KUBEVIRT_CONFIG, "east");
     assert!(messages(&named, &none)[0].starts_with(&format!("CapabilityMissing {AT}: KubevirtConfig \"east\"")));
+}
+
+#[test]
+fn r5_a_cluster_whose_config_is_being_deleted_takes_no_new_machines_and_keeps_its_own() {
+    let leaving = |world, name| with(world, name, |config: &mut Config| config.leaving = true);
+    let going = leaving(regions(), "east");
+    assert_eq!(chosen(&plain(), &going), ("west".to_owned(), "only-cluster"));
+    let named = annotated(plain(), names::KUBEVIRT_CONFIG, "east");
+    let says = format!(
+        "NoKubevirtConfigs {AT}: Forbidden: KubevirtConfig \"east\" is being deleted and takes no new Machines: name another"
+    );
+    let says = [says];
+    assert_eq!(messages(&named, &going), says);
+    assert_eq!(messages(&plain(), &with_default(going.clone(), "east")), says);
+    let wrong = messages(&plain(), &leaving(going.clone(), "west"));
+    assert!(wrong.contains(&format!("NoKubevirtConfigs {AT}: east: is being deleted")), "{wrong:?}");
+    let mut held = going.clone();
+    let key = VmKey { namespace: "default".to_owned(), name: "vm-web".to_owned() };
+    let offered = Ownership { adopt_by: Some("default/web".to_owned()), ..Ownership::default() };
+    held = with(held, "east", |config| config.inventory.vms.insert_mut(key, offered));
+    assert_eq!(messages(&plain(), &held), says, "not by adoption either, and no second VM is made elsewhere");
+    let before = stored("CREATE", &named, None, &regions());
+    assert_eq!(stored("UPDATE", &before, Some(&before), &going), before, "what is there stays");
 }
 
 #[test]

@@ -58,7 +58,7 @@ fn outcome(object: &Value, world: &World) -> Result<(String, &'static str), (Rea
 const ANNOTATION: &str = "metadata.annotations[vitistack.io/kubevirt-config]";
 
 #[test]
-fn a4_x6_x7_x48_x54_the_search_adopts_exactly_one_and_never_guesses() {
+fn a4_x6_x7_x48_x54_r2_the_search_adopts_exactly_one_and_never_guesses() {
     let balanced = |world| policy(world, |policy| policy.strategy = Strategy::Balanced);
     let skip = |world| policy(world, |policy| policy.when_unreachable = Some(WhenUnreachable::Skip));
     let insist = |world| policy(world, |policy| policy.when_unreachable = Some(WhenUnreachable::Refuse));

@@ -47,7 +47,9 @@ pub const RULES: &[CelRule] = &[
     printcolumn(name = "Phase", type_ = "string", json_path = ".status.phase"),
     printcolumn(name = "Status", type_ = "string", json_path = ".status.status"),
     printcolumn(name = "Type", type_ = "string", json_path = ".spec.hubType"),
+    printcolumn(name = "Capabilities", type_ = "string", json_path = ".status.capabilities"),
     printcolumn(name = "Schedulable", type_ = "boolean", json_path = ".spec.schedulable"),
+    printcolumn(name = "Machines", type_ = "integer", json_path = ".status.machines"),
     printcolumn(name = "KubeVirt", type_ = "string", json_path = ".status.kubevirtVersion"),
     printcolumn(name = "Name", type_ = "string", json_path = ".spec.name", priority = 1),
     printcolumn(name = "Endpoint", type_ = "string", json_path = ".spec.endpoint", priority = 1),
@@ -125,7 +127,7 @@ impl Default for KubevirtConfigSpec {
 optional! {
     /// What the controller last saw of the cluster. Only the controller writes it.
     pub struct KubevirtConfigStatus {
-        /// Summary in one word: Pending, Ready or Failed.
+        /// Summary in one word: Pending, Ready, Degraded (it works, and somebody should look at it), Failed or Terminating.
         pub phase: Option<String>,
         /// State of the connection in one word: Connected, Disconnected or Refused.
         pub status: Option<String>,
@@ -147,7 +149,11 @@ optional! {
         pub kubevirt_version: Option<String>,
         /// UID of the cluster's `kube-system` namespace, recorded at first contact. If it changes, all writes stop.
         pub cluster_id: Option<String>,
-        /// When the cluster last answered.
+        /// What may be placed here, as `spec.capabilities` and `spec.hubType` come to together.
+        pub capabilities: Vec<String>,
+        /// How many Machines are recorded on the cluster. While there are any, the KubevirtConfig cannot be deleted.
+        pub machines: Option<i64>,
+        /// When the cluster last answered. While it is connected, this is written together with something else only.
         pub last_contact: Option<Time>,
         /// What the cluster offers.
         pub facts: Option<ClusterFacts>,
@@ -173,6 +179,8 @@ optional! {
         pub cdi: Option<bool>,
         /// Whether Multus is installed, which attaches networks beside the pod network.
         pub multus: Option<bool>,
+        /// Whether there is a VolumeSnapshotClass, without which no disk can be snapshotted.
+        pub snapshots: Option<bool>,
         /// Machine types that its KubeVirt accepts, with `*` as wildcard, for example `pc-q35*`.
         pub emulated_machines: Vec<String>,
     }

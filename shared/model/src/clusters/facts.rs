@@ -11,6 +11,10 @@ use crate::text::line;
 pub const CDI: &str = "cdi.kubevirt.io";
 /// API group of NetworkAttachmentDefinitions, which Multus attaches.
 pub const MULTUS: &str = "k8s.cni.cncf.io";
+/// API group of VolumeSnapshotClasses.
+pub const SNAPSHOTS: &str = "snapshot.storage.k8s.io";
+/// API group of VirtualMachines.
+pub const KUBEVIRT: &str = "kubevirt.io";
 /// Machine types that KubeVirt accepts on amd64 when its object names none (1.8.2, pkg/virt-config).
 pub const EMULATED_MACHINES: [&str; 2] = ["q35*", "pc-q35*"];
 
@@ -51,6 +55,30 @@ struct Architecture {
 pub struct KubeVirtStatus {
     /// The version that is installed.
     observed_kube_virt_version: Option<String>,
+    /// `Deployed` once it is.
+    phase: Option<String>,
+    conditions: Vec<Aspect>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+struct Aspect {
+    #[serde(rename = "type")]
+    type_: String,
+    status: String,
+}
+
+impl KubeVirtStatus {
+    /// Whether its parts run: it is deployed, and not said to be unavailable. Absent while it says nothing.
+    fn running(&self) -> Option<bool> {
+        let available =
+            self.conditions.iter().find(|aspect| aspect.type_ == "Available").map(|it| it.status != "False");
+        let deployed = self.phase.as_deref().map(|phase| phase == "Deployed");
+        match (deployed, available) {
+            (None, None) => None,
+            (deployed, available) => Some(deployed.unwrap_or(true) && available.unwrap_or(true)),
+        }
+    }
 }
 
 /// What a KubeVirt object says.
@@ -60,6 +88,8 @@ pub struct KubeVirt {
     pub version: Option<String>,
     /// Machine types that it accepts on amd64, with `*` as wildcard.
     pub emulated_machines: Vec<String>,
+    /// Whether its parts run (B31); absent while it does not say.
+    pub running: Option<bool>,
 }
 
 impl KubeVirt {
@@ -73,6 +103,7 @@ impl KubeVirt {
         Self {
             version: version.map(|version| line(version, LONGEST)).filter(|version| !version.is_empty()),
             emulated_machines: machines.unwrap_or_else(|| EMULATED_MACHINES.map(str::to_owned).to_vec()),
+            running: status.and_then(KubeVirtStatus::running),
         }
     }
 }
@@ -82,6 +113,10 @@ impl KubeVirt {
 pub struct Learnt {
     /// The API groups that it serves.
     pub groups: Option<Vec<String>>,
+    /// The versions of [`KUBEVIRT`] that it serves.
+    pub versions: Option<Vec<String>>,
+    /// Whether it has a VolumeSnapshotClass.
+    pub snapshots: Option<bool>,
     /// Its KubeVirt; `Some(None)` when there is none.
     pub kubevirt: Option<Option<KubeVirt>>,
 }
@@ -95,10 +130,11 @@ pub fn facts(before: (Option<&str>, Option<&ClusterFacts>), learnt: &Learnt) -> 
         let serves = |wanted: &str| Some(groups.iter().any(|group| group == wanted));
         (facts.cdi, facts.multus) = (serves(CDI), serves(MULTUS));
     }
+    facts.snapshots = learnt.snapshots.or(facts.snapshots);
     let version = match &learnt.kubevirt {
         None => version.map(str::to_owned),
         Some(kubevirt) => {
-            let KubeVirt { version, emulated_machines } = kubevirt.clone().unwrap_or_default();
+            let KubeVirt { version, emulated_machines, running: _ } = kubevirt.clone().unwrap_or_default();
             facts.emulated_machines = emulated_machines;
             version
         }
@@ -145,6 +181,25 @@ mod tests {
     }
 
     #[test]
+    fn b31_kubevirt_runs_when_it_is_deployed_and_not_said_to_be_unavailable() {
+        let available =
+            |status: &str| json!([{"type": "Progressing", "status": "False"}, {"type": "Available", "status": status}]);
+        #[rustfmt::skip]
+        let cases = [
+            ("B31: it runs",                    json!({"phase": "Deployed", "conditions": available("True")}),  Some(true)),
+            ("B31: deployed, and no more said", json!({"phase": "Deployed"}),                                   Some(true)),
+            ("B31: still coming up",            json!({"phase": "Deploying"}),                                  Some(false)),
+            ("B31: a part of it is down",       json!({"phase": "Deployed", "conditions": available("False")}), Some(false)),
+            ("B31: only available",             json!({"conditions": available("True")}),                       Some(true)),
+            ("B31: nothing is said",            json!({}),                                                      None),
+        ];
+        every_row(cases, |(name, status, want)| {
+            assert_eq!(kubevirt(json!({}), status).running, want, "{name}");
+        });
+        assert_eq!(kubevirt(json!({}), Value::Null).running, None, "no status yet");
+    }
+
+    #[test]
     fn atk7_versions_and_machine_types_are_cleaned_cut_and_few() {
         let long = format!("q35\u{202e}*{}", "é".repeat(40_000));
         let many = vec![long.clone(); 1000];
@@ -158,27 +213,38 @@ mod tests {
 
     #[test]
     fn x45_what_could_not_be_asked_keeps_its_earlier_answer() {
-        let known = ClusterFacts { cdi: Some(true), multus: Some(false), emulated_machines: vec!["pc*".to_owned()] };
+        let known = ClusterFacts {
+            cdi: Some(true),
+            multus: Some(false),
+            snapshots: Some(true),
+            emulated_machines: vec!["pc*".to_owned()],
+        };
         let before = (Some("v1.7.0"), Some(&known));
         let nothing: (Option<&str>, Option<&ClusterFacts>) = (None, None);
         let groups = |names: &[&str]| Some(names.iter().map(|&name| name.to_owned()).collect::<Vec<_>>());
-        let newer = KubeVirt { version: Some("v1.8.2".to_owned()), emulated_machines: vec!["q35*".to_owned()] };
-        let learnt = |groups, kubevirt| Learnt { groups, kubevirt };
-        let want = |version: &str, cdi, multus, machines: &str| {
+        let newer = KubeVirt {
+            version: Some("v1.8.2".to_owned()),
+            emulated_machines: vec!["q35*".to_owned()],
+            running: Some(true),
+        };
+        let learnt = |groups, kubevirt| Learnt { groups, kubevirt, ..Learnt::default() };
+        let want = |version: &str, (cdi, multus, snapshots), machines: &str| {
             let emulated_machines = machines.split_whitespace().map(str::to_owned).collect();
             (
                 Some(version.to_owned()).filter(|version| !version.is_empty()),
-                Some(ClusterFacts { cdi, multus, emulated_machines }),
+                Some(ClusterFacts { cdi, multus, snapshots, emulated_machines }),
             )
         };
+        let gone = Learnt { snapshots: Some(false), ..Learnt::default() };
         #[rustfmt::skip]
         let cases = [
             ("nothing known, nothing learnt",  nothing, learnt(None, None),                                      (None, None)),
-            ("nothing learnt",                 before,  learnt(None, None),                                      want("v1.7.0", Some(true), Some(false), "pc*")),
-            ("discovery failed",               before,  learnt(None, Some(Some(newer.clone()))),                 want("v1.8.2", Some(true), Some(false), "q35*")),
-            ("CDI went, Multus came",          before,  learnt(groups(&["apps", MULTUS]), None),                 want("v1.7.0", Some(false), Some(true), "pc*")),
-            ("first contact",                  nothing, learnt(groups(&[CDI, MULTUS]), Some(Some(newer))),       want("v1.8.2", Some(true), Some(true), "q35*")),
-            ("KubeVirt went",                  before,  learnt(groups(&["cdi.kubevirt.io.example"]), Some(None)), want("", Some(false), Some(false), "")),
+            ("nothing learnt",                 before,  learnt(None, None),                                      want("v1.7.0", (Some(true), Some(false), Some(true)), "pc*")),
+            ("no class for snapshots any more", before, gone,                                                   want("v1.7.0", (Some(true), Some(false), Some(false)), "pc*")),
+            ("discovery failed",               before,  learnt(None, Some(Some(newer.clone()))),                 want("v1.8.2", (Some(true), Some(false), Some(true)), "q35*")),
+            ("CDI went, Multus came",          before,  learnt(groups(&["apps", MULTUS]), None),                 want("v1.7.0", (Some(false), Some(true), Some(true)), "pc*")),
+            ("first contact",                  nothing, learnt(groups(&[CDI, MULTUS]), Some(Some(newer))),       want("v1.8.2", (Some(true), Some(true), None), "q35*")),
+            ("KubeVirt went",                  before,  learnt(groups(&["cdi.kubevirt.io.example"]), Some(None)), want("", (Some(false), Some(false), Some(true)), "")),
         ];
         every_row(cases, |(name, before, learnt, want)| assert_eq!(facts(before, &learnt), want, "{name}"));
     }

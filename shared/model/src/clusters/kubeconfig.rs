@@ -8,6 +8,7 @@ mod fields;
 mod pem;
 mod refused;
 mod server;
+mod validity;
 
 use std::fmt;
 
@@ -17,6 +18,7 @@ use serde_json::{Map, Value};
 
 use self::refused::refuse;
 pub use self::refused::{MAX_BYTES, Refused};
+pub use self::validity::Validity;
 
 /// All that is taken over from a kubeconfig: the current context's server and credentials.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,49 +1,36 @@
-//! The status of a KubevirtConfig: connected, unreachable or refused, and why; and what the cluster offers (X45, X68). Pure.
+//! The status of a KubevirtConfig: how its connection is and why, what the cluster offers (X45, X68), and what stands against
+//! deleting it (R5). Pure.
+
+mod conditions;
+mod seen;
+
+use std::collections::BTreeSet;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
+use self::conditions::{Aspect, DELETION_BLOCKED, aspects};
+pub use self::seen::{Offered, Seen};
+use super::View;
+use super::capability::{CLUSTERS, VIRTUAL_MACHINES, capabilities};
 use super::capacity::differs;
-use super::facts::{Learnt, facts};
-use super::{Newest, View};
-use crate::api::config::Capacity;
-use crate::api::{Condition, KubevirtConfig, KubevirtConfigStatus};
-use crate::reason::Reason;
+use super::facts::facts;
+use crate::api::{KubevirtConfig, KubevirtConfigStatus};
+use crate::reason::{Reason, Severity};
 
-/// What is known of a cluster beside our objects there.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Offered {
-    /// Facts.
-    pub learnt: Learnt,
-    /// Its room; `Some(None)` when we may not see its nodes and pods.
-    pub room: Option<Option<Capacity>>,
-}
-
-/// The status that follows from a connection and what was learnt through it.
+/// The status that follows from what was seen.
 ///
-/// Guarantees: when nothing changed the result equals `previous`, times included; the identity of first contact stays.
+/// Guarantees: when nothing changed the result equals `previous`, times included; the identity of first contact stays; what
+/// is not known, such as whether a cluster answers before it was asked, leaves what was said before.
 pub fn status(
     config: &KubevirtConfig,
     previous: &KubevirtConfigStatus,
-    view: &View,
-    offered: &Offered,
+    seen: &Seen,
     now: Time,
 ) -> KubevirtConfigStatus {
     let recorded = previous.cluster_id.clone();
-    // After a restart of ours, what was shown counts until there is an answer or none.
-    if *view == View::Connecting && recorded.is_some() {
-        return previous.clone();
-    }
-    let Summary { phase, word, ready, reason, message } = summarize(recorded.as_deref(), view);
-    let before = previous.conditions.iter().find(|condition| condition.type_ == "Ready" && condition.status == ready);
-    let condition = Condition {
-        type_: "Ready".to_owned(),
-        status: ready.to_owned(),
-        reason: reason.code().to_owned(),
-        message: message.clone(),
-        last_transition_time: before.and_then(|before| before.last_transition_time.clone()).or(Some(now.clone())),
-        observed_generation: config.metadata.generation,
-    };
-    let connected = match view {
+    let (ready, others) = aspects(config, previous, seen, &now);
+    let Summary { phase, word, message } = summarize(config, &ready, &others);
+    let connected = match &seen.view {
         View::Connected { id, .. } => Some(id.clone()),
         View::Connecting | View::Refused { .. } | View::Unreachable(_) => None,
     };
@@ -52,69 +39,77 @@ pub fn status(
         status: Some(word.to_owned()),
         message: Some(message),
         name: Some(config.spec.name.clone()),
-        conditions: vec![condition],
+        conditions: std::iter::once(ready)
+            .chain(others)
+            .map(|aspect| aspect.into_condition(config, previous, &now))
+            .collect(),
         observed_generation: config.metadata.generation,
         cluster_id: recorded.or(connected.clone()),
+        capabilities: words(config),
+        machines: seen.machines.map(|count| i64::try_from(count).unwrap_or(i64::MAX)).or(previous.machines),
         ..previous.clone()
     };
     // Of a cluster that is not the recorded one, nothing is told.
     if connected.is_some() && connected == next.cluster_id {
         let before = (previous.kubevirt_version.as_deref(), previous.facts.as_ref());
-        (next.kubevirt_version, next.facts) = facts(before, &offered.learnt);
-        next.capacity = match &offered.room {
+        (next.kubevirt_version, next.facts) = facts(before, &seen.offered.learnt);
+        next.capacity = match &seen.offered.room {
             Some(None) => None,
             Some(Some(room)) if differs(previous.capacity.as_ref(), room) => Some(room.clone()),
             None | Some(Some(_)) => previous.capacity.clone(),
         };
     }
-    if next != *previous && connected.is_some() {
-        next.last_contact = Some(now);
+    if next != *previous {
+        let later =
+            seen.contact.clone().filter(|time| previous.last_contact.as_ref().is_none_or(|known| known.0 < time.0));
+        next.last_contact = connected.map(|_| now).or(later).or(next.last_contact);
     }
     next
 }
 
-/// The connection in words.
+/// What changed for people: a reason for an Event, and its sentence. The first status is news only if something is wrong.
+pub fn news<'s>(
+    previous: &KubevirtConfigStatus,
+    next: &'s KubevirtConfigStatus,
+) -> impl Iterator<Item = (Reason, &'s str)> {
+    let previous = previous.conditions.clone();
+    let mut told = BTreeSet::new();
+    next.conditions.iter().filter(|condition| condition.status != "Unknown").filter_map(move |condition| {
+        let before = previous.iter().find(|before| before.type_ == condition.type_);
+        let same = before.is_some_and(|it| it.status == condition.status && it.reason == condition.reason);
+        let reason = conditions::reason(&condition.reason)?;
+        let news = !same && (before.is_some() || reason.severity() == Severity::Warning);
+        (news && told.insert(reason)).then_some((reason, condition.message.as_str()))
+    })
+}
+
+/// What may be placed on the cluster, in the words of the spec.
+fn words(config: &KubevirtConfig) -> Vec<String> {
+    let can = capabilities(&config.spec);
+    let words = [(can.clusters, CLUSTERS), (can.virtualmachines, VIRTUAL_MACHINES)];
+    words.into_iter().filter(|(can, _)| *can).map(|(_, word)| word.to_owned()).collect()
+}
+
+/// All of it in a word, a word for the connection, and the sentence that matters most.
 struct Summary {
     phase: &'static str,
     word: &'static str,
-    /// Status of the condition.
-    ready: &'static str,
-    reason: Reason,
     message: String,
 }
 
-fn summarize(recorded: Option<&str>, view: &View) -> Summary {
-    let failed = |word, reason, message| Summary { phase: "Failed", word, ready: "False", reason, message };
-    let ready = |reason, message| Summary { phase: "Ready", word: "Connected", ready: "True", reason, message };
-    match view {
-        View::Connecting => Summary {
-            phase: "Pending",
-            word: "Disconnected",
-            ready: "Unknown",
-            reason: Reason::ConnectionFailed,
-            message: "not connected yet".to_owned(),
-        },
-        View::Refused { why, .. } => failed("Refused", Reason::KubeconfigInvalid, why.clone()),
-        View::Unreachable(why) => failed("Disconnected", Reason::ConnectionFailed, why.clone()),
-        View::Connected { id, newest } => match (recorded, newest) {
-            (Some(recorded), _) if recorded != id => failed(
-                "Refused",
-                Reason::ConnectionFailed,
-                format!(
-                    "the kubeconfig leads to cluster {id}, but {recorded} is recorded: nothing is written there until it is corrected"
-                ),
-            ),
-            (_, Newest::InUse) => ready(Reason::ConfigConnected, "the cluster answers".to_owned()),
-            (_, Newest::Refused(why)) => ready(
-                Reason::KubeconfigInvalid,
-                format!("an earlier kubeconfig is still in use; the present one is refused: {why}"),
-            ),
-            (_, Newest::Failing(why)) => ready(
-                Reason::ConnectionFailed,
-                format!("an earlier kubeconfig is still in use; the present one does not connect: {why}"),
-            ),
-        },
-    }
+fn summarize(config: &KubevirtConfig, ready: &Aspect, others: &[Aspect]) -> Summary {
+    let wrong = others.iter().find(|aspect| aspect.reason.severity() == Severity::Warning);
+    let blocked = others.iter().find(|aspect| aspect.type_ == DELETION_BLOCKED);
+    let (phase, word) = match (ready.status, ready.reason) {
+        ("True", _) if others.iter().any(Aspect::degrades) => ("Degraded", "Connected"),
+        ("True", _) => ("Ready", "Connected"),
+        ("False", Reason::KubeconfigInvalid | Reason::ClusterChanged) => ("Failed", "Refused"),
+        ("False", _) => ("Failed", "Disconnected"),
+        _ => ("Pending", "Disconnected"),
+    };
+    let phase = if config.metadata.deletion_timestamp.is_some() { "Terminating" } else { phase };
+    let first = blocked.or(Some(ready).filter(|ready| ready.status != "True")).or(wrong).unwrap_or(ready);
+    Summary { phase, word, message: first.message.clone() }
 }
 
 #[cfg(test)]

@@ -12,7 +12,8 @@ use serde_json::{Map, Value, json};
 use super::identity::Identity;
 use super::intent::Admitted;
 use super::labels;
-use super::observed::{Lookup, Observed, Stray, Vm};
+use super::objects::Vm;
+use super::observed::{Lookup, Observed, Stray};
 use super::owner;
 use super::write::{Failure, Kind, Plan, There};
 use crate::baseline::LAST_APPLIED;
@@ -45,14 +46,17 @@ pub fn found(vm: &ObjectMeta, identity: &Identity, supervisor: &str, adoption: o
     let foreign = |owner: &&OwnerReference| !(to_machine(owner) && owner.uid == identity.uid);
     bare.owner_references = Some(references.iter().filter(foreign).cloned().collect());
     let read = owner::read(&bare);
-    match owner::stranger((&read, identity.alone), &identity.key, &identity.uid, supervisor, adoption) {
+    let is_ours = |owner: &owner::Owner| matches!(owner, owner::Owner::Machine { uid, .. } if *uid == identity.uid);
+    match owner::stranger(&read, identity.asking(supervisor), adoption) {
         Some(whose) => Lookup::Taken(whose),
-        None if read.owner.is_some() => Lookup::Ours,
+        None if read.owner.as_ref().is_some_and(is_ours) => Lookup::Ours,
         None if read.deleting => Lookup::Taken("is being deleted".to_owned()),
+        None if read.owner.is_some() => Lookup::Earlier(vm.name.clone().unwrap_or_default()),
         None => Lookup::Free(Stray {
             name: vm.name.clone().unwrap_or_default(),
             uid: vm.uid.clone().unwrap_or_default(),
             resource_version: vm.resource_version.clone().unwrap_or_default(),
+            claims: Vec::new(),
             owners: references.into_iter().filter(|owner| !to_machine(owner)).collect(),
         }),
     }
@@ -63,11 +67,12 @@ pub fn vm_name(admitted: &Admitted, seen: &Observed) -> String {
     match (&seen.vm, &seen.found) {
         (Some(vm), _) => vm.name.clone(),
         (None, Lookup::Free(stray)) => stray.name.clone(),
+        (None, Lookup::Earlier(name)) => name.clone(),
         (None, _) => admitted.identity.vm.name.clone(),
     }
 }
 
-/// The VM keeps the disks that it came with: no claims are made for the Machine.
+/// The VM keeps the disks that it came with: no claims are made for the Machine. Those of the published operator are its own.
 pub fn keeps_its_disks(seen: &Observed) -> bool {
     seen.vm.as_ref().map_or(matches!(seen.found, Lookup::Free(_)), |vm| vm.adopted.is_some())
 }
@@ -80,7 +85,9 @@ pub fn plan(admitted: &Admitted, seen: &Observed) -> Option<Plan> {
     match &seen.found {
         Lookup::Free(stray) => {
             let change = take(admitted, stray, &seen.supervisor);
-            Some(vec![There::Adopt(stray.name.clone(), change)].into())
+            // Its disks first, so that what stopped half-way goes on.
+            let claims = stray.claims.iter().cloned().map(There::AdoptClaim);
+            Some(claims.chain([There::Adopt(stray.name.clone(), change)]).collect::<Vec<_>>().into())
         }
         Lookup::Taken(whose) => {
             let (vm, cluster) = (&admitted.identity.vm, &admitted.cluster.0);
@@ -89,7 +96,7 @@ pub fn plan(admitted: &Admitted, seen: &Observed) -> Option<Plan> {
             );
             Some(Failure { reason: Reason::Conflict, message }.into())
         }
-        Lookup::Unasked | Lookup::Unknown(_) | Lookup::Absent | Lookup::Ours => None,
+        Lookup::Unasked | Lookup::Unknown(_) | Lookup::Absent | Lookup::Ours | Lookup::Earlier(_) => None,
     }
 }
 

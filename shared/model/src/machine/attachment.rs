@@ -3,7 +3,8 @@
 use serde_json::{Value, json};
 
 use super::networks::{Attachment, Attachments};
-use super::observed::{Observed, Vm};
+use super::objects::Vm;
+use super::observed::Observed;
 use super::wanted::Wire;
 use super::write::{Kind, There};
 use crate::names;

@@ -1,4 +1,4 @@
-//! Cloud-init data of a Machine: where it comes from, and what of it goes into a Secret. Pure. C8, T14, X26, X70, X79.
+//! Cloud-init data of a Machine: where it comes from, and what of it goes into a Secret. Pure. C8, T14, X26, X36, X70, X79.
 
 use serde_json::json;
 use sha2::{Digest, Sha256};
@@ -111,7 +111,9 @@ pub fn may_need_secret(spec: &MachineSpec) -> bool {
         Some(Err(_)) | None => false,
     };
     let keys: usize = spec.ssh_keys.iter().map(|key| key.len() + 8).sum();
-    long(user(spec)) || long(network(spec)) || (keys > 0 && keys + text_of(spec) > INLINE)
+    // Of the record's addresses, so many interfaces fit into a VM, however much is known of each.
+    let fits = spec.networks.len() <= 3;
+    long(user(spec)) || long(network(spec)) || !fits || (keys > 0 && keys + text_of(spec) > INLINE)
 }
 
 /// Bytes of user data in the spec.
@@ -122,16 +124,23 @@ fn text_of(spec: &MachineSpec) -> usize {
     }
 }
 
-/// Of all that a Machine says about its data: as long as it is the same, the same comes of the same sources.
-pub fn fingerprint(spec: &MachineSpec) -> String {
-    let text = json!([spec.cloud_init, spec.user_data, spec.ssh_keys]).to_string();
+/// The Machine itself says what its network data is, or where that stands.
+pub(super) fn has_network_data(spec: &MachineSpec) -> bool {
+    network(spec).is_some()
+}
+
+/// Of all that a Machine and its record say about its data: as long as it is the same, the same comes of the same sources.
+pub fn fingerprint(spec: &MachineSpec, addresses: Option<&str>) -> String {
+    let text = json!([spec.cloud_init, spec.user_data, spec.ssh_keys, addresses]).to_string();
     format!("{:x}", Sha256::digest(text))
 }
 
-/// Prepares the data. `read` gives what a source holds.
+/// Prepares the data. `addresses` is the network data that follows from the record of the interfaces, and counts where the Machine
+/// has none of its own; `read` gives what a source holds.
 pub fn carry(
     spec: &MachineSpec,
     uid: &str,
+    addresses: Option<&str>,
     read: impl Fn(&Source) -> Result<Vec<u8>, Failure>,
 ) -> Result<Carried, Failure> {
     let read = |given: Option<Result<Given, Failure>>| -> Result<Option<(Vec<u8>, bool)>, Failure> {
@@ -152,7 +161,8 @@ pub fn carry(
         })?;
         user = Some((data, secret));
     }
-    let network = read(network(spec))?;
+    let recorded = || Some(Ok(Given::Here(addresses?.as_bytes().to_vec())));
+    let network = read(network(spec).or_else(recorded))?;
     for (what, data) in [("user data", &user), ("network data", &network)] {
         if let Some((data, _)) = data.as_ref().filter(|(data, _)| data.len() > MOST) {
             let message = format!("the {what} has {} bytes, and a Secret holds {MOST}: shorten it", data.len());

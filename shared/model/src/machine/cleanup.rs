@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 
 use super::imports::Imports;
 use super::intent::{DELETION_POLICIES, DeletionPolicy, Leaving};
-use super::observed::{DataSecret, Lookup, Observed, Remote, Vm};
+use super::objects::Vm;
+use super::observed::{DataSecret, Lookup, Observed, Remote};
 use super::write::{Failure, Here, Kind, Plan, There, Write};
 use super::{attachment, interfaces};
 use crate::api::config::Orphan;
@@ -82,7 +83,7 @@ pub fn plan(leaving: &Leaving, seen: &Observed) -> Plan {
             return Failure { reason: Reason::KubeVirtApiError, message }.into();
         }
         Lookup::Taken(why) => return Failure { reason: Reason::Conflict, message: why.clone() }.into(),
-        Lookup::Ours | Lookup::Free(_) => return Plan::default(),
+        Lookup::Ours | Lookup::Free(_) | Lookup::Earlier(_) => return Plan::default(),
     }
     if let Some(unknown) = unknown {
         return unknown.into();
@@ -101,7 +102,7 @@ pub fn plan(leaving: &Leaving, seen: &Observed) -> Plan {
 /// Somebody who may says that the cluster does not come back: by the Machine's annotation, or for all of its Machines. Time alone
 /// says nothing.
 pub fn is_forsaken(leaving: &Leaving, seen: &Observed) -> bool {
-    leaving.forsakes_cluster || seen.decommissioned
+    leaving.forsakes_cluster || seen.terms.decommissioned
 }
 
 /// What is recorded before the Machine goes, which is all that is known of its VM then.

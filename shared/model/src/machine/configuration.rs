@@ -15,6 +15,8 @@ use crate::text::line;
 /// Bytes that are kept of a word, and how many interfaces and addresses of a record. No Machine has more interfaces.
 const WORD: usize = 253;
 const ENTRIES: usize = 256;
+/// Name servers that are kept of a network.
+const SERVERS: usize = 16;
 
 /// A NetworkConfiguration, as far as it matters.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -52,6 +54,24 @@ pub struct RecordedNic {
     pub vlan: Option<String>,
     /// Its addresses, IPv4 before IPv6.
     pub ips: Vec<String>,
+    /// `allocationMethod`: `static` or `dhcp`.
+    pub method: Option<String>,
+    /// The subnets of its addresses, such as `10.20.0.0/24`.
+    pub subnets: Vec<String>,
+    /// The gateways of these.
+    pub gateways: Vec<String>,
+    /// Its name servers.
+    pub dns: Vec<String>,
+}
+
+impl RecordedNic {
+    /// Whether it is the interface with this MAC address, or where one of the two is not known, of this name.
+    pub fn is(&self, name: Option<&str>, mac: Option<&str>) -> bool {
+        match (mac, &self.mac) {
+            (Some(mac), Some(own)) => mac.eq_ignore_ascii_case(own),
+            (Some(_), None) | (None, _) => name == Some(self.name.as_str()),
+        }
+    }
 }
 
 /// A NetworkNamespace, as far as it matters.
@@ -100,6 +120,10 @@ fn text(data: &Value, pointer: &str) -> Option<String> {
     data.pointer(pointer).and_then(Value::as_str).map(|text| line(text, WORD)).filter(|text| !text.is_empty())
 }
 
+fn is_cidr(text: &str) -> bool {
+    text.split_once('/').is_some_and(|(start, _)| start.parse::<IpAddr>().is_ok())
+}
+
 fn addresses(list: Option<&Value>) -> impl Iterator<Item = &str> {
     let all = list.and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
     all.filter(|address| address.parse::<IpAddr>().is_ok())
@@ -111,8 +135,17 @@ fn nics(list: Option<&Value>) -> Vec<RecordedNic> {
         let all = addresses(nic.get("ipv4Addresses")).chain(addresses(nic.get("ipv6Addresses")));
         let ips: Vec<String> = all.take(room).map(str::to_owned).collect();
         room -= ips.len();
-        let name = text(nic, "/name").unwrap_or_default();
-        RecordedNic { name, mac: text(nic, "/macAddress"), vlan: text(nic, "/vlan"), ips }
+        let both = |four: &str, six: &str| [text(nic, four), text(nic, six)].into_iter().flatten();
+        RecordedNic {
+            name: text(nic, "/name").unwrap_or_default(),
+            mac: text(nic, "/macAddress"),
+            vlan: text(nic, "/vlan"),
+            ips,
+            method: text(nic, "/allocationMethod"),
+            subnets: both("/ipv4Subnet", "/ipv6Subnet").filter(|it| is_cidr(it)).collect(),
+            gateways: both("/ipv4Gateway", "/ipv6Gateway").filter(|it| it.parse::<IpAddr>().is_ok()).collect(),
+            dns: addresses(nic.get("dns")).take(SERVERS).map(str::to_owned).collect(),
+        }
     };
     list.and_then(Value::as_array).into_iter().flatten().take(ENTRIES).map(nic).collect()
 }
@@ -142,15 +175,14 @@ impl NetworkNamespace {
         let fixed = data.pointer("/spec/ipAllocation/type").and_then(Value::as_str) == Some("static");
         let range = data.pointer("/spec/ipAllocation/static").filter(|_| fixed);
         let address = |name: &str| text(range?, name).filter(|it| it.parse::<IpAddr>().is_ok());
-        let whole = |cidr: &String| cidr.split_once('/').is_some_and(|(start, _)| start.parse::<IpAddr>().is_ok());
         // 0 in the status is what the published type writes for "none".
         let vlan = number("/status/vlanId").filter(|vlan| *vlan != 0);
         Self {
             vlan: vlan.or_else(|| range?.get("vlanId")?.as_i64()),
             range: fixed.then(|| Range {
-                cidr: range.and_then(|range| text(range, "/ipv4CIDR")).filter(whole),
+                cidr: range.and_then(|range| text(range, "/ipv4CIDR")).filter(|it| is_cidr(it)),
                 gateway: address("/ipv4Gateway"),
-                dns: addresses(range.and_then(|range| range.get("dns"))).take(16).map(str::to_owned).collect(),
+                dns: addresses(range.and_then(|range| range.get("dns"))).take(SERVERS).map(str::to_owned).collect(),
             }),
             reported: number("/status/vlanId").is_some() || text(data, "/status/phase").is_some(),
             datacenter: text(data, "/spec/datacenterIdentifier"),

@@ -2,11 +2,13 @@
 
 use std::collections::BTreeSet;
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::ResourceExt;
 
+use super::owner::Asking;
 use super::write::Kind;
 use crate::api::Machine;
-use crate::message::{Recorded, Reference, said};
+use crate::message::{Recorded, Reference, is_ours, said};
 use crate::names::{self, ClusterName, MachineKey, VmKey, vm_name, vm_names};
 
 /// Who a Machine is.
@@ -26,9 +28,17 @@ pub struct Identity {
     pub alone: bool,
     /// The identity of its cluster, once recorded.
     pub cluster_id: Option<String>,
+    /// UID of the earlier self that it takes over, by its annotation.
+    pub take_over: Option<String>,
 }
 
 impl Identity {
+    /// What it asks for a VM as.
+    pub fn asking<'a>(&'a self, supervisor: &'a str) -> Asking<'a> {
+        let take_over = self.take_over.as_deref();
+        Asking { machine: &self.key, uid: &self.uid, supervisor, alone: self.alone, take_over }
+    }
+
     /// The namespace on the cluster, where it is not the Machine's own.
     pub fn mapped(&self) -> Option<String> {
         (self.vm.namespace != self.key.namespace).then(|| self.vm.namespace.clone())
@@ -43,6 +53,19 @@ pub fn cluster_of(machine: &Machine) -> Option<ClusterName> {
     let assigned = said(machine.annotations().get(names::KUBEVIRT_CONFIG).map(String::as_str));
     let name = recorded(machine, assigned).and_then(|recorded| recorded.cluster).or(assigned);
     name.map(|name| ClusterName(name.to_owned()))
+}
+
+/// The cluster that a Machine of ours is recorded on: it has objects there, or may have (X58). Of one that does not read, what
+/// is known is its assignment, and that it was to be cleaned up.
+pub fn recorded_on(machine: Result<&Machine, &ObjectMeta>) -> Option<ClusterName> {
+    let meta = machine.map_or_else(|meta| meta, |machine| &machine.metadata);
+    let assigned = meta.annotations.as_ref().and_then(|all| said(all.get(names::KUBEVIRT_CONFIG).map(String::as_str)));
+    let cluster = match machine {
+        Ok(machine) if !is_ours(machine.spec.provider.as_deref()) => None,
+        Ok(machine) => recorded(machine, assigned)?.cluster,
+        Err(meta) => assigned.filter(|_| meta.finalizers.iter().flatten().any(|finalizer| finalizer == names::CLEANUP)),
+    };
+    cluster.map(|name| ClusterName(name.to_owned()))
 }
 
 /// The cluster that the status records.
@@ -96,11 +119,15 @@ pub(super) fn identity(
     let names = vm.map(str::to_owned).into_iter().chain(own_names.clone());
     let there = |vm: &String| shown.contains(&(Kind::Vm, VmKey { namespace: home.clone(), name: vm.clone() }));
     let vm = names.clone().find(there).or_else(|| names.clone().find(|vm| own_names.contains(vm)));
+    let uid = machine.uid().unwrap_or_default();
+    let earlier =
+        said(machine.annotations().get(names::TAKE_OVER).map(String::as_str)).filter(|earlier| *earlier != uid);
     Identity {
+        take_over: earlier.map(str::to_owned),
         alone: home == own && said(mapped) != Some(&own),
         vm: VmKey { name: vm.unwrap_or_else(|| vm_name(vm_prefix, &name)), namespace: home },
         key: MachineKey { namespace: own, name },
-        uid: machine.uid().unwrap_or_default(),
+        uid,
         generation: machine.metadata.generation.unwrap_or_default(),
         resource_version: machine.resource_version(),
         cluster_id: recorded.map(|recorded| recorded.id.to_owned()),

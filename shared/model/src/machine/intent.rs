@@ -100,6 +100,16 @@ fn words(machine: &Machine) -> BTreeMap<String, String> {
     words.map(|(key, value)| (key.clone(), value.clone())).collect()
 }
 
+/// The names to look for a VM under. That of an earlier self is where it was, whatever was found or recorded meanwhile.
+fn to_look_under(identity: &Identity, placement: Option<&str>, cluster: &ClusterName, vm_prefix: &str) -> Vec<String> {
+    let all = vm_names(vm_prefix, &identity.key.name);
+    if identity.take_over.is_some() {
+        return all;
+    }
+    let hinted = names_to_look_under(placement, cluster, all).into_iter();
+    hinted.filter(|vm| identity.cluster_id.is_none() || *vm == identity.vm.name).collect()
+}
+
 impl Intent {
     /// Reads a Machine. `vm_prefix` names VMs that have no name yet; `mapped` is the namespace that its KubevirtConfig asks
     /// for; `shown` is what carries the Machine's UID on its cluster.
@@ -166,14 +176,7 @@ impl Intent {
             Ok(sizing) => Intent::Run(Box::new(Admitted {
                 guarded,
                 legacy: machine.finalizers().iter().any(|name| name == names::LEGACY_FINALIZER),
-                adopt: names_to_look_under(
-                    annotation(names::PLACEMENT),
-                    &cluster,
-                    vm_names(vm_prefix, &identity.key.name),
-                )
-                .into_iter()
-                .filter(|vm| identity.cluster_id.is_none() || *vm == identity.vm.name)
-                .collect(),
+                adopt: to_look_under(&identity, annotation(names::PLACEMENT), &cluster, vm_prefix),
                 shared: identity.mapped().or(said(mapped).filter(|to| *to == identity.vm.namespace).map(str::to_owned)),
                 disks: machine.status.as_ref().map(|status| status.disks.clone()).unwrap_or_default(),
                 identity,

@@ -19,7 +19,7 @@ use crate::reason::Reason;
 /// Adds to a plan what makes the record true. Where addresses come from a NetworkNamespace it is there before the VM is; for any
 /// other Machine it is nothing that the VM waits for.
 pub(super) fn add(plan: &mut Plan, admitted: &Admitted, seen: &Observed) {
-    let Ok(wanted) = resolve(admitted, seen) else { return };
+    let Ok(wanted) = resolve(admitted, &seen.networks) else { return };
     let of_namespace = wanted.iter().find_map(|nic| nic.namespace.as_ref());
     let at = if of_namespace.is_some() { 0 } else { plan.writes.len() };
     if let Some(write) = write(of_namespace, &wanted, admitted, seen) {

@@ -8,10 +8,12 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use super::addresses;
 use super::attachment::attachment;
 use super::intent::Admitted;
 use super::networks::Attachments;
-use super::observed::{Nic, Observed};
+use super::objects::Nic;
+use super::observed::Observed;
 use super::wanted::{Trouble, Wanted, Wire, failed, resolve};
 use super::write::{Failure, Kind, There};
 
@@ -23,14 +25,15 @@ pub(super) struct Nics {
 
 /// The interfaces in the order of the spec; without any there is one on the pod network. One whose network is missing is left out.
 pub(super) fn nics(admitted: &Admitted, seen: &Observed) -> Nics {
-    let (interfaces, networks) = resolve(admitted, seen).unwrap_or_default().iter().map(Wanted::attached).unzip();
+    let (interfaces, networks) =
+        resolve(admitted, &seen.networks).unwrap_or_default().iter().map(Wanted::attached).unzip();
     Nics { interfaces, networks }
 }
 
 /// Makes the NetworkAttachmentDefinitions that the cluster lacks.
 pub(super) fn plan(admitted: &Admitted, seen: &Observed) -> Vec<There> {
     let Attachments::Listed(there) = &seen.networks.attachments else { return Vec::new() };
-    let wanted = resolve(admitted, seen).unwrap_or_default();
+    let wanted = resolve(admitted, &seen.networks).unwrap_or_default();
     let wires: BTreeMap<&String, &Wire> =
         wanted.iter().filter_map(|nic| nic.wire.as_ref()).map(|wire| (&wire.attachment, wire)).collect();
     let missing = wires.into_iter().filter(|(name, _)| !there.contains_key(*name));
@@ -44,12 +47,12 @@ pub(super) fn plan(admitted: &Admitted, seen: &Observed) -> Vec<There> {
 
 /// Why the VM cannot be made or brought in line yet.
 pub(super) fn missing(admitted: &Admitted, seen: &Observed) -> Option<Failure> {
-    trouble(admitted, seen).map(|(_, failure)| failure)
+    trouble(admitted, seen).map(|(_, failure)| failure).or_else(|| addresses::awaited(admitted, seen))
 }
 
 /// The network that keeps the VM from being made or brought in line, as the Machine names it, and why.
 pub(super) fn trouble(admitted: &Admitted, seen: &Observed) -> Option<(String, Failure)> {
-    let wanted = match resolve(admitted, seen) {
+    let wanted = match resolve(admitted, &seen.networks) {
         Ok(wanted) => wanted,
         Err(Trouble(network, failure)) => return Some((network, failure)),
     };
@@ -84,6 +87,6 @@ pub(super) fn reported(admitted: &Admitted, seen: &Observed) -> bool {
     let has = seen.vmi.as_ref().map(|vmi| vmi.interfaces.as_slice()).unwrap_or_default();
     let find = |name: &str| has.iter().find(|nic| nic.name.as_deref() == Some(name));
     let up = |nic: &Wanted, found: &Nic| nic.wire.is_some() || !found.ips.is_empty();
-    let mut wanted = resolve(admitted, seen).unwrap_or_default().into_iter();
+    let mut wanted = resolve(admitted, &seen.networks).unwrap_or_default().into_iter();
     !has.is_empty() && wanted.all(|nic| find(&nic.name).is_some_and(|found| up(&nic, found)))
 }

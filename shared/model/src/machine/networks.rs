@@ -23,6 +23,30 @@ pub struct Networks {
     pub attachments: Attachments,
     /// `DEFAULT_BRIDGE`.
     pub default_bridge: String,
+    /// The earlier self whose MAC addresses its VM has ([`crate::names::MACS_OF`]).
+    pub macs_of: Option<String>,
+    /// `IP_SOURCE`.
+    pub ip_source: IpSource,
+}
+
+/// Whose word counts about the addresses of a Machine.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum IpSource {
+    /// That of the instance; of an interface without any, that of the record.
+    #[default]
+    Vmi,
+    /// That of the record; of an interface without any, that of the instance.
+    NetworkConfiguration,
+}
+
+impl IpSource {
+    /// The words of the setting, which are the published operator's.
+    pub const WORDS: [&str; 2] = ["vmi", "networkconfiguration"];
+
+    /// What a word means.
+    pub fn of(word: &str) -> Self {
+        if word == Self::WORDS[1] { IpSource::NetworkConfiguration } else { IpSource::Vmi }
+    }
 }
 
 impl Default for Networks {
@@ -33,6 +57,8 @@ impl Default for Networks {
             record: Record::Unknown,
             attachments: Attachments::Unknown("it was not asked yet".to_owned()),
             default_bridge: DEFAULT_BRIDGE.to_owned(),
+            macs_of: None,
+            ip_source: IpSource::default(),
         }
     }
 }
@@ -56,7 +82,7 @@ pub enum Record {
     Absent,
     /// The Machine's own.
     Own(Box<Configuration>),
-    /// A Machine of this name left it, of this UID, together with its VM.
+    /// A Machine of this name left it, of this UID, together with its VM; or it is that of the earlier self that is taken over.
     Left(String),
     /// Somebody else's.
     Foreign {
@@ -100,11 +126,17 @@ pub(super) fn published(spec: &MachineSpec) -> Option<&str> {
 }
 
 impl Record {
-    /// What the NetworkConfiguration of a Machine's name is to it.
-    pub fn of(found: Option<&Configuration>, key: &MachineKey, uid: &str, supervisor: &str) -> Self {
+    /// What the NetworkConfiguration of a Machine's name is to it. `earlier`: the UID of its earlier self that it takes over.
+    pub fn of(
+        found: Option<&Configuration>,
+        key: &MachineKey,
+        (uid, earlier): (&str, Option<&str>),
+        supervisor: &str,
+    ) -> Self {
         let Some(found) = found else { return Record::Absent };
         match (&found.owner, &found.left) {
             (Some(owner), _) if owner == uid => Record::Own(Box::new(found.clone())),
+            (Some(owner), _) if earlier == Some(owner) && !found.deleting => Record::Left(found.uid.clone()),
             (None, Some(left)) if left.is(key, supervisor) && !found.deleting => Record::Left(found.uid.clone()),
             (Some(_) | None, _) => Record::Foreign { deleting: found.deleting },
         }

@@ -7,9 +7,9 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use super::carried::Carried;
 use super::imports::{Imports, StorageClass};
 use super::networks::Networks;
+use super::objects::{Claim, Vm, Vmi};
 use super::write::{Failure, Kind};
 use crate::api::KubevirtConfig;
-use crate::baseline::Drift;
 use crate::baseline::war::Turn;
 use crate::clusters::View;
 use crate::names::MachineKey;
@@ -31,20 +31,23 @@ pub struct Observed {
     pub imports: Imports,
     /// The remote namespace is known to exist.
     pub namespace_known: bool,
+    /// It is being deleted, so that nothing can be made in it.
+    pub namespace_terminating: bool,
     /// StorageClasses of the cluster.
     pub storage_classes: BTreeMap<String, StorageClass>,
     /// Names that we have created and whose watch event has not come yet.
     pub awaited: BTreeSet<(Kind, String)>,
     /// The VM that admission found, when there is none of the Machine's yet.
     pub found: Lookup,
+    /// What else carries the UID of the earlier self that it takes over, once that is gone for certain: VMs and instances
+    /// ([`Kind::Vm`]), claims and DataVolumes beside the VM.
+    pub earlier: BTreeSet<(Kind, String)>,
     /// Whether what others changed of the VM may be taken back now.
     pub turn: Turn,
     /// The same of each claim of which others changed something, by its name.
     pub claim_turns: BTreeMap<String, Turn>,
-    /// `spec.decommissioned` of its KubevirtConfig.
-    pub decommissioned: bool,
-    /// `spec.allowSchedulingPatches` of its KubevirtConfig.
-    pub scheduling_patches: bool,
+    /// What its KubevirtConfig says of Machines that are there.
+    pub terms: Terms,
     /// The setting MACHINE_LABELS.
     pub copied_labels: Vec<String>,
     /// A MAC address that it asks for, and the older Machine that has it.
@@ -68,18 +71,38 @@ impl Observed {
             claims: BTreeMap::new(),
             imports: Imports::Unknown("they were not listed yet".to_owned()),
             namespace_known: false,
+            namespace_terminating: false,
             storage_classes: BTreeMap::new(),
             awaited: BTreeSet::new(),
             found: Lookup::Unasked,
+            earlier: BTreeSet::new(),
             turn: Turn::Now,
             claim_turns: BTreeMap::new(),
-            decommissioned: false,
-            scheduling_patches: false,
+            terms: Terms::default(),
             copied_labels: Vec::new(),
             address_of: None,
             cloud_init: Ok(Carried::default()),
             data_secret: DataSecret::Unasked,
             networks: Networks::default(),
+        }
+    }
+}
+
+/// What a KubevirtConfig says of the Machines on its cluster.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Terms {
+    /// `spec.decommissioned`.
+    pub decommissioned: bool,
+    /// `spec.allowSchedulingPatches`.
+    pub scheduling_patches: bool,
+}
+
+impl Terms {
+    /// Those of a KubevirtConfig; without one nothing is granted.
+    pub fn of(config: Option<&KubevirtConfig>) -> Self {
+        Self {
+            decommissioned: config.is_some_and(|config| config.spec.decommissioned == Some(true)),
+            scheduling_patches: config.is_some_and(|config| config.spec.allow_scheduling_patches == Some(true)),
         }
     }
 }
@@ -113,6 +136,8 @@ pub enum Lookup {
     Ours,
     /// Nobody's, or offered to this Machine.
     Free(Stray),
+    /// The VM of this name is that of an earlier self, which this Machine takes over (X99).
+    Earlier(String),
     /// Somebody else's; whose, in words that follow "it".
     Taken(String),
 }
@@ -126,6 +151,8 @@ pub struct Stray {
     pub uid: String,
     /// `metadata.resourceVersion`.
     pub resource_version: String,
+    /// The claims that the published operator made for it.
+    pub claims: Vec<String>,
     /// Its ownerReferences, without those to Machines: on this cluster they lead nowhere, and its garbage collector would
     /// delete the VM for that (R14).
     pub owners: Vec<OwnerReference>,
@@ -152,6 +179,12 @@ impl Remote {
     /// records one, that of the KubevirtConfig counts.
     pub fn of(view: Option<View>, config: Option<&KubevirtConfig>, recorded: Option<&str>) -> Self {
         let first = config.filter(|_| recorded.is_none());
+        if first.is_some_and(|config| config.metadata.deletion_timestamp.is_some()) {
+            let next = "assign the Machine to another one, or create this one again once it is gone";
+            return Remote::Unreachable(format!(
+                "its KubevirtConfig is being deleted and takes no new Machines: {next}"
+            ));
+        }
         let expected = first.and_then(|config| config.status.as_ref()?.cluster_id.as_ref());
         match view {
             // The registry follows the KubevirtConfigs: one that it has not taken up yet is on its way.
@@ -166,112 +199,4 @@ impl Remote {
             },
         }
     }
-}
-
-/// A VirtualMachine, as far as it matters.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Vm {
-    /// Its name.
-    pub name: String,
-    /// `metadata.uid`.
-    pub uid: String,
-    /// `metadata.resourceVersion`.
-    pub resource_version: String,
-    /// Deletion was asked for.
-    pub deleting: bool,
-    /// Hash of what it was last written from.
-    pub hash: Option<String>,
-    /// What others changed of that since.
-    pub drift: Vec<Drift>,
-    /// Whether [`crate::baseline::war::PAUSED`] says that nothing of it is corrected.
-    pub paused: Option<bool>,
-    /// `vitistack.io/adopted`: it was there before the Machine. The text is what the Machine asked for when it was written.
-    pub adopted: Option<String>,
-    /// `spec.runStrategy`, or what `spec.running` stands for.
-    pub run_strategy: Option<String>,
-    /// [`crate::names::RESTARTED`].
-    pub restarted: Option<String>,
-    /// KubeVirt has a request to stop or start it, and has not carried it out.
-    pub restarting: bool,
-    /// [`crate::names::CHANGED_FIELDS`].
-    pub changed: Option<String>,
-    /// Hash of the cloud-init data that its Secret holds, where it has one.
-    pub cloud_init: Option<String>,
-    /// `status.printableStatus`.
-    pub printable: String,
-    /// Message of KubeVirt's condition `Failure`.
-    pub failure: Option<String>,
-    /// Message of KubeVirt's condition `RestartRequired`.
-    pub restart_required: Option<String>,
-    /// The NetworkAttachmentDefinitions of its namespace that it is attached to.
-    pub attachments: Vec<String>,
-}
-
-/// A VirtualMachineInstance, as far as it matters.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Vmi {
-    /// Its name.
-    pub name: String,
-    /// `metadata.uid`.
-    pub uid: String,
-    /// `status.phase`.
-    pub phase: String,
-    /// Condition `Ready` is true.
-    pub ready: bool,
-    /// `status.nodeName`.
-    pub node: Option<String>,
-    /// `status.interfaces`.
-    pub interfaces: Vec<Nic>,
-    /// Why it cannot be scheduled.
-    pub unschedulable: Option<String>,
-    /// It was started with cloud-init data from a Secret.
-    pub cloud_init: bool,
-}
-
-/// An interface that an instance reports.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Nic {
-    /// Its name.
-    pub name: Option<String>,
-    /// Its MAC address.
-    pub mac: Option<String>,
-    /// Its addresses, the main one first.
-    pub ips: Vec<String>,
-    /// `up` or `down`.
-    pub state: Option<String>,
-    /// Who reports it.
-    pub source: Option<String>,
-}
-
-/// A PersistentVolumeClaim, as far as it matters.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Claim {
-    /// `metadata.uid`.
-    pub uid: String,
-    /// `metadata.resourceVersion`.
-    pub resource_version: String,
-    /// Seconds since 1970 when it was made.
-    pub created: Option<i64>,
-    /// Its StorageClass.
-    pub storage_class: Option<String>,
-    /// Its access modes.
-    pub access_modes: Vec<String>,
-    /// Its volume mode.
-    pub volume_mode: Option<String>,
-    /// A DataVolume owns it.
-    pub imported: bool,
-    /// `status.phase`.
-    pub phase: String,
-    /// Bytes that it has; absent until it is bound.
-    pub size: Option<u64>,
-    /// What it asks for, a quantity.
-    pub requested: Option<String>,
-    /// Hash of what its labels and annotations were last written from.
-    pub hash: Option<String>,
-    /// What others changed of those since.
-    pub drift: Vec<Drift>,
-    /// Whether [`crate::baseline::war::PAUSED`] says that nothing of it is corrected.
-    pub paused: Option<bool>,
-    /// Deletion was asked for.
-    pub deleting: bool,
 }

@@ -116,29 +116,72 @@ pub fn read(metadata: &ObjectMeta) -> Ownership {
     }
 }
 
-/// Whose a VM on a cluster is, in words that follow "VirtualMachine X", unless it is the Machine's or free for it. `alone`: no
-/// other namespace than the Machine's has its VMs where this one is. An empty `uid` is that of a Machine that does not exist yet.
-pub fn stranger(
-    (vm, alone): (&Ownership, bool),
-    machine: &MachineKey,
-    uid: &str,
-    supervisor: &str,
-    adoption: Adoption,
-) -> Option<String> {
+/// A Machine that asks for a VM.
+#[derive(Clone, Copy, Debug)]
+pub struct Asking<'a> {
+    /// Where it is on its supervisor.
+    pub machine: &'a MachineKey,
+    /// Its UID; empty while it does not exist.
+    pub uid: &'a str,
+    /// UID of the supervisor's `kube-system`.
+    pub supervisor: &'a str,
+    /// No other namespace than its own has its VMs where this one is.
+    pub alone: bool,
+    /// `vitistack.io/take-over`: UID of its earlier self.
+    pub take_over: Option<&'a str>,
+}
+
+impl Asking<'_> {
+    /// Whether it names this VM as one of its earlier self, and may. In a namespace that several share, the VM has to be offered
+    /// to it, too: nothing else there says of which namespace the Machine was that had it (ATK6).
+    fn may_take_over(&self, vm: &Ownership) -> bool {
+        let Some(Owner::Machine { name, supervisor, uid }) = &vm.owner else { return false };
+        let offered = || vm.adopt_by.as_deref() == Some(self.machine.to_string().as_str());
+        let named = !uid.is_empty() && self.take_over == Some(uid.as_str());
+        named && supervisor == self.supervisor && *name == self.machine.name && (self.alone || offered())
+    }
+
+    /// Whether it is of an earlier self for certain. That one had its name, so it is gone.
+    pub fn is_earlier_selfs(&self, found: &Ownership) -> bool {
+        self.alone && self.earlier_self(found).is_some()
+    }
+
+    /// What an object is that an earlier self of the Machine left, in words that follow "it"; nothing of any other object.
+    pub fn earlier_self(&self, found: &Ownership) -> Option<String> {
+        let Some(Owner::Machine { name, supervisor, uid }) = &found.owner else { return None };
+        if supervisor != self.supervisor || *name != self.machine.name || uid == self.uid {
+            return None;
+        }
+        let key = names::TAKE_OVER;
+        // In a namespace that several share, nothing says which of them the Machine is in, so nothing of it is told (ATK12).
+        if !self.alone {
+            return Some(format!(
+                "belongs to an earlier self of this Machine, or to a Machine of this name in another namespace: it is kept as it is, with its disks, and taken over only with the annotations {key}, the UID of the earlier self, on this Machine, and {}: {} on the VirtualMachine",
+                names::ADOPT_BY,
+                self.machine
+            ));
+        }
+        let said = self.take_over.map(|said| format!(", which says {:?}", line(said, NAMED))).unwrap_or_default();
+        Some(format!(
+            "belongs to an earlier self of this Machine, of UID {uid}: it is kept as it is, with its disks, and taken over only with the annotation {key}: {uid} on this Machine{said}"
+        ))
+    }
+}
+
+/// Whose a VM on a cluster is, in words that follow "VirtualMachine X", unless it is the Machine's, its earlier self's that it
+/// takes over, or free for it.
+pub fn stranger(vm: &Ownership, asking: Asking<'_>, adoption: Adoption) -> Option<String> {
+    let Asking { machine, uid, supervisor, alone, .. } = asking;
     match (&vm.owner, &vm.adopt_by) {
         (Some(Owner::Machine { supervisor: theirs, uid: owner, name }), _) if theirs == supervisor => {
-            if !uid.is_empty() && owner == uid {
+            if !uid.is_empty() && owner == uid || asking.may_take_over(vm) {
                 return None;
             }
-            // In a namespace that several share, nothing says which of them the Machine is in, so nothing of it is told (ATK12).
-            Some(match name.as_str() {
-                name if name == machine.name && alone => {
-                    format!("belongs to an earlier self of this Machine, of UID {owner}: it is kept as it is, with its disks")
-                }
-                name if name == machine.name => "belongs to an earlier self of this Machine, or to a Machine of this name in another namespace: it is kept as it is, with its disks".to_owned(),
+            let another = || match name.as_str() {
                 name if alone && !name.is_empty() => format!("belongs to another Machine of this fleet, {name:?}"),
                 _ => "belongs to another Machine of this fleet".to_owned(),
-            })
+            };
+            Some(asking.earlier_self(vm).unwrap_or_else(another))
         }
         (Some(Owner::Machine { .. }), _) => Some("belongs to another supervisor".to_owned()),
         (Some(Owner::Controller(name)), _) => Some(format!("belongs to {name}")),

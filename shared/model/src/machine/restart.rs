@@ -8,9 +8,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::intent::Admitted;
-use super::observed::{Observed, Vm};
+use super::objects::Vm;
+use super::observed::Observed;
 use super::write::{Kind, There};
-use crate::baseline::Change;
+use crate::baseline::{Change, LAST_APPLIED, drift};
 use crate::names::{CHANGED_FIELDS, RESTART, RESTARTED};
 use crate::text::line;
 
@@ -73,7 +74,9 @@ fn request(vm: &Vm, instance: &str) -> Value {
 /// Adds to a change of a VM which fields of its instance it concerns, so that the Machine can say what waits for a restart.
 pub fn note(change: &mut Change, live: &Value) {
     const INSTANCE: &str = "spec.template.spec.";
-    let changed = change.fields.iter().filter_map(|field| field.strip_prefix(INSTANCE));
+    let back = set_back(change, live);
+    let fields = change.fields.iter().filter(|field| !back.contains(field));
+    let changed = fields.filter_map(|field| field.strip_prefix(INSTANCE));
     let conditions = live["status"]["conditions"].as_array();
     let waits = conditions.into_iter().flatten().any(|it| it["type"] == "RestartRequired" && it["status"] == "True");
     let before = live["metadata"]["annotations"][CHANGED_FIELDS].as_str().filter(|_| waits).unwrap_or_default();
@@ -85,6 +88,16 @@ pub fn note(change: &mut Change, live: &Value) {
     }
     change.patch["metadata"]["annotations"][CHANGED_FIELDS] =
         if all.is_empty() { Value::Null } else { json!(all.join(", ")) };
+}
+
+/// The fields that others changed and that are only set back: the guest has what it should have of these.
+fn set_back(change: &Change, live: &Value) -> Vec<String> {
+    let fields = |object: &Value| drift(object).into_iter().map(|drift| drift.field);
+    let applied = live["metadata"]["annotations"][LAST_APPLIED].as_str();
+    let mut before = applied.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_else(|| json!({}));
+    before["metadata"]["annotations"][LAST_APPLIED] = change.patch["metadata"]["annotations"][LAST_APPLIED].clone();
+    let edited: Vec<String> = fields(&before).collect();
+    fields(live).filter(|field| !edited.contains(field)).collect()
 }
 
 /// What waits for a restart, in words, where something does.

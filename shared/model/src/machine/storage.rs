@@ -16,7 +16,6 @@ use self::wanted::{Source, Wanted, disks, managed};
 use super::imports::Imports;
 use super::intent::Admitted;
 use super::observed::Observed;
-use super::vm::refused;
 use super::write::{Failure, Kind, There};
 use crate::reason::Reason;
 
@@ -25,7 +24,7 @@ pub(super) use follow::{follow, paused};
 pub use growth::growth;
 pub use kept::{may_be_copied, take_back};
 pub use shown::provisioned;
-pub(super) use shown::{describe, shown};
+pub(super) use shown::{came_with, describe, shown};
 pub use wanted::{is_image, iso_url};
 
 /// `devices.disks` and `volumes`, which belong together by name.
@@ -99,7 +98,7 @@ fn outdated(seen: &Observed, wanted: &Wanted) -> Option<String> {
 /// Why the VM cannot be made or brought in line yet.
 pub(super) fn missing(admitted: &Admitted, seen: &Observed) -> Option<Failure> {
     if let Err(wrong) = &admitted.patches {
-        return Some(refused(wrong));
+        return Some(Failure::of_patch(wrong));
     }
     let all = disks(admitted);
     // Two disks on one claim would destroy it (KVO9).

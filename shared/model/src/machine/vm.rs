@@ -11,13 +11,22 @@ use super::write::{Failure, Kind, There};
 use super::{labels, restart};
 use crate::baseline::Wanted;
 use crate::baseline::war::{self, Turn};
-use crate::names;
+use crate::names::{self, ClusterName};
 use crate::patch::UserPatch;
-use crate::reason::{Reason, Violation};
+use crate::reason::Reason;
 
 /// A remote namespace. It is shared by every Machine of that namespace and never deleted by us, so it carries no owner.
 pub fn namespace(name: &str) -> Value {
     json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": {names::MANAGED_BY: names::OPERATOR}}})
+}
+
+/// Why nothing can be made in a remote namespace (R15).
+pub fn namespace_terminating(namespace: &str, cluster: &ClusterName) -> Failure {
+    let message = format!(
+        "namespace {namespace:?} on {:?} is being deleted, and nothing can be made in it: it is made anew when it is gone; `kubectl describe namespace {namespace}` there says what keeps it",
+        cluster.0
+    );
+    Failure { reason: Reason::NamespaceTerminating, message }
 }
 
 /// An ownerReference to the Machine, only where the remote cluster *is* the supervisor: any other cluster's garbage
@@ -67,7 +76,7 @@ pub(super) fn plan(admitted: &Admitted, seen: &Observed) -> Result<Option<There>
 
 /// What the author's annotations say about the VM.
 fn user(admitted: &Admitted) -> Result<UserPatch, Failure> {
-    admitted.patches.as_ref().map(|patches| patches.vm.clone()).map_err(|wrong| refused(wrong))
+    admitted.patches.as_ref().map(|patches| patches.vm.clone()).map_err(|wrong| Failure::of_patch(wrong))
 }
 
 /// The VM as it should be, with what its author patches; without that where it is refused.
@@ -81,12 +90,6 @@ pub(super) fn is_unmanaged(admitted: &Admitted) -> bool {
     user(admitted).is_ok_and(|user| user.unmanaged)
 }
 
-/// What the author's annotations ask for may not be.
-pub(super) fn refused(wrong: &[Violation]) -> Failure {
-    let all: Vec<String> = wrong.iter().map(|it| format!("{}: {}", it.path, it.message)).take(4).collect();
-    Failure { reason: Reason::PatchRefused, message: all.join("; ") }
-}
-
 /// Power that is not declared is the cluster's own tools' from the moment that the VM is there (X96).
 const POWER: &[&str] = &["/spec/runStrategy", "/spec/running"];
 
@@ -96,7 +99,7 @@ fn wanted(admitted: &Admitted, seen: &Observed, user: UserPatch) -> Result<Wante
     if let Some(mark) = restart::mark(admitted) {
         object["metadata"]["annotations"][names::RESTARTED] = mark;
     }
-    let object = user.apply(&object, seen.scheduling_patches).map_err(|wrong| refused(&wrong))?;
+    let object = user.apply(&object, seen.terms.scheduling_patches).map_err(|wrong| Failure::of_patch(&wrong))?;
     let mut kept = json!({"metadata": {"labels": object["metadata"]["labels"]}, "spec": object["spec"]});
     let power = admitted.power_declared && user.without_ignored(&kept)["spec"].get("runStrategy").is_some();
     if power {

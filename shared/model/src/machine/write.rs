@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use crate::api::config::Orphan;
 use crate::baseline::{Drift, Wanted};
 use crate::names::{self, ClusterName};
-use crate::reason::Reason;
+use crate::reason::{Reason, Violation};
 
 /// Kinds that are written on a remote cluster.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -77,6 +77,8 @@ pub enum There {
     Create(Kind, String, Value),
     /// Merge this into the VM of this name, which is nobody's and becomes the Machine's, if it is still that version.
     Adopt(String, Value),
+    /// Take the claim of this name, which the published operator made for a VM that is adopted; any other stays as it is.
+    AdoptClaim(String),
     /// Read the object of this name, and make it the wanted one.
     Update {
         /// Its kind.
@@ -98,6 +100,8 @@ pub enum There {
     DeleteAlone(Kind, String, String),
     /// Take the claim of this name, which a Machine of this namespace left behind.
     TakeBack(String),
+    /// Take the object of this name, which is an earlier self's.
+    TakeOver(Kind, String),
     /// Make this Secret, or bring it in line where it is the Machine's.
     Carry(Parcel),
 }
@@ -134,6 +138,11 @@ impl Parcel {
         let data: Map<String, Value> = filled.collect();
         let metadata = json!({"name": self.name, "namespace": self.namespace, "labels": self.labels});
         json!({"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "type": "Opaque", "data": data})
+    }
+
+    /// Whether a Secret with this `data` holds the same already.
+    pub fn holds(&self, data: &Value) -> bool {
+        self.data.iter().all(|(key, wanted)| data[*key] == wanted.as_ref().map_or(Value::Null, encode))
     }
 
     /// The failure, without a message that quotes the data.
@@ -189,6 +198,14 @@ pub struct Failure {
     pub reason: Reason,
     /// The answer, for people.
     pub message: String,
+}
+
+impl Failure {
+    /// What the author's annotations ask of an object may not be.
+    pub(super) fn of_patch(wrong: &[Violation]) -> Self {
+        let all: Vec<String> = wrong.iter().map(|it| format!("{}: {}", it.path, it.message)).take(4).collect();
+        Self { reason: Reason::PatchRefused, message: all.join("; ") }
+    }
 }
 
 impl From<Here> for Plan {

@@ -27,6 +27,7 @@ fn free(name: &str) -> Lookup {
         name: name.to_owned(),
         uid: "s-1".to_owned(),
         resource_version: "5".to_owned(),
+        claims: Vec::new(),
         owners: Vec::new(),
     })
 }

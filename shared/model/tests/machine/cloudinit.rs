@@ -21,7 +21,7 @@ fn content(source: &Source) -> Result<Vec<u8>, Failure> {
 
 fn carried(spec: &Value) -> Result<Carried, Failure> {
     let machine = machine(|machine| machine["spec"] = spec.clone());
-    carry(&machine.spec, "m-1", content)
+    carry(&machine.spec, "m-1", None, content)
 }
 
 /// The VM and its writes for a Machine with this in its spec.
@@ -247,14 +247,14 @@ fn t19_data_is_never_shown_and_its_hash_says_nothing_of_another_machines() {
         assert!(!shown.contains("canary/") && !shown.contains("Y2FuYXJ5"), "{shown}");
     });
     let machine = machine(|machine| machine["spec"] = spec.clone());
-    let other = carry(&machine.spec, "m-2", content).expect("carried");
+    let other = carry(&machine.spec, "m-2", None, content).expect("carried");
     assert_ne!(data.hash, other.hash, "the same data of another Machine");
     assert_eq!(data.hash.as_deref().map(str::len), Some(32));
-    let moved = carry(&machine.spec, "m-1", |source| Ok(format!("{}{}", source.key, "x").into_bytes()));
+    let moved = carry(&machine.spec, "m-1", None, |source| Ok(format!("{}{}", source.key, "x").into_bytes()));
     assert_ne!(moved.expect("carried").hash, data.hash);
     let kept = data.clone().without_secrets();
     assert_eq!((kept.hash, kept.user), (data.hash, Some(Load::Secret(None))));
-    assert_ne!(fingerprint(&machine.spec), fingerprint(&self::machine(|_| ()).spec));
+    assert_ne!(fingerprint(&machine.spec, None), fingerprint(&self::machine(|_| ()).spec, None));
     let parcel = Parcel {
         name: "n".to_owned(),
         namespace: "s".to_owned(),

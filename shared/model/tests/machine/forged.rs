@@ -56,7 +56,8 @@ proptest! {
         (machine, mapped) in hostile(),
         before in select(vec!["shop", "tenants", "older"]),
         made in any::<bool>(),
-        found in select(vec![Lookup::Unasked, Lookup::Absent, Lookup::Free(Stray { name: "web".to_owned(), ..Stray::default() })]),
+        found in select(vec![Lookup::Unasked, Lookup::Absent, Lookup::Free(Stray { name: "web".to_owned(), claims: vec!["web-root".to_owned()], ..Stray::default() }), Lookup::Earlier("web".to_owned())]),
+        earlier in any::<bool>(),
     ) {
         let machine: Machine = serde_json::from_value(machine).expect("a Machine");
         let objects = [(Kind::Vm, before, "vm-web"), (Kind::Claim, before, "web-root")];
@@ -64,7 +65,8 @@ proptest! {
         let intent = Intent::of(&machine, "vm-", mapped, &shown);
         let Some(identity) = intent.identity().cloned() else { return Ok(()) };
         let near = made && identity.vm.namespace == before;
-        let seen = if near { running() } else { Observed { found, ..seen() } };
+        let left = if earlier { BTreeSet::from([(Kind::Claim, "web-root".to_owned())]) } else { BTreeSet::new() };
+        let seen = if near { running() } else { Observed { found, earlier: left, ..seen() } };
         let seen = if near && identity.vm.name != "vm-web" { Observed { vm: None, vmi: None, ..seen } } else { seen };
         let allowed = identity.vm.namespace == mapped.unwrap_or("shop") && mapped != Some("kube-system") || near;
         for write in plan(&intent, &seen).writes {
@@ -78,6 +80,9 @@ proptest! {
                 There::Create(Kind::Vm, name, _) | There::Adopt(name, _) => prop_assert!(["vm-web", "web"].contains(&name.as_str()), "{name}"),
                 There::Create(Kind::Namespace, name, _) => prop_assert_eq!(name, mapped.unwrap_or("shop")),
                 There::Create(Kind::Claim | Kind::DataVolume, name, _) | There::TakeBack(name) => prop_assert!(name.starts_with("web-"), "{name}"),
+                There::TakeOver(Kind::Vm, name) => prop_assert!(["vm-web", "web"].contains(&name.as_str()), "{name}"),
+                There::AdoptClaim(name) => prop_assert_eq!(name, "web-root"),
+                There::TakeOver(_, name) => prop_assert!(["web-cloudinit", "web-root"].contains(&name.as_str()), "{name}"),
                 There::Carry(parcel) => prop_assert_eq!(&parcel.name, "web-cloudinit"),
                 There::Create(Kind::Secret, ..) => prop_assert!(false, "{write:?}: a Secret is carried"),
                 There::Create(Kind::Attachment, name, _) => prop_assert!(false, "{name}: it names no network"),

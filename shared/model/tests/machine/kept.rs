@@ -285,6 +285,9 @@ fn x71_a_change_that_waits_for_a_restart_names_its_fields() {
     assert_eq!(noted(&before), "domain.cpu.cores", "it was restarted since");
     before["status"]["conditions"] = json!([{"type": "RestartRequired", "status": "True"}]);
     assert_eq!(noted(&before), "domain.machine.type, domain.cpu.cores");
+    let mut drifted = live(|_| ());
+    drifted["spec"]["template"]["spec"]["domain"]["memory"]["guest"] = json!("9Gi");
+    assert_eq!(noted(&drifted), "domain.cpu.cores", "what is only set back is nothing new to the guest");
     let waiting = Vm {
         restart_required: Some("a non-live-updatable field".to_owned()),
         changed: Some("domain.cpu.cores".to_owned()),
@@ -335,7 +338,7 @@ fn a_new_value_of_restart_restarts_the_running_instance_once() {
 }
 
 #[test]
-fn x97_t13_listed_labels_reach_the_vm_and_reserved_ones_never() {
+fn fr13_x97_t13_listed_labels_reach_the_vm_and_reserved_ones_never() {
     let labelled = |machine: &mut Value| {
         machine["metadata"]["labels"] = json!({
             "cluster.vitistack.io/cluster-name": "shop-1", "team": "blue", "vitistack.io/machine-uid": "forged", "kubevirt.io/x": "y",

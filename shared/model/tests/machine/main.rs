@@ -7,7 +7,7 @@ use k8s_openapi::jiff::Timestamp;
 use model::api::{Machine, MachineStatus};
 use model::machine::{
     Claim, Failure, Here, Import, Imports, Intent, Kind, Lookup, Nic, Observed, Plan, Remote, Shown, StorageClass,
-    There, Vm, Vmi, Write, plan, record, status,
+    Terms, There, Vm, Vmi, Write, plan, record, status,
 };
 use model::names::ClusterName;
 use model::reason::Reason;
@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 
 use crate::table::every_row;
 
+mod addresses;
 mod adoption;
 mod claims;
 mod cloudinit;
@@ -23,6 +24,7 @@ mod hardware;
 mod kept;
 mod networks;
 mod places;
+mod published;
 mod reach;
 mod records;
 mod shown;
@@ -30,6 +32,7 @@ mod steps;
 mod storage;
 #[path = "../../../../tests/table.rs"]
 mod table;
+mod takeover;
 mod topology;
 mod war;
 mod written;
@@ -121,6 +124,8 @@ fn brief(plan: &Plan) -> Vec<String> {
         Write::There(There::Delete(kind, name, uid)) => format!("delete {kind:?} {name} {uid}"),
         Write::There(There::DeleteAlone(kind, name, uid)) => format!("delete alone {kind:?} {name} {uid}"),
         Write::There(There::TakeBack(name)) => format!("take back {name}"),
+        Write::There(There::AdoptClaim(name)) => format!("adopt claim {name}"),
+        Write::There(There::TakeOver(kind, name)) => format!("take over {kind:?} {name}"),
         Write::There(There::Carry(parcel)) => format!("carry {}", parcel.name),
     };
     let refused = plan.refused.iter().map(|failure| format!("refuse {}", failure.reason.code()));
@@ -155,7 +160,8 @@ fn r4_kvo2_a_machine_goes_without_its_cluster_only_by_an_explicit_word() {
             machine["metadata"]["annotations"]["vitistack.io/release-from"] = json!(name);
         }
     };
-    let gone = |remote, decommissioned| Observed { decommissioned, ..Observed::nothing("sup", remote) };
+    let terms = |decommissioned| Terms { decommissioned, ..Terms::default() };
+    let gone = |remote, decommissioned| Observed { terms: terms(decommissioned), ..Observed::nothing("sup", remote) };
     let down = || Remote::Unreachable("down".to_owned());
     let other = || Remote::Connected { id: "rebuilt".to_owned() };
     let forsaken: &[&str] = &["forsake east shop/web shop/vm-web", "release"];
@@ -168,7 +174,7 @@ fn r4_kvo2_a_machine_goes_without_its_cluster_only_by_an_explicit_word() {
         ("it names another cluster",         intent(released("west")),  gone(down(), false),            &[]),
         ("nobody knows yet",                 intent(released("east")),  gone(Remote::Connecting, false), &[]),
         ("all of the cluster's may go",      intent(leaving),           gone(down(), true),             forsaken),
-        ("it answers all the same",          intent(released("east")),  Observed { decommissioned: true, ..running() }, &["delete Vm vm-web v-1"]),
+        ("it answers all the same",          intent(released("east")),  Observed { terms: terms(true), ..running() }, &["delete Vm vm-web v-1"]),
         ("it is not being deleted",          intent(|it| it["metadata"]["annotations"]["vitistack.io/release-from"] = json!("east")), gone(down(), true), &[]),
         ("an unknown policy",                intent(|it| { policy("Maybe")(it); it["metadata"]["annotations"]["vitistack.io/release-from"] = json!("east"); }), gone(down(), true), &[]),
     ];
@@ -204,6 +210,7 @@ fn a_machine_is_made_true_in_the_order_of_effects() {
         ("unknown is not absent", intent(nothing), away(Remote::Unreachable("down".to_owned())), vec![]),
         ("no config, no write", intent(nothing), away(Remote::Missing), vec![]),
         ("R7: another cluster, no write", intent(nothing), away(Remote::Connected { id: "other".to_owned() }), vec![]),
+        ("R15: nothing is made in a namespace that goes", intent(nothing), Observed { namespace_terminating: true, ..seen() }, vec!["refuse NamespaceTerminating"]),
         ("X11: the controller asks, and never places", intent(bare), seen(), vec!["ask admission"]),
         ("another provider's", intent(foreign), seen(), vec![]),
 
@@ -217,6 +224,7 @@ fn a_machine_is_made_true_in_the_order_of_effects() {
         ("a creation on its way is waited for", intent(leaving), Observed { awaited, ..seen() }, vec![]),
         ("R3: a cluster that is away keeps the finalizer", intent(leaving), away(Remote::Unreachable("down".to_owned())), vec![]),
         ("R7: so does another cluster", intent(leaving), away(Remote::Connected { id: "other".to_owned() }), vec![]),
+        ("R15: what is in a namespace that goes is deleted all the same", intent(leaving), Observed { namespace_terminating: true, ..running() }, vec!["delete Vm vm-web v-1"]),
         ("X57: a word nobody knows deletes nothing", intent(policy("retain")), running(), vec![]),
         ("X12: what the published operator guards is not let go unseen", intent(|m| { leaving(m); m["status"] = json!({}); m["metadata"]["finalizers"] = json!(["machine.vitistack.io/finalizer"]); }), away(Remote::Missing), vec![]),
         ("a provider changed behind our back keeps nothing", intent(|m| { leaving(m); m["spec"]["provider"] = json!("aws"); }), running(), vec!["delete Vm vm-web v-1"]),

@@ -180,7 +180,7 @@ fn atk6_atk12_what_a_machine_left_behind_is_a_strangers_for_every_other() {
         (left("shop/web", "another"),                        "is kept as it is, as Machine shop/web left it",  "is kept as it is, as Machine shop/web left it"),
         (left("shop/db", "sup"),                             "is kept as it is, as Machine shop/db left it",   "is kept as it is, as Machine shop/db left it"),
         (left("victim/web", "sup"),                          kept,                                             kept),
-        (labelled("web"),                                    "belongs to an earlier self of this Machine, of UID m-0: it is kept as it is, with its disks", "belongs to an earlier self of this Machine, or to a Machine of this name in another namespace: it is kept as it is, with its disks"),
+        (labelled("web"),                                    "belongs to an earlier self of this Machine, of UID m-0: it is kept as it is, with its disks, and taken over only with the annotation vitistack.io/take-over: m-0 on this Machine", "belongs to an earlier self of this Machine, or to a Machine of this name in another namespace: it is kept as it is, with its disks, and taken over only with the annotations vitistack.io/take-over, the UID of the earlier self, on this Machine, and vitistack.io/adopt-by: shop/web on the VirtualMachine"),
         (labelled("db"),                                     "belongs to another Machine of this fleet, \"db\"", "belongs to another Machine of this fleet"),
         (json!({"annotations": {"vitistack.io/adopt-by": "victim/web"}}), "is offered to a Machine of another namespace", "is offered to a Machine of another namespace"),
     ];

@@ -12,10 +12,10 @@ fn object(metadata: Value, spec: Value, status: Value) -> Configuration {
     Configuration::read(&metadata, &json!({"spec": spec, "status": status}))
 }
 
-fn own(spec: Value, status: Value) -> Record {
+pub(crate) fn own(spec: Value, status: Value) -> Record {
     let owner = json!([{"apiVersion": "vitistack.io/v1alpha1", "kind": "Machine", "name": "web", "uid": "m-1", "controller": true}]);
     let found = object(json!({"uid": "nc-1", "ownerReferences": owner}), spec, status);
-    Record::of(Some(&found), &key(), "m-1", "sup")
+    Record::of(Some(&found), &key(), ("m-1", None), "sup")
 }
 
 fn key() -> MachineKey {
@@ -26,7 +26,7 @@ fn on(record: Record) -> Networks {
     Networks { record, ..networks() }
 }
 
-const MAC: &str = "be:11:ea:59:c1:1f";
+pub(crate) const MAC: &str = "be:11:ea:59:c1:1f";
 
 #[test]
 fn b5_b11_x36_x59_the_record_is_made_once_kept_true_and_never_a_strangers() {
@@ -109,7 +109,7 @@ fn x57_x59_whose_a_record_is() {
     ];
     every_row(cases, |(name, metadata, want)| {
         let found = object(metadata, Value::Null, Value::Null);
-        let is = match Record::of(Some(&found), &key(), "m-1", "sup") {
+        let is = match Record::of(Some(&found), &key(), ("m-1", None), "sup") {
             Record::Own(_) => "own",
             Record::Left(_) => "left",
             Record::Foreign { deleting: false } => "foreign",
@@ -117,7 +117,31 @@ fn x57_x59_whose_a_record_is() {
         };
         assert_eq!(is, want, "{name}");
     });
-    assert_eq!(Record::of(None, &key(), "m-1", "sup"), Record::Absent);
+    assert_eq!(Record::of(None, &key(), ("m-1", None), "sup"), Record::Absent);
+}
+
+#[test]
+fn x99_the_record_of_an_earlier_self_is_taken_over_with_its_vm() {
+    let owner = json!([{"apiVersion": "vitistack.io/v1alpha1", "kind": "Machine", "name": "web", "uid": "m-0", "controller": true}]);
+    let labels = json!({"vitistack.io/managed-by": "kubevirt-operator", "vitistack.io/machine-uid": "m-0"});
+    let bare = || json!({"uid": "nc-1", "ownerReferences": owner, "labels": labels});
+    let mut going = bare();
+    going["deletionTimestamp"] = json!("2026-11-27T00:00:00Z");
+    #[rustfmt::skip]
+    let cases = [
+        ("it is named",           bare(), Some("m-0"), Record::Left("nc-1".to_owned())),
+        ("another one is",        bare(), Some("m-2"), Record::Foreign { deleting: false }),
+        ("none is",               bare(), None,        Record::Foreign { deleting: false }),
+        ("it goes with its owner", going, Some("m-0"), Record::Foreign { deleting: true }),
+    ];
+    every_row(cases, |(name, metadata, earlier, want)| {
+        let found = object(metadata, Value::Null, Value::Null);
+        assert_eq!(Record::of(Some(&found), &key(), ("m-1", earlier), "sup"), want, "{name}");
+    });
+    let writes = plan(&intent(|_| ()), &Observed { networks: on(Record::Left("nc-1".to_owned())), ..seen() }).writes;
+    let [Write::Here(Here::ChangeRecord(change))] = writes.as_slice() else { panic!("{writes:?}") };
+    assert_eq!(change["metadata"]["ownerReferences"][0]["uid"], "m-1");
+    assert_eq!(change["metadata"]["labels"]["vitistack.io/machine-uid"], "m-1");
 }
 
 #[test]

@@ -18,7 +18,7 @@ fn whole(machine: &mut Value) {
 
 /// Its cluster, with nothing of it there.
 fn empty() -> Observed {
-    let data = carry(&machine(whole).spec, "m-1", |_| Ok(b"#cloud-config".to_vec()));
+    let data = carry(&machine(whole).spec, "m-1", None, |_| Ok(b"#cloud-config".to_vec()));
     let networks = Networks { record: Record::Absent, ..networks() };
     Observed { cloud_init: data, networks, namespace_known: false, ..seen() }
 }

@@ -184,7 +184,7 @@ async fn atk1_t21_a_redirect_is_not_followed() {
 }
 
 #[tokio::test]
-async fn atk1_t21_an_answer_that_drips_is_given_up_and_so_is_none() {
+async fn r9_atk1_t21_an_answer_that_drips_is_given_up_and_so_is_none() {
     let bounds =
         Bounds { complete: Duration::from_millis(200), begin: Duration::from_millis(100), ..Bounds::default() };
     let drip = async || {

@@ -2,11 +2,14 @@
 //! I/O: the remote API server, through the client it is given.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 
 use futures::future::BoxFuture;
 use k8s_openapi::api::core::v1::Namespace;
+use k8s_openapi::jiff::Timestamp;
 use kube::{Api, Client, ResourceExt};
+use model::clusters::kubeconfig::Validity;
 use model::names::ClusterName;
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinHandle;
@@ -34,6 +37,37 @@ pub struct Cluster<I> {
     /// Whoever waited for an answer in vain says so here, and the cluster is asked at once: a watch may stay silent for
     /// minutes before it notices.
     pub suspect: Notify,
+    /// How long the credentials of the client are good, if they say it.
+    pub validity: Option<Validity>,
+    /// When the cluster last answered, in seconds since 1970; 0 if it never did.
+    heard: AtomicI64,
+}
+
+impl<I: Default> Cluster<I> {
+    /// A connection that was not tried yet.
+    pub fn new(name: ClusterName, client: Client, validity: Option<Validity>) -> Self {
+        Self {
+            name,
+            client,
+            index: I::default(),
+            state: watch::Sender::new(State::Connecting),
+            suspect: Notify::new(),
+            validity,
+            heard: AtomicI64::new(0),
+        }
+    }
+}
+
+impl<I> Cluster<I> {
+    /// When the cluster last answered, as far as that was noticed: at a question of ours, and until the watches broke.
+    pub fn heard(&self) -> Option<Timestamp> {
+        let second = self.heard.load(Ordering::Relaxed);
+        Timestamp::from_second(second).ok().filter(|_| second != 0)
+    }
+
+    fn hear(&self) {
+        self.heard.store(Timestamp::now().as_second(), Ordering::Relaxed);
+    }
 }
 
 /// How a connection is.
@@ -60,6 +94,9 @@ pub trait Session: Send + Sync + 'static {
         client
     }
 
+    /// A connection was tried: whether it came about. E19.
+    fn tried(&self, _connected: bool) {}
+
     /// Fills the index, calls `synced` once it is complete, keeps it true, and returns only to say why it cannot any more.
     fn run(&self, cluster: Arc<Cluster<Self::Index>>, synced: Box<dyn FnOnce() + Send>) -> BoxFuture<'static, String>;
 }
@@ -73,17 +110,11 @@ pub(super) enum Heard {
 }
 
 pub(super) fn start<S: Session>(
-    (name, client): (ClusterName, Client),
+    (name, client, validity): (ClusterName, Client, Option<Validity>),
     session: &Arc<S>,
     events: &mpsc::Sender<Heard>,
 ) -> (Arc<Cluster<S::Index>>, JoinHandle<()>) {
-    let cluster = Arc::new(Cluster {
-        name,
-        client: session.client(client),
-        index: S::Index::default(),
-        state: watch::Sender::new(State::Connecting),
-        suspect: Notify::new(),
-    });
+    let cluster = Arc::new(Cluster::new(name, session.client(client), validity));
     let task = tokio::spawn(keep(cluster.clone(), session.clone(), events.clone()));
     (cluster, task)
 }
@@ -112,8 +143,10 @@ async fn keep<S: Session>(cluster: Arc<Cluster<S::Index>>, session: Arc<S>, even
                 (why.clone(), State::Unreachable(why))
             }
             Ok(id) => {
-                let synced = cluster.clone();
+                cluster.hear();
+                let (synced, trying) = (cluster.clone(), session.clone());
                 let connected = Box::new(move || {
+                    trying.tried(true);
                     tracing::info!(kubevirtConfig = %synced.name, clusterId = id, "connected to cluster");
                     synced.state.send_replace(State::Connected { id });
                 });
@@ -122,10 +155,15 @@ async fn keep<S: Session>(cluster: Arc<Cluster<S::Index>>, session: Arc<S>, even
                     why = silence(&cluster) => why,
                 };
                 // A connection that lasted and broke is not away before it was asked again.
-                let was = matches!(*cluster.state.borrow(), State::Connected { .. }) && began.elapsed() > LONGEST_PAUSE;
+                let was_connected = matches!(*cluster.state.borrow(), State::Connected { .. });
+                if was_connected {
+                    cluster.hear();
+                }
+                let was = was_connected && began.elapsed() > LONGEST_PAUSE;
                 (why.clone(), if was { State::Connecting } else { State::Unreachable(why) })
             }
         };
+        session.tried(false);
         tracing::warn!(kubevirtConfig = %cluster.name, reason = why, "the connection to the cluster ended");
         cluster.state.send_if_modified(|state| {
             let news = *state != next;
@@ -146,6 +184,7 @@ async fn silence<I>(cluster: &Cluster<I>) -> String {
         if let Err(why) = identify(&cluster.client).await {
             return why;
         }
+        cluster.hear();
     }
 }
 

@@ -83,7 +83,7 @@ fn seen(machine: &Machine, cluster: &str, claims: BTreeMap<String, Claim>) -> Ob
             attachments: Attachments::Listed(BTreeMap::new()),
             ..Networks::default()
         },
-        cloud_init: carry(&machine.spec, "m-1", content),
+        cloud_init: carry(&machine.spec, "m-1", None, content),
         claims,
         ..Observed::nothing("sup", Remote::Connected { id: format!("c-{cluster}") })
     }

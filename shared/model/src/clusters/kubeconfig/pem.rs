@@ -27,9 +27,19 @@ pub(super) fn private_key(pem: Vec<u8>) -> Option<String> {
     one.then_some(text)
 }
 
-/// The labels of all blocks; none if a block is not closed, is empty or is not base64. Text between blocks is ignored.
+/// What the blocks of certificates hold.
+pub(super) fn certificates(pem: &[u8]) -> Vec<Vec<u8>> {
+    let blocks = std::str::from_utf8(pem).ok().and_then(blocks).unwrap_or_default();
+    blocks.into_iter().filter(|(label, _)| *label == "CERTIFICATE").map(|(_, content)| content).collect()
+}
+
 fn labels(text: &str) -> Option<Vec<&str>> {
-    let mut labels = Vec::new();
+    Some(blocks(text)?.into_iter().map(|(label, _)| label).collect())
+}
+
+/// Label and content of all blocks; none if a block is not closed, is empty or is not base64. Text between blocks is ignored.
+fn blocks(text: &str) -> Option<Vec<(&str, Vec<u8>)>> {
+    let mut blocks = Vec::new();
     let mut lines = text.lines().map(str::trim);
     while let Some(line) = lines.next() {
         let Some(label) = line.strip_prefix("-----BEGIN ").and_then(|rest| rest.strip_suffix("-----")) else {
@@ -43,10 +53,8 @@ fn labels(text: &str) -> Option<Vec<&str>> {
                 line => body += line,
             }
         }
-        if BASE64.decode(&body).ok()?.is_empty() {
-            return None;
-        }
-        labels.push(label);
+        let content = BASE64.decode(&body).ok().filter(|content| !content.is_empty())?;
+        blocks.push((label, content));
     }
-    Some(labels)
+    Some(blocks)
 }

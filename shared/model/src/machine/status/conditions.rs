@@ -6,7 +6,7 @@ use super::super::intent::Admitted;
 use super::super::observed::{Observed, Remote};
 use super::super::vm;
 use super::super::write::Failure;
-use super::super::{adoption, interfaces, network, storage};
+use super::super::{addresses, adoption, interfaces, network, storage};
 use crate::api::{self, MachineStatus};
 use crate::reason::{Condition, Reason, ShownIn};
 
@@ -99,9 +99,15 @@ pub(super) fn describe_network(admitted: &Admitted, seen: &Observed, failure: Op
     let addresses = || seen.vmi.iter().flat_map(|vmi| &vmi.interfaces).any(|nic| !nic.ips.is_empty());
     let there = if adopted { addresses() } else { network::reported(admitted, seen) };
     if there {
-        return said(True, Reason::NetworkConfigured, "the instance has its interfaces");
+        let not_handed = (!adopted).then(|| addresses::not_handed(admitted, &seen.networks)).flatten();
+        let more = not_handed.map(|why| format!("; {why}")).unwrap_or_default();
+        return said(True, Reason::NetworkConfigured, &format!("the instance has its interfaces{more}"));
     }
-    said(False, Reason::NetworkPending, "no instance reports its interfaces and their addresses yet")
+    let why = match &seen.vmi {
+        Some(_) => "the instance does not report its interfaces and their addresses yet",
+        None => "no instance runs, so none reports its interfaces and their addresses",
+    };
+    said(False, Reason::NetworkPending, why)
 }
 
 pub(super) fn describe_cluster(cluster: &str, recorded: Option<&str>, seen: &Observed) -> Statement {

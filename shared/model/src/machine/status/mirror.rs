@@ -2,10 +2,10 @@
 
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 
-use super::super::configuration::RecordedNic;
 use super::super::intent::Admitted;
-use super::super::networks::Record;
-use super::super::observed::{Nic, Observed};
+use super::super::networks::{IpSource, Record};
+use super::super::objects::Nic;
+use super::super::observed::Observed;
 use super::super::{adoption, storage};
 use crate::api::machine::status::{InterfaceStatus, Resolved, ResolvedDisk};
 use crate::api::{AssignedConfig, MachineStatus};
@@ -43,8 +43,8 @@ pub(super) fn mirror(next: &mut MachineStatus, admitted: &Admitted, seen: &Obser
     });
     let sizing = &admitted.sizing;
     if adoption::keeps_its_disks(seen) {
-        // What it has is its own, and was not read.
-        (next.cpus, next.disks) = (None, Vec::new());
+        // What it has is its own, and was not read, but for claims that the published operator made.
+        (next.cpus, next.disks) = (None, storage::came_with(admitted, seen));
         return;
     }
     next.cpus = Some(sizing.cores * sizing.threads * sizing.sockets);
@@ -52,18 +52,19 @@ pub(super) fn mirror(next: &mut MachineStatus, admitted: &Admitted, seen: &Obser
 }
 
 /// What the instance says of an interface. Where it has no address to tell, because nobody in the guest does, that which address
-/// management gave out counts.
+/// management gave out counts; with `IP_SOURCE=networkconfiguration` it counts first.
 fn interface(nic: &Nic, seen: &Observed) -> InterfaceStatus {
     let own = match &seen.networks.record {
         Record::Own(own) => own.allotted.as_slice(),
         Record::Unknown | Record::Absent | Record::Left(_) | Record::Foreign { .. } => &[],
     };
-    let same = |theirs: &RecordedNic| match (&nic.mac, &theirs.mac) {
-        (Some(mac), Some(theirs)) => mac.eq_ignore_ascii_case(theirs),
-        _ => nic.name.as_ref() == Some(&theirs.name),
+    let same = own.iter().filter(|theirs| theirs.is(nic.name.as_deref(), nic.mac.as_deref()));
+    let allotted: Vec<String> = same.flat_map(|theirs| theirs.ips.iter().cloned()).collect();
+    let (first, second) = match seen.networks.ip_source {
+        IpSource::Vmi => (nic.ips.clone(), allotted),
+        IpSource::NetworkConfiguration => (allotted, nic.ips.clone()),
     };
-    let allotted = || own.iter().filter(|theirs| same(theirs)).flat_map(|theirs| theirs.ips.iter().cloned()).collect();
-    let ips: Vec<String> = if nic.ips.is_empty() { allotted() } else { nic.ips.clone() };
+    let ips = if first.is_empty() { second } else { first };
     let (ipv6_addresses, ip_addresses) = ips.into_iter().partition(|ip| ip.contains(':'));
     InterfaceStatus {
         name: nic.name.clone(),

@@ -5,7 +5,6 @@ use serde_json::{Value, json};
 use super::super::intent::Admitted;
 use super::super::labels;
 use super::super::observed::Observed;
-use super::super::vm::refused;
 use super::super::write::Failure;
 use super::wanted::{Source, Wanted, disks};
 use crate::baseline;
@@ -31,7 +30,8 @@ fn labels_of(admitted: &Admitted, seen: &Observed) -> Value {
 /// only grows, and the rest cannot change.
 pub(super) fn wanted_claim(admitted: &Admitted, wanted: &Wanted, seen: &Observed) -> Result<baseline::Wanted, Failure> {
     let object = claim(admitted, wanted, seen);
-    let object = wanted.user.apply(&object, seen.scheduling_patches).map_err(|wrong| refused(&wrong))?;
+    let object =
+        wanted.user.apply(&object, seen.terms.scheduling_patches).map_err(|wrong| Failure::of_patch(&wrong))?;
     let metadata = &object["metadata"];
     let mut kept = json!({"labels": metadata["labels"]});
     if metadata["annotations"].is_object() {

@@ -3,7 +3,8 @@
 use serde_json::json;
 
 use super::super::intent::Admitted;
-use super::super::observed::{Claim, Observed};
+use super::super::objects::Claim;
+use super::super::observed::Observed;
 use super::super::write::{Kind, There};
 use super::wanted::{Wanted, managed};
 use crate::quantity::{self, shown};

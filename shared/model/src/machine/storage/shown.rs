@@ -3,7 +3,9 @@
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 
 use super::super::intent::Admitted;
-use super::super::observed::{Claim, Observed};
+use super::super::objects::Claim;
+use super::super::observed::Observed;
+use super::super::published::claim_of;
 use super::super::write::Failure;
 use super::growth::{Growth, growth_of};
 use super::lost::{self, entry, is_lost, may_be_replaced, recorded};
@@ -96,6 +98,29 @@ pub(in super::super) fn shown(admitted: &Admitted, seen: &Observed) -> Vec<DiskS
     disks(admitted).iter().map(shown).collect()
 }
 
+/// The same for a VM that was adopted together with its claims.
+pub(in super::super) fn came_with(admitted: &Admitted, seen: &Observed) -> Vec<DiskStatus> {
+    let sized = admitted.sizing.disks.iter();
+    let shown = sized.filter_map(|disk| {
+        let claim = claim_of(disk, admitted, &seen.claims)?;
+        let has = seen.claims.get(&claim)?;
+        let (name, uid) = (Some(disk.name.clone()), Some(has.uid.clone()));
+        Some(DiskStatus { name, uid, pvc_name: Some(claim), ..measured(has) })
+    });
+    shown.collect()
+}
+
+/// What a claim has.
+fn measured(claim: &Claim) -> DiskStatus {
+    DiskStatus {
+        size: claim.size.and_then(|size| i64::try_from(size).ok()),
+        requested_size: claim.requested.clone().map(Quantity),
+        access_modes: claim.access_modes.clone(),
+        volume_mode: claim.volume_mode.clone(),
+        ..DiskStatus::default()
+    }
+}
+
 fn of_claim(
     claim: &Claim,
     wanted: &Wanted,
@@ -109,13 +134,11 @@ fn of_claim(
     let same = recorded.as_ref() == Some(&claim.uid);
     let lost = recorded.filter(|_| named && !same);
     DiskStatus {
-        size: claim.size.and_then(|size| i64::try_from(size).ok()),
-        requested_size: claim.requested.clone().map(Quantity),
+        name: bare.name,
+        pvc_name: bare.pvc_name,
         uid: (filled || same).then(|| claim.uid.clone()),
-        access_modes: claim.access_modes.clone(),
-        volume_mode: claim.volume_mode.clone(),
         replaced: lost.or(bare.replaced),
-        ..bare
+        ..measured(claim)
     }
 }
 

@@ -63,7 +63,6 @@ pub(in super::super) fn managed(admitted: &Admitted) -> Vec<Wanted> {
 
 /// Every disk, the CD-ROM last.
 pub(in super::super) fn disks(admitted: &Admitted) -> Vec<Wanted> {
-    let machine = &admitted.identity.key.name;
     let sized = &admitted.sizing.disks;
     let boot = sized.iter().position(|disk| disk.boot).unwrap_or(0);
     let mut all: Vec<Wanted> = (sized.iter().enumerate())
@@ -74,7 +73,7 @@ pub(in super::super) fn disks(admitted: &Admitted) -> Vec<Wanted> {
             let retained = given.and_then(|source| said(source.retained.as_deref()));
             Wanted {
                 disk: disk.clone(),
-                claim: retained.map_or_else(|| claim_name(machine, &disk.name), str::to_owned),
+                claim: retained.map_or_else(|| claim_of(admitted, &disk.name), str::to_owned),
                 source: match given {
                     Some(given) => source(given, admitted),
                     None if index == boot => image(admitted),
@@ -92,6 +91,14 @@ pub(in super::super) fn disks(admitted: &Admitted) -> Vec<Wanted> {
         }
     }
     all
+}
+
+/// The claim of a disk. One that the published operator made is recorded under the name that it gave to boot disks (X16).
+fn claim_of(admitted: &Admitted, disk: &str) -> String {
+    let machine = &admitted.identity.key.name;
+    let recorded = admitted.disks.iter().find(|it| it.name.as_deref() == Some(disk));
+    let published = recorded.and_then(|it| it.pvc_name.as_ref()).filter(|claim| *claim == machine);
+    published.cloned().unwrap_or_else(|| claim_name(machine, disk))
 }
 
 /// What a disk without a name is called (KVO9).
