@@ -46,8 +46,9 @@ pub(super) async fn execute(
             Write::Here(Here::Guard) => guard(machine, ctx, identity).await.map(Ok)?,
             Write::Here(Here::AskAdmission) => ask_admission(ctx, identity, &mut done.refused_for).await,
             Write::Here(Here::Forsake { cluster, orphan }) => {
-                done.forsaken = Some(orphan.virtual_machine.clone());
-                forsake::record(cluster, orphan, ctx).await
+                let recorded = forsake::record(cluster, orphan, ctx).await;
+                done.forsaken = recorded.is_ok().then(|| orphan.virtual_machine.clone());
+                recorded
             }
             Write::Here(Here::Release(finalizers)) => {
                 release(machine, finalizers, ctx, identity).await?;

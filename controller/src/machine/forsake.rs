@@ -16,7 +16,12 @@ const KEPT: usize = 256;
 
 /// Adds the orphan to those of the KubevirtConfig, unless it is there. Where there is no KubevirtConfig any more, the log alone has it.
 pub(super) async fn record(cluster: &ClusterName, orphan: &Orphan, ctx: &Context) -> Result<(), Failure> {
+    add(cluster, orphan, ctx).await?;
     tracing::warn!(controller = "Machine", machine = orphan.machine, kubevirtConfig = %cluster, vm = orphan.virtual_machine, uid = orphan.uid, clusterId = orphan.cluster_id, "released without its cluster, which is said to be gone for good");
+    Ok(())
+}
+
+async fn add(cluster: &ClusterName, orphan: &Orphan, ctx: &Context) -> Result<(), Failure> {
     let api = ctx.scope.configs(ctx.client.clone());
     let failed = |why: &kube::Error| Failure {
         reason: Reason::ClusterUnreachable,

@@ -60,3 +60,17 @@ pub fn pauses(seen: &Observed) -> Vec<String> {
     all.filter_map(|(object, turn)| if let Turn::Pause(field) = turn { Some(paused(&object, field)) } else { None })
         .collect()
 }
+
+/// What stays as others changed it, because each correction was undone.
+pub(super) fn paused_now(seen: &Observed) -> Vec<String> {
+    let vm = seen.vm.iter().map(|vm| ("the VirtualMachine".to_owned(), &seen.turn, &vm.drift));
+    let claims = seen.claim_turns.iter().filter_map(|(name, turn)| {
+        Some((format!("PersistentVolumeClaim {name}"), turn, &seen.claims.get(name)?.drift))
+    });
+    let say = |(object, turn, drift): (String, &Turn, &Vec<Drift>)| {
+        let first = drift.first().filter(|_| matches!(turn, Turn::Paused | Turn::Pause(_)))?;
+        let by = first.by.as_ref().map(|by| format!(", now by {by}")).unwrap_or_default();
+        Some(format!("corrections of {object} are paused, because {} is changed again each time{by}", first.field))
+    };
+    vm.chain(claims).filter_map(say).collect()
+}

@@ -20,11 +20,11 @@ use super::write::{Failure, Kind, There};
 use crate::reason::Reason;
 
 pub use build::claims;
-pub(super) use follow::{follow, paused};
+pub(super) use follow::follow;
 pub use growth::growth;
 pub use kept::{may_be_copied, take_back};
 pub use shown::provisioned;
-pub(super) use shown::{came_with, describe, shown};
+pub(super) use shown::{came_with, describe, not_as_asked, shown};
 pub use wanted::{is_image, iso_url};
 
 /// `devices.disks` and `volumes`, which belong together by name.

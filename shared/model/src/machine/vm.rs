@@ -10,7 +10,6 @@ use super::template::template;
 use super::write::{Failure, Kind, There};
 use super::{labels, restart};
 use crate::baseline::Wanted;
-use crate::baseline::war::{self, Turn};
 use crate::names::{self, ClusterName};
 use crate::patch::UserPatch;
 use crate::reason::Reason;
@@ -54,24 +53,14 @@ pub(super) fn plan(admitted: &Admitted, seen: &Observed) -> Result<Option<There>
         let awaited = seen.awaited.contains(&(Kind::Vm, name.clone()));
         return Ok((!awaited).then(|| There::Create(Kind::Vm, name.clone(), wanted.object().clone())));
     };
-    let edited = vm.hash.as_deref() != Some(&wanted.hash());
     if vm.deleting {
         return Ok(None);
     }
+    let edited = vm.hash.as_deref() != Some(&wanted.hash());
     if !edited && vm.drift.is_empty() {
         return Ok(restart::plan(admitted, vm, seen));
     }
-    if edited {
-        return Ok(Some(There::Update { kind: Kind::Vm, name: vm.name.clone(), wanted, drift: Vec::new() }));
-    }
-    Ok(match &seen.turn {
-        Turn::Now => Some(There::Update { kind: Kind::Vm, name: vm.name.clone(), wanted, drift: vm.drift.clone() }),
-        Turn::Pause(_) => {
-            let mark = json!({"metadata": {"uid": vm.uid, "annotations": {war::PAUSED: "true"}}});
-            Some(There::Merge(Kind::Vm, vm.name.clone(), mark))
-        }
-        Turn::In(_) | Turn::Paused => None,
-    })
+    Ok(There::bring_in_line((Kind::Vm, &vm.name, &vm.uid), edited, &vm.drift, &seen.turn, wanted))
 }
 
 /// What the author's annotations say about the VM.

@@ -7,6 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value, json};
 
 use crate::api::config::Orphan;
+use crate::baseline::war::{PAUSED, Turn};
 use crate::baseline::{Drift, Wanted};
 use crate::names::{self, ClusterName};
 use crate::reason::{Reason, Violation};
@@ -180,6 +181,30 @@ impl Parcel {
 
 fn encode(data: &Hidden) -> Value {
     json!(STANDARD.encode(&data.0))
+}
+
+impl There {
+    /// Brings an object (kind, name, UID) in line: at once where its Machine was edited, in its turn where others changed it, and
+    /// not at all where nobody did.
+    pub(super) fn bring_in_line(
+        (kind, name, uid): (Kind, &str, &str),
+        edited: bool,
+        drift: &[Drift],
+        turn: &Turn,
+        wanted: Box<Wanted>,
+    ) -> Option<Self> {
+        let name = name.to_owned();
+        match turn {
+            _ if edited => Some(There::Update { kind, name, wanted, drift: Vec::new() }),
+            _ if drift.is_empty() => None,
+            Turn::Now => Some(There::Update { kind, name, wanted, drift: drift.to_vec() }),
+            Turn::Pause(_) => {
+                let mark = json!({"metadata": {"uid": uid, "annotations": {PAUSED: "true"}}});
+                Some(There::Merge(kind, name, mark))
+            }
+            Turn::In(_) | Turn::Paused => None,
+        }
+    }
 }
 
 /// What to do. Empty when nothing is left to do; the rest is waiting for the cluster.

@@ -224,3 +224,37 @@ fn fr7_a_claim_whose_datavolume_is_gone_counts_as_filled_only_if_it_was() {
         assert_eq!(shown.disks[0].uid.as_deref(), wanted);
     });
 }
+
+#[test]
+fn fr19_a_disk_that_has_not_what_was_asked_for_is_no_spec_that_is_applied() {
+    let pictured =
+        |machine: &mut Value| machine["spec"]["os"] = json!({"imageID": "https://images.example.com/a.qcow2"});
+    let filling = |failure: Option<&str>| {
+        let import = Import { uid: "dv-1".to_owned(), failure: failure.map(str::to_owned), ..Import::default() };
+        Observed { imports: Imports::Known(BTreeMap::from([("web-root".to_owned(), import)])), ..running() }
+    };
+    let larger = |machine: &mut Value| {
+        machine["metadata"]["annotations"]["vitistack.io/resolved"] = json!(RESOLVED.replace("20Gi", "40Gi"));
+    };
+    let small = |class: Option<&str>| {
+        let mut seen = running();
+        let claim = seen.claims.get_mut("web-root").expect("a claim");
+        (claim.size, claim.requested) = (Some(20 << 30), Some("20Gi".to_owned()));
+        claim.storage_class = class.map(str::to_owned);
+        seen.storage_classes.insert("grows".to_owned(), StorageClass { expands: true, waits: false });
+        seen
+    };
+    #[rustfmt::skip]
+    let cases: Vec<(&str, Intent, Observed, &str)> = vec![
+        ("its image does not come",  intent(pictured), filling(Some("CDI says: 404 Not Found")), "disk \"root\" is not filled: CDI says: 404 Not Found: correct its source"),
+        ("its image is on its way",  intent(pictured), filling(None),          "everything that the Machine asks for is carried out"),
+        ("it cannot grow",           intent(larger),   small(None),            "root stays at 20Gi and does not get 40Gi: its claim has no StorageClass"),
+        ("it grows",                 intent(larger),   small(Some("grows")),   "root grows from 20Gi to 40Gi"),
+    ];
+    every_row(cases, |(_, intent, seen, begins)| {
+        let shown = status(&MachineStatus::default(), &intent, &seen, None, now(1));
+        let applied = shown.conditions.iter().find(|it| it.type_ == "SpecApplied").expect("a condition");
+        assert!(applied.message.starts_with(begins), "{}", applied.message);
+        assert_eq!(applied.status == "True", begins.starts_with("everything"), "{}", applied.message);
+    });
+}

@@ -45,7 +45,10 @@ pub fn said(error: &(dyn std::error::Error + 'static)) -> String {
     if cause.is::<serde_json::Error>() {
         return "the answer is not the Kubernetes object that was asked for".to_owned();
     }
-    line(&cause.to_string(), SENTENCE)
+    let text = cause.to_string();
+    // The number is the operating system's, and of no use to anybody who reads this.
+    let words = text.split(" (os error ").next().unwrap_or_default();
+    line(words, SENTENCE)
 }
 
 /// Why a cluster cannot be used, in words of ours alone. `asked` is what the credentials have to allow, such as "list Pods".
@@ -87,6 +90,8 @@ mod tests {
         assert_eq!((said(&expired).as_str(), code(&expired)), ("too old", Some(410)));
         let network = kube::Error::Service(Box::new(std::io::Error::other("connection refused")));
         assert_eq!((said(&network).as_str(), code(&network)), ("connection refused", None));
+        let refused = kube::Error::Service(Box::new(std::io::Error::from_raw_os_error(111)));
+        assert_eq!(said(&refused), "Connection refused", "without the number");
     }
 
     #[test]

@@ -5,11 +5,10 @@ use serde_json::Value;
 use super::super::intent::Admitted;
 use super::super::observed::Observed;
 use super::super::write::Failure;
-use super::super::{adoption, restart, storage, vm};
+use super::super::{adoption, drift, restart, storage, vm};
 use super::conditions::Statement;
 use super::conditions::Truth::{False, True};
 use crate::api::MachineSpec;
-use crate::baseline::war::Turn;
 use crate::reason::{Condition, Reason};
 
 /// Fields of the published Machine that mean nothing to KubeVirt, below `spec`; `[]` stands for every entry of a list.
@@ -61,20 +60,10 @@ pub(super) fn describe(admitted: &Admitted, seen: &Observed, failure: Option<&Fa
     if vm::is_unmanaged(admitted) {
         missing.push("the VirtualMachine is left alone, as the annotation mode: unmanaged says".to_owned());
     }
-    if let (Turn::Paused | Turn::Pause(_), Some(drift)) = (&seen.turn, machine.drift.first()) {
-        missing.push(format!(
-            "corrections of the VirtualMachine are paused, because {} is changed again each time{}",
-            drift.field,
-            drift.by.as_ref().map(|by| format!(", now by {by}")).unwrap_or_default()
-        ));
+    missing.extend(drift::paused_now(seen));
+    if !adoption::keeps_its_disks(seen) {
+        missing.extend(storage::not_as_asked(admitted, seen).filter(|why| !missing.contains(why)));
     }
-    missing.extend(storage::paused(seen).into_iter().map(|(claim, drift)| {
-        let by = drift.by.as_ref().map(|by| format!(", now by {by}")).unwrap_or_default();
-        format!(
-            "corrections of PersistentVolumeClaim {claim} are paused, because {} is changed again each time{by}",
-            drift.field
-        )
-    }));
     let alone = storage::unmanaged(admitted);
     if !alone.is_empty() {
         missing.push(format!(

@@ -54,6 +54,19 @@ pub(in super::super) fn describe(admitted: &Admitted, seen: &Observed, failure: 
     }
 }
 
+/// Why a disk has not what its Machine asks for, once the VM is made (FR19).
+pub(in super::super) fn not_as_asked(admitted: &Admitted, seen: &Observed) -> Option<String> {
+    let (reason, why) = describe(admitted, seen, None);
+    let lacks = [
+        Reason::DiskLost,
+        Reason::DiskTerminating,
+        Reason::ImportFailed,
+        Reason::ExpansionRefused,
+        Reason::DiskGrowing,
+    ];
+    lacks.contains(&reason).then_some(why)
+}
+
 fn failed_import(seen: &Observed, wanted: &Wanted) -> Option<String> {
     let import = seen.imports.find(&wanted.claim).filter(|import| !import.done)?;
     let why = import.failure.as_ref()?;
