@@ -8,25 +8,23 @@ use std::time::{Duration, Instant};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use k8s_openapi::jiff::Timestamp;
 use kube::api::Patch;
-use kube::runtime::events::{Event, EventType, Recorder};
+use kube::runtime::events::{EventType, Recorder};
 use kube::runtime::reflector::Store;
 use kube::{Client, Resource, ResourceExt};
 use model::api::{KubevirtConfig, KubevirtConfigStatus};
-use model::baseline::hash;
 use model::clusters::hold::finalizers;
 use model::clusters::status::{Seen, news, status};
 use model::machine::cluster_of;
 use model::merge::changes;
 use model::names::{ClusterName, KUBEVIRT_CONFIG};
 use model::reason::Severity;
-use model::text::line;
 use runtime::clusters::{ClusterMap, DEADLINE, Scope, code, said};
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use tokio::time::{MissedTickBehavior, interval};
 
 use crate::context::Guarded;
-use crate::event_budget::EventBudget;
+use crate::event_budget::{EventBudget, event};
 use crate::objects::{MachineUid, patch_params};
 use crate::session::ClusterIndex;
 use crate::uids::Uids;
@@ -199,13 +197,7 @@ impl Configs {
                 Severity::Normal => EventType::Normal,
                 Severity::Warning => EventType::Warning,
             };
-            let event = Event {
-                type_,
-                reason: reason.code().to_owned(),
-                note: Some(line(note, 1000)),
-                action: format!("Connect-{:.8}", hash(note)),
-                secondary: None,
-            };
+            let event = event("Connect", type_, reason.code(), note);
             if let Err(why) = self.events.publish(&event, &config.object_ref(&())).await {
                 tracing::warn!(kubevirtConfig = config.name_any(), error = said(&why), "the Event was not written");
             }

@@ -1,8 +1,12 @@
-//! How many Events a Machine may still have (T22). No I/O.
+//! What an Event is, and how many of them a Machine may still have (T22). No I/O.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
+
+use kube::runtime::events::{Event, EventType};
+use model::baseline::hash;
+use model::text::line;
 
 /// Events that come one after the other at most.
 const MOST: u32 = 10;
@@ -37,6 +41,17 @@ impl EventBudget {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         all.retain(|_, bucket| bucket.full_at > now);
         all.entry(uid.to_owned()).or_insert(Bucket { full_at: now }).take(now)
+    }
+}
+
+/// An Event. Those of one action are one series, which keeps the first note: what is said otherwise is an action of its own.
+pub fn event(action: &str, type_: EventType, reason: &str, note: &str) -> Event {
+    Event {
+        type_,
+        reason: reason.to_owned(),
+        note: Some(line(note, 1000)),
+        action: format!("{action}-{:.8}", hash(note)),
+        secondary: None,
     }
 }
 

@@ -5,10 +5,9 @@ use std::time::{Duration, Instant};
 use k8s_openapi::api::core::v1::ObjectReference;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::api::Patch;
-use kube::runtime::events::{Event, EventType};
+use kube::runtime::events::EventType;
 use kube::{Api, Resource, ResourceExt};
 use model::api::{Machine, MachineStatus};
-use model::baseline::hash;
 use model::machine::outcome::Outcome;
 use model::machine::status::{patience, transition, without_mirror};
 use model::machine::{Failure, Intent};
@@ -20,6 +19,7 @@ use runtime::clusters::{code, said};
 use serde_json::json;
 
 use crate::context::{Context, Fault, phase_of};
+use crate::event_budget::event;
 use crate::objects::patch_params;
 
 /// How a plan went.
@@ -201,20 +201,12 @@ async fn publish(machine: &Machine, kind: EventType, reason: &str, note: &str, c
     write_event(machine, kind, reason, note, ctx).await;
 }
 
-/// Events of one action are one series, which keeps the first note: what is said otherwise is an action of its own. A namespace
-/// that is being deleted takes none (FR17).
 async fn write_event(machine: &Machine, kind: EventType, reason: &str, note: &str, ctx: &Context) {
     let namespace = machine.namespace().unwrap_or_default();
     if ctx.terminating.is(&namespace, Instant::now()) {
         return;
     }
-    let event = Event {
-        type_: kind,
-        reason: reason.to_owned(),
-        note: Some(line(note, 1000)),
-        action: format!("Reconcile-{:.8}", hash(note)),
-        secondary: None,
-    };
+    let event = event("Reconcile", kind, reason, note);
     let about: ObjectReference = machine.object_ref(&());
     if let Err(why) = ctx.events.publish(&event, &about).await {
         ctx.terminating.learn(&namespace, &why, Instant::now());
