@@ -22,20 +22,23 @@ fn escaped(out: &mut Vec<u8>, text: &[u8]) {
     if any(|byte| byte < b' ') {
         return with_controls(out, text);
     }
-    out.reserve(2 * text.len());
-    let mut rest = text;
-    while let Some(word) = rest.first_chunk::<8>() {
+    let start = out.len();
+    out.resize(start + 2 * text.len(), 0);
+    let (mut room, mut rest) = (&mut out[start..], text);
+    while let (Some(word), Some(place)) = (rest.first_chunk::<8>(), room.first_chunk_mut::<8>()) {
+        // Eight bytes in one go, of which the next ones overwrite what is too much, cost less than as many as there are.
+        *place = *word;
         let plain = before_quote(*word);
-        // Eight bytes in one go, and what is too much taken back, costs less than as many as there are.
-        out.extend_from_slice(word);
-        out.truncate(out.len() - 8 + plain);
-        let Some(quote) = word.get(plain) else {
-            rest = &rest[8..];
+        if plain == 8 {
+            (room, rest) = (&mut room[8..], &rest[8..]);
             continue;
-        };
-        out.extend_from_slice(&[b'\\', *quote]);
-        rest = &rest[plain + 1..];
+        }
+        room[plain] = b'\\';
+        room[plain + 1] = word[plain];
+        (room, rest) = (&mut room[plain + 2..], &rest[plain + 1..]);
     }
+    let left = room.len();
+    out.truncate(out.len() - left);
     with_controls(out, rest);
 }
 

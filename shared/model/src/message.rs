@@ -126,10 +126,7 @@ impl Sizing {
     ///
     /// Never: it is plain data.
     pub fn write(&self) -> String {
-        // A text that grows is copied each time.
-        let mut out = Vec::with_capacity(1024);
-        serde_json::to_writer(&mut out, self).expect("invariant: a size is plain data");
-        String::from_utf8(out).expect("invariant: JSON is UTF-8")
+        written(self)
     }
 
     /// Reads the text of the annotation.
@@ -184,13 +181,20 @@ impl<'a> Explanation<'a> {
     ///
     /// Never: it is plain data.
     pub fn write(&self) -> String {
-        serde_json::to_string(self).expect("invariant: an explanation is plain data")
+        written(self)
     }
 
     /// Reads the text of the annotation; nothing where it is not an explanation of ours.
     pub fn read(text: &'a str) -> Option<Self> {
         if text.len() > Self::LONGEST { None } else { serde_json::from_str(text).ok() }
     }
+}
+
+/// The JSON of plain data, in a text that has room from the beginning: one that grows is copied each time.
+fn written(data: &impl Serialize) -> String {
+    let mut out = Vec::with_capacity(1024);
+    serde_json::to_writer(&mut out, data).expect("invariant: it is plain data");
+    String::from_utf8(out).expect("invariant: JSON is UTF-8")
 }
 
 /// Under which of its names a VM has to be looked for before one is made, by the explanation of admission: under the one
