@@ -27,10 +27,13 @@ pub async fn metrics(bind: Bind, registry: Arc<Registry>) -> io::Result<Option<S
     serve(bind, Router::new().route("/metrics", get(async move || encode(&registry)))).await
 }
 
-/// Serves `/healthz` (200 while the process runs) and `/readyz` (200, or 500 with what is not ready, one per line).
+/// Serves `/healthz` (200, or 500 once only a new process can become ready) and `/readyz` (200, or 500 while something is not
+/// ready). Both say what it is, one per line.
 pub async fn health(bind: Bind, ready: Ready) -> io::Result<Option<SocketAddr>> {
-    let routes =
-        Router::new().route("/healthz", get(async || "ok\n")).route("/readyz", get(async move || readiness(&ready)));
+    let alive = ready.clone();
+    let routes = Router::new()
+        .route("/healthz", get(async move || unless("ended: ", &alive.gone())))
+        .route("/readyz", get(async move || unless("not ready: ", &ready.not_ready())));
     serve(bind, routes).await
 }
 
@@ -80,14 +83,13 @@ fn encode(registry: &Registry) -> Response {
     }
 }
 
-fn readiness(ready: &Ready) -> Response {
-    match ready.not_ready().as_slice() {
-        [] => "ok\n".into_response(),
-        waiting => {
-            let lines: String = waiting.iter().flat_map(|name| ["not ready: ", name, "\n"]).collect();
-            (StatusCode::INTERNAL_SERVER_ERROR, lines).into_response()
-        }
+/// 200, or 500 with these names.
+fn unless(what: &str, names: &[&str]) -> Response {
+    if names.is_empty() {
+        return "ok\n".into_response();
     }
+    let lines: String = names.iter().flat_map(|name| [what, name, "\n"]).collect();
+    (StatusCode::INTERNAL_SERVER_ERROR, lines).into_response()
 }
 
 #[cfg(test)]
@@ -113,7 +115,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn c44_readyz_names_what_is_missing() {
+    async fn c32_c44_the_probes_name_what_is_missing_and_what_ended() {
         let ready = Ready::new();
         let (certificate, watches) = (ready.latch("serving certificate"), ready.latch("watches"));
         let address = health(HERE, ready).await.unwrap().unwrap();
@@ -124,6 +126,9 @@ mod tests {
         certificate.open();
         watches.open();
         assert!(fetch(address, "/readyz").await.starts_with("HTTP/1.1 200"));
+        drop(watches);
+        let answer = fetch(address, "/healthz").await;
+        assert!(answer.starts_with("HTTP/1.1 500") && answer.ends_with("\r\n\r\nended: watches\n"), "{answer}");
     }
 
     #[tokio::test]

@@ -13,6 +13,7 @@ pub struct Ready(Arc<Mutex<Latches>>);
 struct Latches {
     next: u64,
     closed: BTreeMap<u64, &'static str>,
+    gone: Vec<&'static str>,
 }
 
 /// One reason not to be ready yet. Dropped, it stays closed for good: the task that would have opened it is gone.
@@ -46,6 +47,11 @@ impl Ready {
         self.lock().closed.values().copied().collect()
     }
 
+    /// Names of the latches whose task is gone: only a new process can open them. Empty means healthy.
+    pub fn gone(&self) -> Vec<&'static str> {
+        self.lock().gone.clone()
+    }
+
     /// Whether no latch is closed.
     pub fn is_ready(&self) -> bool {
         self.lock().closed.is_empty()
@@ -71,6 +77,7 @@ impl Latch {
 impl Drop for Latch {
     fn drop(&mut self) {
         self.close();
+        self.ready.lock().gone.push(self.name);
     }
 }
 
@@ -92,9 +99,10 @@ mod tests {
         certificate.close();
         assert!(!ready.is_ready());
         assert_eq!(ready.not_ready(), ["serving certificate"]);
+        assert!(ready.gone().is_empty(), "somebody may open it again");
         certificate.open();
         drop(watches);
-        assert_eq!(ready.not_ready(), ["watches"], "its task is gone");
+        assert_eq!((ready.not_ready(), ready.gone()), (vec!["watches"], vec!["watches"]), "its task is gone");
     }
 
     #[test]

@@ -126,7 +126,10 @@ pub(super) fn begun(previous: &MachineStatus, intent: &Intent, now: Time) -> Mac
 }
 
 fn run(next: &mut MachineStatus, admitted: &Admitted, seen: &Observed, failure: Option<&Failure>) -> Vec<Statement> {
-    let cluster = describe_cluster(&admitted.cluster.0, admitted.identity.cluster_id.as_deref(), seen);
+    let mut cluster = describe_cluster(&admitted.cluster.0, admitted.identity.cluster_id.as_deref(), seen);
+    if matches!(seen.remote, Remote::Unreachable(_)) {
+        cluster.why.push_str(": nothing is changed there until it is, and its KubevirtConfig says what to do");
+    }
     let mut said = Vec::new();
     if cluster.truth != True {
         // Before anything was made there is nothing that could be as it should be (X95).

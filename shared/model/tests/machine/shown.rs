@@ -35,6 +35,7 @@ fn c21_c26_c51_c52_c53_x18_what_was_seen_becomes_phase_and_conditions() {
         ("refused by KubeVirt",   Observed { claims: claims("Bound"), ..seen() }, failed(Reason::VmRefused), "Failed", "False/VMRefused", "False/VMRefused", "True/PVCBound", "True/Connected"),
         ("a stranger's VM",       Observed { claims: claims("Bound"), ..seen() }, failed(Reason::Conflict), "Failed", "False/Conflict", "False/Conflict", "True/PVCBound", "True/Connected"),
         ("KubeVirt is down",      Observed { claims: claims("Bound"), ..seen() }, failed(Reason::KubeVirtApiError), "Creating", "False/KubeVirtApiError", "False/KubeVirtApiError", "True/PVCBound", "True/Connected"),
+        ("FR7: stopped, and a disk is lost", Observed { vm: vm("Stopped"), vmi: None, ..running() }, failed(Reason::DiskLost), "Stopped", "False/DiskLost", "True/VMCreated", "False/DiskLost", "True/Connected"),
         ("R1: cluster is away",   away, None, "Pending", "Unknown/ClusterUnreachable", "Unknown/ClusterUnreachable", "Unknown/ClusterUnreachable", "False/ClusterUnreachable"),
     ];
     every_row(cases, |(name, seen, failure, phase, ready, machine, storage, cluster)| {
@@ -60,6 +61,11 @@ fn fr10_x95_ready_means_as_declared() {
         vm: vm("Running").map(|vm| Vm { run_strategy: Some(live.to_owned()), ..vm }),
         ..running()
     };
+    let restarted = Observed {
+        vm: vm("Stopped").map(|vm| Vm { run_strategy: Some("Always".to_owned()), restarting: true, ..vm }),
+        vmi: None,
+        ..running()
+    };
     #[rustfmt::skip]
     let cases = [
         ("stopped, and always to run",        Some("Always"),         stopped("Always"),         "Stopped",  "False/Stopped"),
@@ -71,6 +77,7 @@ fn fr10_x95_ready_means_as_declared() {
         ("down although the cluster wants it up", None,               stopped("Always"),         "Stopped",  "False/Stopped"),
         ("runs, and is to be stopped",        Some("Halted"),         up("Always"),              "Stopping", "False/Stopping"),
         ("runs, by virtctl",                  Some("Manual"),         up("Manual"),              "Running",  "True/Running"),
+        ("a restart that was asked for",      Some("Always"),         restarted,                 "Stopping", "False/Stopping"),
     ];
     every_row(cases, |(name, strategy, seen, phase, ready)| {
         let intent = intent(|machine| machine["spec"]["runStrategy"] = json!(strategy));
@@ -81,21 +88,35 @@ fn fr10_x95_ready_means_as_declared() {
     let fresh = intent(|machine| machine["status"] = json!({}));
     let shown = status(&MachineStatus::default(), &fresh, &away, None, now(1));
     assert_eq!(condition(&shown, "Ready"), "False/ClusterUnreachable", "nothing was made yet");
+    assert_eq!(
+        shown.message.as_deref(),
+        Some(
+            "cluster \"east\" is not usable now: down: nothing is changed there until it is, and its KubevirtConfig says what to do"
+        )
+    );
 }
 
 #[test]
 fn fr19_x74_what_has_no_effect_stands_in_the_status() {
-    let shown = |spec: Value| {
-        let intent = intent(|machine| machine["spec"] = spec.clone());
-        let shown = status(&MachineStatus::default(), &intent, &running(), None, now(1));
+    let applied = |intent: &Intent, seen: &Observed| {
+        let shown = status(&MachineStatus::default(), intent, seen, None, now(1));
         let applied = shown.conditions.iter().find(|it| it.type_ == "SpecApplied").expect("it is said");
         format!("{}: {}", applied.status, applied.message)
     };
+    let shown = |spec: Value| applied(&intent(|machine| machine["spec"] = spec.clone()), &running());
     assert_eq!(shown(json!({"template": "small"})), "True: everything that the Machine asks for is carried out");
     let published = json!({"tags": {"a": "b"}, "monitoring": false, "os": {"family": "linux"}, "disks": [{"iops": 100}], "securityGroups": []});
     assert_eq!(
         shown(published),
         "False: without effect on KubeVirt: spec.tags, spec.monitoring, spec.os.family, spec.disks[].iops"
+    );
+    let ignoring = intent(|machine| {
+        machine["metadata"]["annotations"]["platform.kubevirt.io/ignore-fields"] =
+            json!("/spec/template/spec/domain/cpu/cores");
+    });
+    assert_eq!(
+        applied(&ignoring, &running()),
+        "True: everything that the Machine asks for is carried out; left to others, as ignore-fields says: /spec/template/spec/domain/cpu/cores"
     );
     let not_there = status(&MachineStatus::default(), &intent(|_| ()), &seen(), None, now(1));
     assert_eq!(condition(&not_there, "SpecApplied"), "", "nothing is applied before there is a VM");
@@ -267,7 +288,7 @@ fn a_deletion_says_what_it_waits_for() {
     let away = Observed { remote: Remote::Unreachable("no route".to_owned()), ..seen() };
     assert_eq!(
         said(&away),
-        "deletion waits: cluster \"east\": no route: if it is gone for good, whoever may release Machines sets the annotation vitistack.io/release-from: east"
+        "deletion waits: cluster \"east\" is not usable now: no route: if it is gone for good, whoever may release Machines sets the annotation vitistack.io/release-from: east"
     );
 }
 

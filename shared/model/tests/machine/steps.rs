@@ -24,7 +24,7 @@ fn empty() -> Observed {
 }
 
 #[test]
-fn b6_c20_network_disks_and_data_come_before_the_vm_and_its_status_after_it() {
+fn b6_c20_d12_network_disks_and_data_come_before_the_vm_and_its_status_after_it() {
     let undecided = |machine: &mut Value| machine["metadata"]["annotations"] = json!({});
     let unrecorded = |machine: &mut Value| {
         whole(machine);

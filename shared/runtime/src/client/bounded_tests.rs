@@ -205,3 +205,19 @@ async fn r9_atk1_t21_an_answer_that_drips_is_given_up_and_so_is_none() {
     let client = facing(Router::new().route(CONFIG_MAPS, silent), bounds).await;
     assert_eq!(watch(client).await, "no answer within 0.1 s");
 }
+
+#[tokio::test]
+async fn r1_a_connection_that_ends_before_its_answer_is_said_in_plain_words() {
+    install_crypto_provider();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap()).parse().unwrap();
+    tokio::spawn(async move {
+        while let Ok((connection, _)) = listener.accept().await {
+            // What was asked is read, and nothing is answered.
+            let _ = connection.readable().await;
+            let _ = connection.try_read(&mut [0; 4096]);
+        }
+    });
+    let client = client(tuned(Config::new(url), Deadlines::default()), small()).unwrap();
+    assert_eq!(ask(client).await, "the connection was closed before the answer was complete");
+}

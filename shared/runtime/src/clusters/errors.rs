@@ -45,6 +45,9 @@ pub fn said(error: &(dyn std::error::Error + 'static)) -> String {
     if cause.is::<serde_json::Error>() {
         return "the answer is not the Kubernetes object that was asked for".to_owned();
     }
+    if cause.downcast_ref::<hyper::Error>().is_some_and(|it| it.is_incomplete_message() || it.is_closed()) {
+        return "the connection was closed before the answer was complete".to_owned();
+    }
     let text = cause.to_string();
     // The number is the operating system's, and of no use to anybody who reads this.
     let words = text.split(" (os error ").next().unwrap_or_default();

@@ -78,14 +78,23 @@ pub(super) fn describe(admitted: &Admitted, seen: &Observed, failure: Option<&Fa
     if !ignored.is_empty() {
         missing.push(format!("without effect on KubeVirt: spec.{}", ignored.join(", spec.")));
     }
-    Some(if missing.is_empty() {
-        Statement::new(
-            Condition::SpecApplied,
-            True,
-            Reason::SpecApplied,
-            "everything that the Machine asks for is carried out",
-        )
+    let (truth, reason) = if missing.is_empty() {
+        missing.push("everything that the Machine asks for is carried out".to_owned());
+        (True, Reason::SpecApplied)
     } else {
-        Statement::new(Condition::SpecApplied, False, Reason::SpecPartlyApplied, missing.join("; "))
-    })
+        (False, Reason::SpecPartlyApplied)
+    };
+    missing.extend(left_to_others(admitted));
+    Some(Statement::new(Condition::SpecApplied, truth, reason, missing.join("; ")))
+}
+
+/// The fields that the author leaves to others: these may have any value, and the Machine is as it was asked for.
+fn left_to_others(admitted: &Admitted) -> Option<String> {
+    let patches = admitted.patches.as_ref().ok()?;
+    let disks = patches.disks.iter().map(|(disk, patch)| (format!(" of the claim of disk {disk}"), patch));
+    let ignored: Vec<String> = std::iter::once((String::new(), &patches.vm))
+        .chain(disks)
+        .flat_map(|(of, patch)| patch.ignored_fields().into_iter().map(move |field| format!("{field}{of}")))
+        .collect();
+    (!ignored.is_empty()).then(|| format!("left to others, as ignore-fields says: {}", ignored.join(", ")))
 }

@@ -119,7 +119,9 @@ pub(super) fn describe_cluster(cluster: &str, recorded: Option<&str>, seen: &Obs
         Remote::Connecting => {
             said(Unknown, Reason::ClusterUnreachable, format!("cluster {cluster:?} was not reached yet"))
         }
-        Remote::Unreachable(why) => said(False, Reason::ClusterUnreachable, format!("cluster {cluster:?}: {why}")),
+        Remote::Unreachable(why) => {
+            said(False, Reason::ClusterUnreachable, format!("cluster {cluster:?} is not usable now: {why}"))
+        }
         Remote::Connected { id } if recorded.is_some_and(|recorded| recorded != id) => said(
             False,
             Reason::ClusterIdentityChanged,

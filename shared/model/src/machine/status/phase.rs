@@ -37,13 +37,22 @@ pub(super) fn derive(
         (Some(_), _) if up && !deleting => ("Running", ready(True, Reason::Running, "the virtual machine runs")),
         (_, Some(failure)) => {
             let failed = matches!(failure.reason, Reason::VmRefused | Reason::Conflict | Reason::PatchRefused);
-            (if failed { "Failed" } else { "Creating" }, ready(False, failure.reason, &failure.message))
+            let phase = match printable {
+                _ if failed => "Failed",
+                "Stopped" => "Stopped",
+                "Stopping" => "Stopping",
+                _ => "Creating",
+            };
+            (phase, ready(False, failure.reason, &failure.message))
         }
         (Some(_), _) if deleting => (
             "Creating",
             ready(False, Reason::Creating, "its VirtualMachine is being deleted, and made again once it is gone"),
         ),
         (Some(_), _) if printable == "CrashLoopBackOff" => ("Failed", ready(False, Reason::VmFailed, &vm.why)),
+        (Some(vm), _) if vm.restarting && ending && wants(admitted, seen) == "Always" => {
+            ("Stopping", ready(False, Reason::Stopping, "the virtual machine restarts, as somebody asked for"))
+        }
         (Some(_), _) if printable == "Stopped" => {
             let (as_declared, why) = stopped(wants(admitted, seen));
             ("Stopped", ready(as_declared, Reason::Stopped, &why))
