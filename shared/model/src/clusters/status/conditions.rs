@@ -110,7 +110,7 @@ fn ready(recorded: Option<&str>, previous: &KubevirtConfigStatus, view: &View) -
                 "False",
                 Reason::ClusterChanged,
                 &format!(
-                    "the kubeconfig leads to cluster {id}, but {recorded} is recorded: nothing is written there until it is corrected"
+                    "the kubeconfig leads to cluster {id}, but {recorded} is recorded: nothing is written there. Put a kubeconfig of that cluster into the Secret, and register another cluster under another name"
                 ),
             ),
             None => aspect("True", Reason::ConfigConnected, "the cluster answers"),

@@ -126,7 +126,7 @@ pub(super) fn describe_cluster(cluster: &str, recorded: Option<&str>, seen: &Obs
             False,
             Reason::ClusterIdentityChanged,
             format!(
-                "KubevirtConfig {cluster:?} leads to cluster {id}, but the VM was made on {}",
+                "KubevirtConfig {cluster:?} leads to cluster {id}, but the VM was made on {}: nothing is changed before its Secret leads there again",
                 recorded.unwrap_or_default()
             ),
         ),
