@@ -125,7 +125,7 @@ impl Record {
                     size_of::<Nic>() + words.iter().sum::<usize>() + ips.sum::<usize>()
                 };
                 let nics: usize = vmi.interfaces.iter().map(nic).sum();
-                let options = [&vmi.node, &vmi.unschedulable, &vmi.controller].map(text);
+                let options = [&vmi.node, &vmi.unschedulable, &vmi.failure, &vmi.controller].map(text);
                 vmi.name.len() + vmi.uid.len() + vmi.phase.len() + options.iter().sum::<usize>() + nics
             }
             Record::Claim(claim) => claim_bytes(claim),
@@ -250,6 +250,7 @@ pub fn read_vmi(object: &DynamicObject) -> Vmi {
         node: text_at(data, "/status/nodeName").filter(|node| !node.is_empty()),
         interfaces: interfaces.into_iter().flatten().take(ENTRIES).map(nic).collect(),
         unschedulable: find_condition(data, "PodScheduled", "False").map(message_of),
+        failure: find_condition(data, "Synchronized", "False").map(message_of),
         cloud_init: volumes(data, "/spec/volumes").any(has_secret),
         controller: controller_of(object).map(|uid| line(uid, UID)),
     }

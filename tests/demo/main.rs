@@ -38,12 +38,20 @@ use tests::process::Stop;
 struct Args {
     #[command(subcommand)]
     command: Option<Command>,
+    /// Run KubeVirt's own virt-api and virt-controller on both clusters, and simulate only their nodes. They are built the first
+    /// time, which takes about 8 minutes, and need 600 MB of memory more
+    #[arg(long)]
+    real_kubevirt: bool,
 }
 
 #[derive(Subcommand)]
 enum Command {
     /// Start everything and return when it is ready, without applying Machines
-    Up,
+    Up {
+        /// As without a command
+        #[arg(long)]
+        real_kubevirt: bool,
+    },
     /// Tell chapters on the fleet that runs: what a user types, and what comes of it
     Show {
         /// Which chapters; all of them if none is named
@@ -79,8 +87,8 @@ fn main() -> ExitCode {
     };
     let ended = runtime.block_on(async {
         match args.command {
-            None => run::demo().await,
-            Some(Command::Up) => run::up().await,
+            None => run::demo(args.real_kubevirt).await,
+            Some(Command::Up { real_kubevirt }) => run::up(real_kubevirt || args.real_kubevirt).await,
             Some(Command::Show { chapters }) => run::show(&chapters).await,
             Some(Command::Down) => run::down().await,
             Some(Command::Status) => status::show().await,

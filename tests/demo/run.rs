@@ -14,11 +14,11 @@ use crate::up::{self, Before};
 use crate::{Result, Trouble, chapters, say, settings};
 
 /// `cargo demo`: everything, and then a live table until Ctrl-C.
-pub(crate) async fn demo() -> Result<()> {
+pub(crate) async fn demo(real_kubevirt: bool) -> Result<()> {
     let home = Home::find()?;
     let mut signals = Signals::listen()?;
     let _watch = home.watch()?;
-    let fleet = bring_up(&home, &mut signals, "cargo demo").await?;
+    let fleet = bring_up(&home, &mut signals, "cargo demo", real_kubevirt).await?;
     let shown = signals.or(tell(&home, &fleet)).await;
     match &shown {
         Ok(Ended::Elsewhere) => {
@@ -78,10 +78,10 @@ pub(crate) async fn show(named: &[Chapter]) -> Result<()> {
 }
 
 /// `cargo demo up`.
-pub(crate) async fn up() -> Result<()> {
+pub(crate) async fn up(real_kubevirt: bool) -> Result<()> {
     let home = Home::find()?;
     let mut signals = Signals::listen()?;
-    let fleet = bring_up(&home, &mut signals, "cargo demo up").await?;
+    let fleet = bring_up(&home, &mut signals, "cargo demo up", real_kubevirt).await?;
     let notes = Notes::read(&home);
     Notes { stays: true, ..notes }.write(&home)?;
     chapters::next_steps(&home, &fleet);
@@ -89,10 +89,10 @@ pub(crate) async fn up() -> Result<()> {
 }
 
 /// Brings everything up. If that fails or is interrupted, what it has started is stopped, unless some of it ran before.
-async fn bring_up(home: &Home, signals: &mut Signals, doing: &str) -> Result<Fleet> {
+async fn bring_up(home: &Home, signals: &mut Signals, doing: &str, real_kubevirt: bool) -> Result<Fleet> {
     let _lock = home.change(doing)?;
     let before = up::prepare(home)?;
-    let trouble = match signals.or(up::up(home)).await {
+    let trouble = match signals.or(up::up(home, real_kubevirt)).await {
         Ok(fleet) => return Ok(fleet),
         Err(trouble) => trouble,
     };

@@ -10,7 +10,7 @@ use tests::workspace;
 use crate::home::Home;
 use crate::notes::Notes;
 use crate::settings::{self, Settings};
-use crate::{Result, say, strays};
+use crate::{Result, Trouble, say, strays};
 
 const REMOTES: [&str; 2] = ["east", "west"];
 
@@ -33,12 +33,19 @@ pub(crate) fn prepare(home: &Home) -> Result<Before> {
 }
 
 /// Returns when everything is ready, with the settings of the caller's environment.
-pub(crate) async fn up(home: &Home) -> Result<Fleet> {
+pub(crate) async fn up(home: &Home, real_kubevirt: bool) -> Result<Fleet> {
     let settings = settings::given();
+    let real_kubevirt = match earlier(home).map(|fleet| fleet.has_real_kubevirt()) {
+        Some(false) if real_kubevirt => {
+            let advice = "the fleet that runs has a simulated KubeVirt: stop it first, by `cargo demo down`";
+            return Err(Trouble::Said(advice.to_owned()));
+        }
+        there => real_kubevirt || there == Some(true),
+    };
     let mut notes = Notes::read(home);
     say::step("looking for etcd, Kubernetes and helm; they are built if missing, once");
     // These say themselves how far they are.
-    for tool in Tool::ALL {
+    for tool in Tool::ALL.into_iter().chain(Tool::KUBEVIRT.into_iter().filter(|_| real_kubevirt)) {
         binaries::locate(tool).await?;
     }
     say::step("building webhook, controller and simulator; minutes the first time");
@@ -66,7 +73,7 @@ pub(crate) async fn up(home: &Home) -> Result<Fleet> {
     let alone = ("LEADER_ELECTION".to_owned(), "false".to_owned());
     let env = settings.clone().into_iter().chain([alone]).collect();
     let set = vec!["leaderElection=true".to_owned()];
-    let blueprint = Blueprint { env, set, say: say::step, ..Blueprint::of(&REMOTES) };
+    let blueprint = Blueprint { env, set, real_kubevirt, say: say::step, ..Blueprint::of(&REMOTES) };
     let fleet = say::during("starting", Fleet::up(processes, blueprint)).await?;
     home.furnish(fleet.supervisor()).await?;
     notes.settings = Some(settings);

@@ -10,6 +10,7 @@ mod hygiene;
 mod machines;
 mod parity;
 mod planes;
+mod real;
 mod simulator;
 #[path = "../table.rs"]
 mod table;

@@ -25,6 +25,12 @@ pub enum Tool {
     Kubectl,
     /// Helm 3.16 or newer.
     Helm,
+    /// KubeVirt's virt-api, always built: it judges as the version does that we promise.
+    VirtApi,
+    /// KubeVirt's virt-controller.
+    VirtController,
+    /// Prints the definitions that KubeVirt's own operator would install.
+    VirtDefinitions,
 }
 
 /// How to recognise and how to build one tool.
@@ -32,6 +38,7 @@ struct Recipe {
     name: &'static str,
     /// Variable of setup-envtest that names this one binary.
     variable: Option<&'static str>,
+    /// None: one that the user has is not taken.
     version_args: &'static [&'static str],
     minimum: (u32, u32),
     /// Folder under `tests/go`.
@@ -53,8 +60,10 @@ const KUBERNETES_STAMP: &[&str] = &[
 ];
 
 impl Tool {
-    /// All of them.
+    /// What every control plane needs, and whoever looks at one.
     pub const ALL: [Tool; 5] = [Tool::Etcd, Tool::Apiserver, Tool::Kcm, Tool::Kubectl, Tool::Helm];
+    /// KubeVirt itself.
+    pub const KUBEVIRT: [Tool; 3] = [Tool::VirtApi, Tool::VirtController, Tool::VirtDefinitions];
 
     fn recipe(self) -> Recipe {
         let kubernetes = |name, variable, package, usual_time| Recipe {
@@ -68,7 +77,18 @@ impl Tool {
             stamp: KUBERNETES_STAMP,
             usual_time,
         };
+        let kubevirt = |name, package, usual_time| Recipe {
+            module: "kubevirt",
+            versioned_by: "kubevirt.io/kubevirt",
+            stamp: &["kubevirt.io/client-go/version.gitVersion={v}"],
+            version_args: &[],
+            minimum: (1, 8),
+            ..kubernetes(name, None, package, usual_time)
+        };
         match self {
+            Tool::VirtApi => kubevirt("virt-api", "kubevirt.io/kubevirt/cmd/virt-api", "6 minutes"),
+            Tool::VirtController => kubevirt("virt-controller", "kubevirt.io/kubevirt/cmd/virt-controller", "1 minute"),
+            Tool::VirtDefinitions => kubevirt("virt-definitions", "./definitions", "1 minute"),
             Tool::Etcd => Recipe {
                 minimum: (3, 5),
                 versioned_by: "go.etcd.io/etcd/server/v3",
@@ -130,6 +150,9 @@ pub async fn locate(tool: Tool) -> Result<PathBuf> {
 
 /// The first binary of that name that the user has and that is recent enough.
 fn installed(recipe: &Recipe) -> Option<PathBuf> {
+    if recipe.version_args.is_empty() {
+        return None;
+    }
     let named = recipe.variable.and_then(env::var_os).map(PathBuf::from);
     let assets = env::var_os("KUBEBUILDER_ASSETS").map(|dir| PathBuf::from(dir).join(recipe.name));
     let path = env::var_os("PATH").unwrap_or_default();

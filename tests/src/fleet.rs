@@ -50,6 +50,8 @@ pub struct Blueprint {
     pub env: Vec<(String, String)>,
     /// More `--set` pairs for the chart on the supervisor.
     pub set: Vec<String>,
+    /// KubeVirt's own virt-api and virt-controller on every remote; the simulator plays nodes and storage only.
+    pub real_kubevirt: bool,
     /// Told what has been done, in words for people.
     pub say: fn(&str),
 }
@@ -58,7 +60,7 @@ impl Blueprint {
     /// A fleet with these remotes and nothing special.
     pub fn of(remotes: &[&str]) -> Self {
         let remotes = remotes.iter().map(|&name| name.to_owned()).collect();
-        Self { remotes, env: Vec::new(), set: Vec::new(), say: |_| {} }
+        Self { remotes, env: Vec::new(), set: Vec::new(), real_kubevirt: false, say: |_| {} }
     }
 }
 
@@ -77,18 +79,18 @@ impl Fleet {
     ///
     /// What runs already in that folder stays as it is, so that this also completes what an earlier, killed call began.
     pub async fn up(processes: Processes, blueprint: Blueprint) -> Result<Self> {
-        let Blueprint { remotes, env, set, say } = blueprint;
+        let Blueprint { remotes, env, set, real_kubevirt, say } = blueprint;
         let bins = workspace::build_workspace_bins().await?;
-        for tool in Tool::ALL {
+        for tool in Tool::ALL.into_iter().chain(Tool::KUBEVIRT.into_iter().filter(|_| real_kubevirt)) {
             binaries::locate(tool).await?;
         }
         if processes.all_running().is_empty() {
             ports::forget_taken(processes.dir());
         }
-        let mut fleet = Self::assemble(processes, State { remotes, bins, ..State::default() })?;
+        let mut fleet = Self::assemble(processes, State { remotes, real_kubevirt, bins, ..State::default() })?;
         fleet.etcd.start().await?;
         let definitions = furnish::remote_definitions().await?;
-        let remotes = fleet.remotes.iter().map(|remote| furnish::remote(remote, &definitions, say));
+        let remotes = fleet.remotes.iter().map(|remote| furnish::remote(&fleet, remote, &definitions, say));
         let release = furnish::release(&fleet, &set)?;
         let (rendered, _) = try_join!(furnish::supervisor(&fleet.supervisor, &release, say), try_join_all(remotes))?;
         furnish::introduce(&fleet).await?;
@@ -119,8 +121,10 @@ impl Fleet {
     /// Stops everything that was started in this folder; data, keys and addresses stay.
     pub async fn down(&self) -> Result<()> {
         let planes = || self.remotes.iter().chain([&self.supervisor]);
-        let ours = planes().map(|plane| Component::Sim(plane.name().to_owned()));
-        let ours: Vec<_> = ours.chain([Component::Webhook, Component::Controller]).collect();
+        let of = |component: fn(String) -> Component| planes().map(move |plane| component(plane.name().to_owned()));
+        let kubevirt = of(Component::VirtController).chain(of(Component::VirtApi));
+        let ours: Vec<_> =
+            of(Component::Sim).chain(kubevirt).chain([Component::Webhook, Component::Controller]).collect();
         try_join_all(ours.iter().map(|component| self.stop(component, Stop::Gracefully))).await?;
         try_join_all(planes().map(|plane| plane.stop(Stop::Gracefully))).await?;
         self.etcd.stop(Stop::Gracefully).await?;
@@ -149,6 +153,11 @@ impl Fleet {
     pub fn remote(&self, name: &str) -> Result<&Plane> {
         let absent = || Error::Absent { what: format!("remote {name}") };
         self.remotes.iter().find(|plane| plane.name() == name).ok_or_else(absent)
+    }
+
+    /// Whether KubeVirt's own virt-api and virt-controller run on the remotes.
+    pub fn has_real_kubevirt(&self) -> bool {
+        self.state.real_kubevirt
     }
 
     /// The processes, for looking at their logs or for starting one more beside them.

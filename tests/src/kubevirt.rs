@@ -28,6 +28,7 @@ mod controller;
 mod driver;
 mod failures;
 mod furniture;
+mod kubelet;
 mod node;
 mod objects;
 mod pace;
@@ -44,15 +45,17 @@ pub use pace::Delays;
 /// Name of the ConfigMap (namespace `default`) that asks for failures.
 pub const RULES: &str = "kubevirt-sim";
 
-/// Which parts to play. A later suite runs KubeVirt's own virt-controller and needs only the other two.
+/// Which parts to play. Where KubeVirt's own virt-controller runs, all but the first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
     /// virt-controller: VirtualMachine to VirtualMachineInstance, up to phase Scheduled; stop and delete.
     Controller,
     /// The provisioner and the PV controller: claims become Bound, volumes go with their claims. And CDI, where it is.
     Storage,
-    /// kubelet and virt-handler: Scheduled to Running, and shutdown.
+    /// virt-handler: Scheduled to Running, and shutdown.
     Node,
+    /// The scheduler and the kubelet, for the launcher pods that KubeVirt's own virt-controller makes.
+    Kubelet,
 }
 
 /// How the simulator behaves.

@@ -13,7 +13,7 @@
 //! | Who builds the product's binaries before a suite runs them? | [`workspace`] |
 //! | Which files does this repository have, and which are generated? | [`repository`], [`generated`] |
 //! | Who plays a cluster that lies or is broken? | [`hostile`] |
-//! | Who plays KubeVirt? | [`kubevirt`], with the definitions of [`remote_crds`] |
+//! | Who plays KubeVirt? | [`kubevirt`], with the definitions of [`remote_crds`]; KubeVirt itself is [`virt`] |
 
 pub mod audit;
 pub mod binaries;
@@ -35,6 +35,7 @@ pub mod repository;
 #[cfg(test)]
 #[path = "../table.rs"]
 mod table;
+pub mod virt;
 pub mod wait;
 pub mod workspace;
 

@@ -187,6 +187,18 @@ impl Plane {
         }
     }
 
+    /// A client of another server that has this plane's certificate. It is nobody there: KubeVirt refuses certificates of others
+    /// than the front proxy.
+    pub async fn client_of(&self, server: SocketAddr) -> Result<Client> {
+        let url = format!("https://{server}");
+        self.client_from(&kubeconfig::with_token(&self.name, &url, &self.pki.read("ca.crt")?, "nobody", "none")?).await
+    }
+
+    /// Its keys and certificates. That of its API server is good for whatever listens on this machine.
+    pub fn pki(&self) -> &Pki {
+        &self.pki
+    }
+
     fn controllers(&self) -> String {
         format!("{}-kcm", self.name)
     }

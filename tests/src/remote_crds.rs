@@ -101,7 +101,7 @@ fn generate() -> Result<String, CrdsError> {
 }
 
 /// A YAML document with one line for each top-level key, whose value is JSON: that parses fastest.
-fn document(object: &Value) -> String {
+pub(crate) fn document(object: &Value) -> String {
     let mut text = String::from("---\n");
     for (key, value) in object.as_object().into_iter().flatten() {
         let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);

@@ -39,6 +39,7 @@ enum Part {
     Controller,
     Storage,
     Node,
+    Kubelet,
 }
 
 impl From<Part> for Role {
@@ -47,6 +48,7 @@ impl From<Part> for Role {
             Part::Controller => Self::Controller,
             Part::Storage => Self::Storage,
             Part::Node => Self::Node,
+            Part::Kubelet => Self::Kubelet,
         }
     }
 }

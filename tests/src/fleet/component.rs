@@ -6,10 +6,11 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::{Fleet, NAMESPACE, SUPERVISOR};
+use crate::binaries::Tool;
 use crate::error::{Error, Result};
 use crate::probe;
 use crate::process::{Program, Stop};
-use crate::{plane, ports};
+use crate::{plane, ports, virt};
 
 const READY_WITHIN: Duration = Duration::from_secs(60);
 
@@ -24,6 +25,10 @@ pub enum Component {
     Remote(String),
     /// The KubeVirt that is played on a remote.
     Sim(String),
+    /// KubeVirt's own virt-api on a remote, where the blueprint has it.
+    VirtApi(String),
+    /// KubeVirt's own virt-controller.
+    VirtController(String),
     /// The process that decides.
     Webhook,
     /// The process that executes.
@@ -70,6 +75,8 @@ impl fmt::Display for Component {
             Self::Supervisor => f.write_str(SUPERVISOR),
             Self::Remote(name) => f.write_str(name),
             Self::Sim(name) => write!(f, "{name}-sim"),
+            Self::VirtApi(name) => f.write_str(&virt::api(name)),
+            Self::VirtController(name) => f.write_str(&virt::controller(name)),
             Self::Webhook => f.write_str("webhook"),
             Self::Controller => f.write_str("controller"),
             Self::SecondController => f.write_str("controller-2"),
@@ -104,7 +111,10 @@ impl Fleet {
         let planes = [Component::Etcd, Component::Supervisor].into_iter().chain(names().map(Component::Remote));
         let known = self.processes.names();
         let second = Some(Component::SecondController).filter(|second| known.contains(&second.to_string()));
+        let real = self.state.real_kubevirt;
+        let kubevirt = names().map(Component::VirtApi).chain(names().map(Component::VirtController));
         planes
+            .chain(kubevirt.filter(move |_| real))
             .chain(names().map(Component::Sim))
             .chain([Component::Webhook, Component::Controller])
             .chain(second)
@@ -141,13 +151,23 @@ impl Fleet {
             Component::Supervisor => self.start_plane(&self.supervisor).await,
             Component::Remote(name) => self.start_plane(self.remote(name)?).await,
             Component::Sim(remote) => {
-                let kubeconfig = self.remote(remote)?.kubeconfig().display().to_string();
+                let remote = self.remote(remote)?;
+                let (kubeconfig, roles) = if self.state.real_kubevirt {
+                    (virt::kubeconfig(remote), "storage,node,kubelet")
+                } else {
+                    (remote.kubeconfig(), "controller,storage,node")
+                };
+                let args = ["--kubeconfig", &kubeconfig.display().to_string(), "--roles", roles];
                 self.processes.start(&Program {
                     name: component.to_string(),
                     path: self.binary("kubevirt-sim"),
-                    args: vec!["--kubeconfig".to_owned(), kubeconfig],
+                    args: args.map(str::to_owned).to_vec(),
                     env: Vec::new(),
                 })
+            }
+            Component::VirtApi(remote) => virt::start(self.remote(remote)?, &self.processes, Tool::VirtApi).await,
+            Component::VirtController(remote) => {
+                virt::start(self.remote(remote)?, &self.processes, Tool::VirtController).await
             }
             Component::Webhook => {
                 let path = self.binary("kubevirt-operator-webhook");
@@ -195,6 +215,8 @@ impl Fleet {
             Component::Supervisor => self.supervisor.stop(how).await,
             Component::Remote(name) => self.remote(name)?.stop(how).await,
             Component::Sim(_)
+            | Component::VirtApi(_)
+            | Component::VirtController(_)
             | Component::Webhook
             | Component::SecondWebhook
             | Component::Controller

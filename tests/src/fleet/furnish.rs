@@ -19,7 +19,7 @@ use crate::error::{Result, io};
 use crate::install::{self, Render, apply, chart};
 use crate::pki::write_private;
 use crate::plane::Plane;
-use crate::remote_crds;
+use crate::{remote_crds, virt};
 
 const INHABITED_WITHIN: Duration = Duration::from_secs(60);
 
@@ -52,13 +52,16 @@ pub(super) async fn supervisor(plane: &Plane, release: &Render<'_>, say: fn(&str
 }
 
 /// Starts a remote with KubeVirt's definitions and the rights that the chart gives webhook and controller there.
-pub(super) async fn remote(plane: &Plane, definitions: &str, say: fn(&str)) -> Result<()> {
+pub(super) async fn remote(fleet: &Fleet, plane: &Plane, definitions: &str, say: fn(&str)) -> Result<()> {
     plane.start_apiserver().await?;
     plane.ensure_namespace(NAMESPACE).await?;
     apply(plane, definitions).await?;
     let render = Render { set: vec!["mode=remote".to_owned()], ..Render::in_namespace(NAMESPACE) };
     apply(plane, &install::template(&chart(), &render).await?).await?;
     plane.start_controllers().await?;
+    if fleet.state.real_kubevirt {
+        virt::install(plane, &fleet.processes).await?;
+    }
     say(&format!("{} is ready at {}", plane.name(), plane.url()));
     Ok(())
 }

@@ -15,6 +15,8 @@ pub(super) type Env = BTreeMap<String, String>;
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(super) struct State {
     pub(super) remotes: Vec<String>,
+    #[serde(default)]
+    pub(super) real_kubevirt: bool,
     /// Folder of the product's binaries.
     pub(super) bins: PathBuf,
     pub(super) webhook: Env,

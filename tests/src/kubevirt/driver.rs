@@ -10,7 +10,7 @@ use super::pace::Timers;
 use super::watch;
 use super::world::World;
 use super::writes::{Fault, Move, send};
-use super::{Role, Settings, cdi, furniture, node, storage};
+use super::{Role, Settings, cdi, furniture, kubelet, node, storage};
 use futures::StreamExt;
 use k8s_openapi::jiff::Timestamp;
 use kube::Client;
@@ -84,8 +84,10 @@ impl Simulator {
                 for claim in object.data.get("spec").into_iter().flat_map(claim_names) {
                     self.queue.touch(Key::Claim(Name::new(&name.namespace, claim)));
                 }
+                self.touch_pods(&name.namespace);
                 self.queue.touch(Key::Instance(name));
             }
+            Kind::Pod => self.queue.touch(Key::Pod(name)),
             Kind::DataVolume => self.queue.touch(Key::DataVolume(name)),
             Kind::Claim => {
                 self.queue.touch(Key::Volume(Name::new("", &storage::volume_name(object))));
@@ -93,6 +95,7 @@ impl Simulator {
                     self.queue.touch(Key::Instance(user));
                 }
                 self.queue.touch(Key::DataVolume(name.clone()));
+                self.touch_pods(&name.namespace);
                 self.queue.touch(Key::Claim(name));
             }
             Kind::Volume => {
@@ -115,6 +118,12 @@ impl Simulator {
     fn touch_all(&mut self, kind: Kind, key: impl Fn(Name) -> Key) {
         for object in self.world.all(kind) {
             self.queue.touch(key(Name::of(object)));
+        }
+    }
+
+    fn touch_pods(&mut self, namespace: &str) {
+        for pod in self.world.within(Kind::Pod, namespace) {
+            self.queue.touch(Key::Pod(Name::of(pod)));
         }
     }
 
@@ -160,6 +169,17 @@ impl Simulator {
                 let scene = Scene { vm, vmi, claims, failures };
                 let controller = if plays(Role::Controller) { controller::next(&scene, now) } else { Vec::new() };
                 controller.into_iter().chain(node).collect()
+            }
+            Key::Pod(name) => {
+                let Some(pod) = self.world.get(Kind::Pod, name).filter(|_| plays(Role::Kubelet)) else {
+                    return Vec::new();
+                };
+                let Some(instance) = kubelet::instance_of(pod) else { return Vec::new() };
+                let (vm, vmi) = (self.world.get(Kind::Vm, &instance), self.world.get(Kind::Vmi, &instance));
+                let failures = active(&[vm, vmi].into_iter().flatten().collect::<Vec<_>>());
+                let claim = |claim: &str| self.world.get(Kind::Claim, &Name::new(&name.namespace, claim));
+                let bound = |name: &str| claim(name).is_some_and(|it| text(it, "/status/phase") == "Bound");
+                kubelet::next(pod, vmi, bound, &failures, now).into_iter().collect()
             }
             Key::Claim(_) | Key::Volume(_) | Key::DataVolume(_) if !plays(Role::Storage) => Vec::new(),
             Key::DataVolume(name) => {

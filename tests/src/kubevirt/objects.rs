@@ -1,7 +1,7 @@
 //! The kinds of objects in play and how to read them. Pure. Objects stay JSON: the simulator must not share the
 //! operator's idea of their types.
 
-use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolume, PersistentVolumeClaim};
+use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolume, PersistentVolumeClaim, Pod};
 use k8s_openapi::api::storage::v1::StorageClass;
 use k8s_openapi::jiff::Timestamp;
 use kube::api::ApiResource;
@@ -26,13 +26,15 @@ pub(super) enum Kind {
     Volume,
     Class,
     Rules,
+    /// Of KubeVirt's own virt-controller.
+    Pod,
     /// Of CDI, which a cluster need not have.
     DataVolume,
 }
 
 impl Kind {
-    pub(super) const ALL: [Self; 7] =
-        [Self::Vm, Self::Vmi, Self::Claim, Self::Volume, Self::Class, Self::Rules, Self::DataVolume];
+    pub(super) const ALL: [Self; 8] =
+        [Self::Vm, Self::Vmi, Self::Claim, Self::Volume, Self::Class, Self::Rules, Self::Pod, Self::DataVolume];
 
     pub(super) fn resource(self) -> ApiResource {
         let kubevirt = |kind| ApiResource::from_gvk(&GroupVersionKind::gvk("kubevirt.io", "v1", kind));
@@ -43,6 +45,7 @@ impl Kind {
             Self::Volume => ApiResource::erase::<PersistentVolume>(&()),
             Self::Class => ApiResource::erase::<StorageClass>(&()),
             Self::Rules => ApiResource::erase::<ConfigMap>(&()),
+            Self::Pod => ApiResource::erase::<Pod>(&()),
             Self::DataVolume => {
                 ApiResource::from_gvk(&GroupVersionKind::gvk("cdi.kubevirt.io", "v1beta1", "DataVolume"))
             }

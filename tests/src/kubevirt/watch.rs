@@ -23,7 +23,7 @@ fn one(client: Client, kind: Kind) -> BoxStream<'static, (Kind, Event<Object>)> 
             let only = Config::default().fields(&format!("metadata.name={RULES}"));
             (Api::namespaced_with(client, "default", &resource), only)
         }
-        Kind::Vm | Kind::Vmi | Kind::Claim | Kind::Volume | Kind::Class | Kind::DataVolume => {
+        Kind::Vm | Kind::Vmi | Kind::Claim | Kind::Volume | Kind::Class | Kind::Pod | Kind::DataVolume => {
             (Api::all_with(client, &resource), Config::default())
         }
     };

@@ -48,7 +48,13 @@ pub(super) enum Verb {
     Create(Value),
     Merge(Value),
     MergeStatus(Value),
-    Delete { uid: String },
+    Delete {
+        uid: String,
+    },
+    /// Of a pod, to a node.
+    Bind {
+        node: String,
+    },
 }
 
 impl Write {
@@ -136,8 +142,23 @@ pub(super) async fn send(client: Client, write: &Write) -> Result<u64, Fault> {
             Verb::MergeStatus(body) => Ok(after(body, &api.patch_status(name, &patch, &Patch::Merge(body)).await?)),
             Verb::Delete { uid } => {
                 let precondition = Preconditions { uid: Some(uid.clone()), resource_version: None };
-                let gone = api.delete(name, &DeleteParams::default().preconditions(precondition)).await?;
+                // Only a kubelet deletes pods, and it ends them.
+                let grace = if write.kind == Kind::Pod {
+                    DeleteParams::default().grace_period(0)
+                } else {
+                    DeleteParams::default()
+                };
+                let gone = api.delete(name, &grace.preconditions(precondition)).await?;
                 Ok(gone.left().map_or(0, |object| version(&object)))
+            }
+            Verb::Bind { node } => {
+                let post = PostParams { field_manager: patch.field_manager, ..PostParams::default() };
+                let binding = json!({
+                    "apiVersion": "v1", "kind": "Binding", "metadata": {"name": name, "namespace": write.name.namespace},
+                    "target": {"apiVersion": "v1", "kind": "Node", "name": node},
+                });
+                api.create_subresource::<Value, Value>("binding", name, &post, &binding).await?;
+                Ok(0)
             }
         }
     };

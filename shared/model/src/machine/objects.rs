@@ -62,6 +62,8 @@ pub struct Vmi {
     pub interfaces: Vec<Nic>,
     /// Why it cannot be scheduled.
     pub unschedulable: Option<String>,
+    /// Why KubeVirt does not bring it to run, such as a pod that the cluster refuses.
+    pub failure: Option<String>,
     /// It was started with cloud-init data from a Secret.
     pub cloud_init: bool,
     /// UID of what controls it: its VM.

@@ -16,6 +16,13 @@ fn c21_c26_c51_c52_c53_x18_what_was_seen_becomes_phase_and_conditions() {
         claims: claims("Bound"),
         ..seen()
     };
+    let refused = Observed {
+        vm: vm("Starting"),
+        vmi: vmi("Pending", false)
+            .map(|vmi| Vmi { failure: Some("no PriorityClass with name high was found".to_owned()), ..vmi }),
+        claims: claims("Bound"),
+        ..seen()
+    };
     let away = Observed { remote: Remote::Unreachable("no route".to_owned()), ..running() };
     let failed = |reason| Some(Failure { reason, message: "said so".to_owned() });
     #[rustfmt::skip]
@@ -31,6 +38,7 @@ fn c21_c26_c51_c52_c53_x18_what_was_seen_becomes_phase_and_conditions() {
         ("an edit is refused, the VM runs", running(), failed(Reason::VmRefused), "Running", "True/Running", "False/VMRefused", "True/PVCBound", "True/Connected"),
         ("stopping",              Observed { vm: vm("Stopping"), vmi: vmi("Running", false), ..running() }, None, "Stopping", "False/Stopping", "True/VMCreated", "True/PVCBound", "True/Connected"),
         ("unschedulable",         unschedulable, None, "Creating", "False/VMFailed", "False/VMFailed", "True/PVCBound", "True/Connected"),
+        ("C39: its pod is refused", refused,                 None, "Creating", "False/VMFailed", "False/VMFailed", "True/PVCBound", "True/Connected"),
         ("crashing",              Observed { vm: vm("CrashLoopBackOff"), vmi: None, ..running() }, None, "Failed", "False/VMFailed", "False/VMFailed", "True/PVCBound", "True/Connected"),
         ("refused by KubeVirt",   Observed { claims: claims("Bound"), ..seen() }, failed(Reason::VmRefused), "Failed", "False/VMRefused", "False/VMRefused", "True/PVCBound", "True/Connected"),
         ("a stranger's VM",       Observed { claims: claims("Bound"), ..seen() }, failed(Reason::Conflict), "Failed", "False/Conflict", "False/Conflict", "True/PVCBound", "True/Connected"),

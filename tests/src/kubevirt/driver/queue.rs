@@ -20,6 +20,8 @@ pub(super) enum Key {
     Claim(Name),
     Volume(Name),
     DataVolume(Name),
+    /// A launcher pod.
+    Pod(Name),
 }
 
 /// See the module.

@@ -58,7 +58,10 @@ pub(super) fn describe_vm(admitted: &Admitted, seen: &Observed, failure: Option<
         "ErrorUnschedulable" => Some(unschedulable.unwrap_or_else(|| "no node of the cluster can run it".to_owned())),
         "CrashLoopBackOff" => Some("the virtual machine crashes again and again".to_owned()),
         other if other.starts_with("Err") || other.ends_with("Error") => Some(format!("KubeVirt reports {other}")),
-        _ => vm.failure.clone(),
+        _ => {
+            let instance = seen.vmi.as_ref().filter(|vmi| vmi.phase != "Running");
+            vm.failure.clone().or_else(|| instance?.failure.clone())
+        }
     };
     match broken {
         Some(why) => said(False, Reason::VmFailed, why),
