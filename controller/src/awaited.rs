@@ -1,9 +1,11 @@
 //! What we sent to be created and have not seen in a watch yet: its absence from the index means nothing. No I/O.
 //!
-//! It is kept beside the connections, not in one of them: a connection may be replaced while a creation is on its way.
+//! It is kept beside the connections, not in one of them: a connection may be replaced while a creation is on its way. Then
+//! there are two, and what the watch of one has shown is awaited from the other all the same: neither is judged by what the
+//! other knows.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use model::machine::{Kind, Shown};
@@ -19,7 +21,14 @@ const LATE: Duration = Duration::from_secs(60);
 
 /// Creations by cluster, kind and key.
 #[derive(Debug, Default)]
-pub struct Awaited(Mutex<Entries>);
+pub struct Awaited(Mutex<Known>);
+
+#[derive(Debug, Default)]
+struct Known {
+    entries: Entries,
+    /// The connections that are watched, by number.
+    watched: BTreeMap<ClusterName, BTreeSet<u64>>,
+}
 
 type Entries = BTreeMap<(ClusterName, Kind, ObjectKey), Creation>;
 
@@ -29,65 +38,106 @@ struct Creation {
     since: Instant,
     /// The API server said that it is stored.
     certain: bool,
+    /// The connections whose watches have shown it.
+    shown: BTreeSet<u64>,
 }
 
 impl Awaited {
-    fn all(&self) -> MutexGuard<'_, Entries> {
+    fn known(&self) -> MutexGuard<'_, Known> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A connection to a cluster is watched, until what is returned is dropped.
+    pub fn watched(self: &Arc<Self>, cluster: &ClusterName, number: u64) -> Watched {
+        self.known().watched.entry(cluster.clone()).or_default().insert(number);
+        Watched { awaited: self.clone(), cluster: cluster.clone(), number }
     }
 
     /// It is about to be sent.
     pub fn sent(&self, cluster: &ClusterName, kind: Kind, key: &ObjectKey, machine: &str) {
-        let creation = Creation { machine: machine.to_owned(), since: Instant::now(), certain: false };
-        self.all().insert((cluster.clone(), kind, key.clone()), creation);
+        let creation =
+            Creation { machine: machine.to_owned(), since: Instant::now(), certain: false, shown: BTreeSet::new() };
+        self.known().entries.insert((cluster.clone(), kind, key.clone()), creation);
     }
 
     /// It is stored, and no watch has shown it yet.
     pub fn created(&self, cluster: &ClusterName, kind: Kind, key: &ObjectKey) {
-        if let Some(creation) = self.all().get_mut(&(cluster.clone(), kind, key.clone())) {
+        if let Some(creation) = self.known().entries.get_mut(&(cluster.clone(), kind, key.clone())) {
             creation.certain = true;
         }
     }
 
-    /// A watch or a lookup has shown it, or it was refused for certain.
-    pub fn settled(&self, cluster: &ClusterName, kind: Kind, key: &ObjectKey) {
-        self.all().remove(&(cluster.clone(), kind, key.clone()));
+    /// It was refused for certain.
+    pub fn refused(&self, cluster: &ClusterName, kind: Kind, key: &ObjectKey) {
+        self.known().entries.remove(&(cluster.clone(), kind, key.clone()));
+    }
+
+    /// The watch of that connection has shown it, there or gone.
+    pub fn settled(&self, cluster: &ClusterName, number: u64, kind: Kind, key: &ObjectKey) {
+        let Known { entries, watched } = &mut *self.known();
+        let key = (cluster.clone(), kind, key.clone());
+        let Some(creation) = entries.get_mut(&key) else { return };
+        creation.shown.insert(number);
+        if watched.get(cluster).is_none_or(|watched| watched.is_subset(&creation.shown)) {
+            entries.remove(&key);
+        }
     }
 
     /// Everything of a Machine was looked up and taken in. Only a creation that may still be carried out stays awaited.
     pub fn looked_up(&self, cluster: &ClusterName, machine: &str) {
-        self.all().retain(|(of, ..), creation| {
+        self.known().entries.retain(|(of, ..), creation| {
             of != cluster || creation.machine != machine || (!creation.certain && creation.since.elapsed() < LATE)
         });
     }
 
-    /// Where that is which is awaited for a Machine.
+    /// Where that is which is awaited for a Machine, from whichever connection.
     pub fn shown(&self, cluster: &ClusterName, machine: &str) -> Shown {
-        let all = self.all();
-        let own = all.iter().filter(|((of, ..), creation)| of == cluster && creation.machine == machine);
+        let known = self.known();
+        let own = known.entries.iter().filter(|((of, ..), creation)| of == cluster && creation.machine == machine);
         let keys =
             own.map(|((_, kind, key), _)| (*kind, VmKey { namespace: key.namespace.clone(), name: key.name.clone() }));
         keys.collect()
     }
 
-    /// Whether a VM of another Machine may be in a namespace that no watch shows.
+    /// Whether a VM of another Machine may be in a namespace that not every watch shows.
     pub fn has_other_vms(&self, cluster: &ClusterName, namespace: &str, machine: &str) -> bool {
-        self.all().iter().any(|((of, kind, key), creation)| {
+        self.known().entries.iter().any(|((of, kind, key), creation)| {
             of == cluster && *kind == Kind::Vm && key.namespace == namespace && creation.machine != machine
         })
     }
 
-    /// What is awaited for a Machine.
-    pub fn of(&self, cluster: &ClusterName, machine: &str) -> Waiting {
+    /// What is awaited for a Machine from that connection.
+    pub fn of(&self, cluster: &ClusterName, number: u64, machine: &str) -> Waiting {
         let mut waiting = Waiting::default();
-        for ((of, kind, key), creation) in self.all().iter() {
-            if of == cluster && creation.machine == machine {
+        for ((of, kind, key), creation) in &self.known().entries {
+            if of == cluster && creation.machine == machine && !creation.shown.contains(&number) {
                 let names = if creation.certain { &mut waiting.stored } else { &mut waiting.uncertain };
                 names.insert((*kind, key.name.clone()));
                 waiting.overdue |= creation.certain && creation.since.elapsed() > AWAITED_FOR;
             }
         }
         waiting
+    }
+}
+
+/// A connection that is watched.
+#[derive(Debug)]
+pub struct Watched {
+    awaited: Arc<Awaited>,
+    cluster: ClusterName,
+    number: u64,
+}
+
+impl Drop for Watched {
+    fn drop(&mut self) {
+        let Known { entries, watched } = &mut *self.awaited.known();
+        let Some(left) = watched.get_mut(&self.cluster) else { return };
+        left.remove(&self.number);
+        if left.is_empty() {
+            watched.remove(&self.cluster);
+        } else {
+            entries.retain(|(of, ..), creation| *of != self.cluster || !left.is_subset(&creation.shown));
+        }
     }
 }
 
@@ -128,19 +178,49 @@ mod tests {
         }
         awaited.sent(&east, Kind::Claim, &key("another"), "m-2");
         awaited.created(&east, Kind::Claim, &key("answered"));
-        awaited.settled(&east, Kind::Claim, &key("refused"));
-        awaited.settled(&east, Kind::Claim, &key("shown"));
-        let waiting = awaited.of(&east, "m-1");
+        awaited.refused(&east, Kind::Claim, &key("refused"));
+        awaited.settled(&east, 1, Kind::Claim, &key("shown"));
+        let waiting = awaited.of(&east, 1, "m-1");
         assert_eq!(
             (names(&waiting.stored), names(&waiting.uncertain)),
             (vec!["answered".to_owned()], vec!["silent".to_owned()])
         );
-        assert!(awaited.of(&ClusterName("west".to_owned()), "m-1").all().is_empty());
+        assert!(awaited.of(&ClusterName("west".to_owned()), 2, "m-1").all().is_empty());
 
         awaited.looked_up(&east, "m-1");
-        let left = awaited.of(&east, "m-1");
+        let left = awaited.of(&east, 1, "m-1");
         assert_eq!(names(&left.uncertain), ["silent"], "it may still be carried out, so nothing is released over it");
         assert!(left.stored.is_empty(), "a lookup has the last word about what was answered");
-        assert_eq!(names(&awaited.of(&east, "m-2").all()), ["another"], "and says nothing about other Machines");
+        assert_eq!(names(&awaited.of(&east, 1, "m-2").all()), ["another"], "and says nothing about other Machines");
+    }
+
+    #[test]
+    fn kvo3_r6_of_two_connections_each_waits_for_its_own_watch() {
+        let (awaited, east) = (Arc::new(Awaited::default()), ClusterName("east".to_owned()));
+        let key = |name: &str| ObjectKey { namespace: "shop".to_owned(), name: name.to_owned() };
+        let waits =
+            |number| awaited.of(&east, number, "m-1").all().into_iter().map(|(_, name)| name).collect::<Vec<_>>();
+        let old = awaited.watched(&east, 1);
+        awaited.sent(&east, Kind::Claim, &key("before"), "m-1");
+        awaited.settled(&east, 1, Kind::Claim, &key("before"));
+        assert!(awaited.known().entries.is_empty(), "there is no other");
+        let new = awaited.watched(&east, 2);
+        for name in ["by-new", "by-old", "by-none"] {
+            awaited.sent(&east, Kind::Claim, &key(name), "m-1");
+            awaited.created(&east, Kind::Claim, &key(name));
+        }
+        awaited.settled(&east, 1, Kind::Claim, &key("by-old"));
+        awaited.settled(&east, 2, Kind::Claim, &key("by-new"));
+        assert_eq!(waits(1), ["by-new", "by-none"], "the old one does not show what only the new one does");
+        assert_eq!(waits(2), ["by-none", "by-old"], "nor the other way round");
+        drop(old);
+        assert_eq!(waits(2), ["by-none", "by-old"], "the new one has taken over, and its watch is behind");
+        assert_eq!(awaited.known().entries.len(), 2, "what it had shown is not kept for the one that went");
+        awaited.settled(&east, 2, Kind::Claim, &key("by-old"));
+        assert_eq!(waits(2), ["by-none"]);
+        drop(new);
+        assert_eq!(waits(3), ["by-none"], "a connection that is made again goes on waiting");
+        awaited.settled(&east, 3, Kind::Claim, &key("by-none"));
+        assert!(awaited.known().entries.is_empty());
     }
 }

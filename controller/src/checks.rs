@@ -74,7 +74,7 @@ fn remotes(configs: &Store<KubevirtConfig>, map: &ClusterMap<ClusterIndex>) -> V
 fn is_known(remote: &Remote) -> bool {
     match remote.view {
         View::Connecting => false,
-        View::Unreachable(_) | View::Refused { .. } => true,
+        View::Unreachable(_) | View::Unserved(_) | View::Refused { .. } => true,
         View::Connected { .. } => remote.learnt.kubevirt.is_some() && remote.learnt.versions.is_some(),
     }
 }

@@ -137,6 +137,7 @@ impl Configs {
         let machines = self.uids.recorded_on(name);
         let seen = Seen {
             view: entry.view(),
+            webhook: entry.webhook.clone(),
             offered: cluster.map(|cluster| cluster.index.offer.known()).unwrap_or_default(),
             contact: cluster.and_then(|cluster| cluster.heard()).map(Time),
             validity: cluster.and_then(|cluster| cluster.validity),

@@ -12,7 +12,7 @@ use kube::{Api, Client};
 use model::names::ClusterName;
 use runtime::clusters::{code, explain};
 use runtime::listing::{Listing, Step};
-use runtime::pause::spread;
+use runtime::pause::{Tries, spread};
 use tokio::sync::{Notify, watch};
 
 use crate::disks::{data_volumes, read_data_volume};
@@ -110,7 +110,7 @@ impl Cdi {
     ) -> Served {
         let objects: Api<DynamicObject> = Api::all_with(client, &data_volumes());
         let asked = format!("list and watch {}", objects.resource_url());
-        let mut events = watcher(objects, selected).default_backoff().boxed();
+        let mut events = watcher(objects, selected).backoff(Tries::default()).boxed();
         let mut listing =
             Listing::weighing(|(key, owner, record): &Kept| weigh(key, owner.as_deref().unwrap_or_default(), record));
         let read =

@@ -21,6 +21,7 @@ use model::names::ClusterName;
 use model::text::line;
 use runtime::clusters::{DEADLINE, code, explain};
 use runtime::listing::watching;
+use runtime::pause::Tries;
 use serde_json::Value;
 
 use self::listing::{LATER, Records, is_refused, wait};
@@ -124,7 +125,7 @@ async fn follow_kubevirt(client: &Client, name: &ClusterName, learn: &impl Fn(Fi
     loop {
         let objects: Api<DynamicObject> = Api::all_with(client.clone(), &resource_of("KubeVirt"));
         let asked = format!("list and watch {}", objects.resource_url());
-        let mut events = watcher(objects, watching()).default_backoff().boxed();
+        let mut events = watcher(objects, watching()).backoff(Tries::default()).boxed();
         let mut records = Records::<ObjectKey, KubeVirt>::weighing(weigh);
         while let Some(event) = events.next().await {
             match event {

@@ -88,6 +88,7 @@ impl Session for Watches {
     }
 
     fn run(&self, cluster: Arc<Cluster<ClusterIndex>>, synced: Box<dyn FnOnce() + Send>) -> BoxFuture<'static, String> {
+        let watched = self.awaited.watched(&cluster.name, cluster.number);
         let mut streams = self.streams(&cluster.client);
         let heard = attachments::watch(&cluster.client, &self.supervisor, &cluster.index.attachments);
         let heard = heard.enumerate().map(|(at, heard)| Ok(WatchStep::Attachments(heard?, at == 0)));
@@ -134,6 +135,7 @@ impl Session for Watches {
             "the watches ended".to_owned()
         };
         Box::pin(async move {
+            let _ends_with_the_session = watched;
             tokio::select! {
                 why = watching => why,
                 () = following => "what the cluster offers is not followed any more".to_owned(),
@@ -216,7 +218,7 @@ fn take_in(
     };
     let settle = |watched: WatchedKind, key: &ObjectKey| {
         if let Some(kind) = watched.written() {
-            awaited.settled(&cluster.name, kind, key);
+            awaited.settled(&cluster.name, cluster.number, kind, key);
         }
     };
     // An instance of a VM that was taken over tells by its labels of nobody.

@@ -10,6 +10,7 @@ use kube::runtime::reflector::store::Writer;
 use kube::runtime::{WatchStreamExt, watcher};
 use runtime::clusters::said;
 use runtime::listing::watching;
+use runtime::pause::Tries;
 use runtime::shutdown::Shutdown;
 use tokio::sync::mpsc;
 
@@ -27,7 +28,7 @@ pub(crate) fn queue(
     shutdown: Shutdown,
 ) -> impl Stream<Item = Result<ObjectRef<Guarded>, watcher::Error>> {
     let known = uids.clone();
-    let events = watcher(machines, watching()).default_backoff().modify(prune).reflect(writer);
+    let events = watcher(machines, watching()).backoff(Tries::default()).modify(prune).reflect(writer);
     let events = events.inspect_ok(move |event| known.take_in(event));
     let own = events.applied_objects().filter_map(|event| async {
         match event {

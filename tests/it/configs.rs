@@ -56,7 +56,7 @@ pub(crate) async fn keep(client: &Client, namespace: &str, name: &str, key: &str
 }
 
 /// Status and reason of a condition.
-fn condition(status: &KubevirtConfigStatus, kind: &str) -> String {
+pub(crate) fn condition(status: &KubevirtConfigStatus, kind: &str) -> String {
     let found = status.conditions.iter().find(|it| it.type_ == kind);
     found.map(|it| format!("{}/{}", it.status, it.reason)).unwrap_or_default()
 }

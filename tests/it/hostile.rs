@@ -2,9 +2,11 @@
 //! anybody else notices.
 
 pub(crate) mod cost;
+mod requests;
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::time::Instant;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -32,7 +34,7 @@ const GROWTH: u64 = 64 << 20;
 const OURS: [&str; 2] = ["controller", "webhook"];
 
 /// What the status of a KubevirtConfig says in the end. The rest is said when nothing else is asked.
-const SAYS: [(&str, &str); 12] = [
+const SAYS: [(&str, &str); 13] = [
     ("endless-body", "the answer is larger than 8 MiB"),
     ("endless-line", "a line of the watch is larger than 4 MiB"),
     ("endless-pages", "more than 20 MiB would be kept of the objects of a kind"),
@@ -43,6 +45,7 @@ const SAYS: [(&str, &str); 12] = [
     ("drip", "no answer within 10 s"),
     ("html", "the credentials lack a right there: get the Namespace kube-system"),
     ("refusal", "the credentials lack a right there: get the Namespace kube-system"),
+    ("busy", "the cluster is too busy (HTTP 429)"),
     ("stall", "the cluster answers"),
     ("lies", "the cluster answers"),
 ];
@@ -50,7 +53,7 @@ const SAYS: [(&str, &str); 12] = [
 const LARGE: [&str; 6] = ["endless-body", "endless-line", "endless-pages", "garbage", "noise", "gzip"];
 
 #[tokio::test]
-async fn atk1_atk5_atk7_t5_t21_a_hostile_cluster_costs_its_share_and_nobody_else_notices() {
+async fn kvo4_r20_atk1_atk5_atk7_t5_t21_a_hostile_cluster_costs_its_share_and_nobody_else_notices() {
     assert_eq!(SAYS.map(|(name, _)| name), Mode::ALL.map(|(_, name)| name));
     let fleet = fresh(&["east"]).await;
     let ground = Ground::new(&fleet, "default").await;
@@ -59,7 +62,8 @@ async fn atk1_atk5_atk7_t5_t21_a_hostile_cluster_costs_its_share_and_nobody_else
     comes_and_goes(&ground, "before").await;
     let before: BTreeMap<&str, Cost> = OURS.map(|name| (name, cost(&fleet, name))).into();
 
-    start(&fleet, &ground).await;
+    start(&fleet, &ground, &SAYS.map(|(name, _)| name)).await;
+    let begun = Instant::now();
     let small = SAYS.iter().filter(|(name, _)| !LARGE.contains(name));
     join_all(small.map(async |(name, sentence)| {
         introduce(&configs, name).await;
@@ -75,6 +79,9 @@ async fn atk1_atk5_atk7_t5_t21_a_hostile_cluster_costs_its_share_and_nobody_else
     }
     comes_and_goes(&ground, "after").await;
     the_log_is_short_and_tells_no_body(&fleet);
+    let sent = attacks(&fleet).lines().filter(|line| line.starts_with("busy ")).count() as u64;
+    let most = 2 * (begun.elapsed().as_secs() + 1);
+    assert!(sent <= most, "R20: two processes have sent {sent} requests, and one each second is {most}");
     for (name, before) in &before {
         let now = cost(&fleet, name);
         println!(
@@ -87,8 +94,13 @@ async fn atk1_atk5_atk7_t5_t21_a_hostile_cluster_costs_its_share_and_nobody_else
     }
 }
 
-/// Starts the server, and keeps a kubeconfig for each of its folders.
-async fn start(fleet: &Fleet, ground: &Ground<'_>) {
+/// The attacks that there were: lines of folder, method and path.
+fn attacks(fleet: &Fleet) -> String {
+    fs::read_to_string(fleet.processes().log("hostile-cluster")).expect("a log in UTF-8")
+}
+
+/// Starts the server, and keeps a kubeconfig for each of these folders.
+async fn start(fleet: &Fleet, ground: &Ground<'_>, folders: &[&str]) {
     let pki = fleet.dir().join("hostile-pki");
     let keys = Pki::ensure(&pki).unwrap_or_else(|error| panic!("{error}"));
     let address = ports::claim(fleet.dir(), "hostile-cluster").unwrap_or_else(|error| panic!("{error}"));
@@ -98,7 +110,7 @@ async fn start(fleet: &Fleet, ground: &Ground<'_>) {
     fleet.processes().start(&program).unwrap_or_else(|error| panic!("{error}"));
     eventually("the hostile cluster listens", async || TcpStream::connect(address).await.map(drop)).await;
     let authority = STANDARD.encode(keys.read("ca.crt").unwrap_or_else(|error| panic!("{error}")));
-    for (name, _) in SAYS {
+    for name in folders {
         let kubeconfig = json!({
             "apiVersion": "v1", "kind": "Config", "current-context": "c",
             "clusters": [{"name": "c", "cluster": {"server": format!("https://{address}/{name}"), "certificate-authority-data": authority}}],

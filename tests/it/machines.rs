@@ -25,6 +25,7 @@ mod records;
 mod requests;
 mod restart;
 mod terminating;
+mod upgrades;
 mod writes;
 
 use kube::api::{ApiResource, DynamicObject, Patch, PatchParams};

@@ -4,8 +4,10 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde_json::{Value, json};
+
 use crate::binaries::{self, Tool};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::ports;
 use crate::probe;
 use crate::process::{Processes, Program, Stop};
@@ -52,6 +54,15 @@ impl Etcd {
             if answer.contains(r#""health":"true""#) { Ok(()) } else { Err(answer) }
         };
         self.processes.until_ready(NAME, READY_WITHIN, look).await
+    }
+
+    /// Forgets all history of its keys up to now: a watch from an earlier version cannot be continued.
+    pub async fn compact(&self) -> Result<()> {
+        let failed = |why: String| Error::Absent { what: format!("compaction of etcd: {why}") };
+        let answer = probe::post(self.client, "/v3/kv/range", r#"{"key": "AA=="}"#).await.map_err(failed)?;
+        let answer: Value = serde_json::from_str(&answer).map_err(|why| failed(why.to_string()))?;
+        let request = json!({"revision": answer["header"]["revision"], "physical": true});
+        probe::post(self.client, "/v3/kv/compaction", &request.to_string()).await.map(drop).map_err(failed)
     }
 
     /// Ends it. API servers keep running and answer with errors.

@@ -160,6 +160,11 @@ impl Fleet {
         self.state.real_kubevirt
     }
 
+    /// The store of all planes.
+    pub fn etcd(&self) -> &Etcd {
+        &self.etcd
+    }
+
     /// The processes, for looking at their logs or for starting one more beside them.
     pub fn processes(&self) -> &Arc<Processes> {
         &self.processes

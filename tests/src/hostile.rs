@@ -1,10 +1,12 @@
 //! A cluster that lies or is broken, in as many ways as it has [`Mode`]s: each is a folder of one HTTPS server, so that one
-//! process is many clusters. It says whatever bytes it likes, which no HTTP library would let it.
+//! process is many clusters. It says whatever bytes it likes, which no HTTP library would let it. A folder such as `gzip.nodes`
+//! attacks requests for nodes only, and lies otherwise; each attack is a line on its standard output.
 //! I/O: a listening socket.
 
 mod http;
 mod lies;
 
+use std::collections::HashMap;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
@@ -15,6 +17,7 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Mutex;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
@@ -47,6 +50,8 @@ pub enum Mode {
     Html,
     /// A refusal whose sentence nobody should read.
     Refusal,
+    /// It asks for patience whatever it is asked.
+    Busy,
     /// It reads well, and takes 9 s for every write, which it then refuses: an admission webhook there hangs.
     Stall,
     /// It works, and nothing that it says of its objects is fit to be shown.
@@ -55,7 +60,7 @@ pub enum Mode {
 
 impl Mode {
     /// All of them, with the folder of each, which is also a good name for its KubevirtConfig.
-    pub const ALL: [(Self, &'static str); 12] = [
+    pub const ALL: [(Self, &'static str); 13] = [
         (Self::EndlessBody, "endless-body"),
         (Self::EndlessLine, "endless-line"),
         (Self::EndlessPages, "endless-pages"),
@@ -66,6 +71,7 @@ impl Mode {
         (Self::Drip, "drip"),
         (Self::Html, "html"),
         (Self::Refusal, "refusal"),
+        (Self::Busy, "busy"),
         (Self::Stall, "stall"),
         (Self::Lies, "lies"),
     ];
@@ -83,13 +89,16 @@ pub async fn serve(listener: TcpListener, pki: &Path) -> Result<(), Box<dyn std:
     let key = PrivateKeyDer::from_pem_file(pki.join("apiserver.key"))?;
     let tls = ServerConfig::builder().with_no_client_auth().with_single_cert(chain, key)?;
     let acceptor = TlsAcceptor::from(Arc::new(tls));
-    let lies = Arc::new(Lies::default());
+    let lies: Arc<Mutex<HashMap<String, Arc<Lies>>>> = Arc::default();
     loop {
         let (stream, _) = listener.accept().await?;
         let (acceptor, lies) = (acceptor.clone(), lies.clone());
         tokio::spawn(async move {
             let mut stream = acceptor.accept(stream).await?;
             while let Some(request) = read(&mut stream).await? {
+                let mut all = lies.lock().await;
+                let lies = all.entry(request.folder.clone()).or_default().clone();
+                drop(all);
                 answer(&mut stream, &request, &lies).await?;
             }
             // Whoever is attacked hangs up, which is no error.
@@ -98,10 +107,31 @@ pub async fn serve(listener: TcpListener, pki: &Path) -> Result<(), Box<dyn std:
     }
 }
 
+/// Whether a request is one of those that are attacked: by its method, or by the last part of its path. A `get` is one of an
+/// object of a Machine.
+fn is_attacked(request: &Request, target: &str) -> bool {
+    let last = request.path.rsplit('/').next().unwrap_or_default();
+    match target {
+        "post" | "patch" | "delete" => request.method.eq_ignore_ascii_case(target),
+        "get" => request.method == "GET" && last.starts_with("vm-"),
+        plural => request.method == "GET" && last == plural,
+    }
+}
+
+const JSON: &str = "content-type: application/json\r\n";
+
 async fn answer(stream: &mut Stream, request: &Request, lies: &Lies) -> io::Result<()> {
-    const JSON: &str = "content-type: application/json\r\n";
+    let folder = match request.folder.split_once('.') {
+        Some(("endless-line", _)) if !request.is_watch() => "lies",
+        Some((mode, target)) if is_attacked(request, target) => mode,
+        Some(_) => "lies",
+        None => &request.folder,
+    };
+    if folder != "lies" {
+        println!("{} {} {}", request.folder, request.method, request.path);
+    }
     let piece = vec![b'x'; 1 << 16];
-    match Mode::of(&request.folder) {
+    match Mode::of(folder) {
         Some(Mode::EndlessBody) => endless(stream, JSON, br#"{"kind":"Namespace","metadata":{"name":""#, &piece).await,
         Some(Mode::Garbage) => exact(stream, "200 OK", JSON, &piece, 960).await,
         Some(Mode::Noise) => exact(stream, "200 OK", JSON, &piece, 112).await,
@@ -124,6 +154,12 @@ async fn answer(stream: &mut Stream, request: &Request, lies: &Lies) -> io::Resu
             exact(stream, "403 Forbidden", "content-type: text/html\r\n", page.as_bytes(), 1).await
         }
         Some(Mode::Refusal) => respond(stream, "403 Forbidden", &refused(403)).await,
+        Some(Mode::Busy) => {
+            let status =
+                json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "message": CANARY, "code": 429});
+            let head = format!("{JSON}retry-after: 1\r\n");
+            exact(stream, "429 Too Many Requests", &head, status.to_string().as_bytes(), 1).await
+        }
         Some(Mode::EndlessLine) if request.is_watch() => {
             endless(stream, JSON, br#"{"type":"ADDED","object":{"kind":""#, &piece).await
         }
@@ -147,7 +183,8 @@ async fn usual(stream: &mut Stream, request: &Request, items: &[Value]) -> io::R
     let name = request.path.rsplit('/').next().unwrap_or_default();
     let body = match (request.method.as_str(), name) {
         ("GET", "kube-system") => {
-            let uid = format!("{}-0000-0000-0000-000000000000", request.folder);
+            let mut uid = format!("{}-0000-0000-0000-000000000000", request.folder.replace('.', "-"));
+            uid.truncate(64);
             json!({"kind": "Namespace", "apiVersion": "v1", "metadata": {"name": "kube-system", "uid": uid}})
         }
         ("GET", "apis") => json!({"kind": "APIGroupList", "groups": []}),

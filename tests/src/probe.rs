@@ -11,9 +11,21 @@ const LIMIT: Duration = Duration::from_secs(5);
 
 /// The body of a 200 answer to `GET path`; anything else is an error in words.
 pub async fn get(address: SocketAddr, path: &str) -> Result<String, String> {
+    ask(address, "GET", path, "").await
+}
+
+/// The body of a 200 answer to `POST path` with that JSON; anything else is an error in words.
+pub async fn post(address: SocketAddr, path: &str, body: &str) -> Result<String, String> {
+    ask(address, "POST", path, body).await
+}
+
+async fn ask(address: SocketAddr, method: &str, path: &str, body: &str) -> Result<String, String> {
     let exchange = async {
         let mut stream = TcpStream::connect(address).await?;
-        let request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+        let request = format!(
+            "{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
+        );
         stream.write_all(request.as_bytes()).await?;
         let mut answer = Vec::new();
         stream.read_to_end(&mut answer).await?;

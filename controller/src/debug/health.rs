@@ -46,6 +46,7 @@ fn state(view: &View) -> String {
     match view {
         View::Connecting => "is being asked".to_owned(),
         View::Unreachable(why) => format!("does not answer, what is known of it is old: {why}"),
+        View::Unserved(why) => format!("does not serve what is needed there: {why}"),
         View::Refused { why, .. } => format!("its kubeconfig is refused: {why}"),
         View::Connected { id, newest: Newest::InUse } => format!("connected, watched, cluster {id}"),
         View::Connected { id, newest: Newest::Refused(why) } => {
@@ -82,7 +83,12 @@ mod tests {
                 "connected, watched, cluster c-1, by an earlier kubeconfig, because the present one leads nowhere: no route"),
         ];
         every_row(cases, |(view, want)| assert_eq!(state(&view), want));
-        let entry = Entry::<ClusterIndex> { cluster: None, rejected: Some("a\u{1b}b\nc".to_owned()), failing: None };
+        let entry = Entry::<ClusterIndex> {
+            cluster: None,
+            rejected: Some("a\u{1b}b\nc".to_owned()),
+            failing: None,
+            webhook: None,
+        };
         assert_eq!(cluster(&entry), "its kubeconfig is refused: abc", "T22");
     }
 

@@ -79,7 +79,7 @@ pub(super) async fn take(at: &Target<'_>, kind: Kind, name: &str, change: &Value
         }
         Err(why) => {
             if matches!(&why, kube::Error::Api(answer) if (400..500).contains(&answer.code)) {
-                at.awaited.settled(&at.cluster.name, kind, &key);
+                at.awaited.refused(&at.cluster.name, kind, &key);
             }
             Err(why)
         }

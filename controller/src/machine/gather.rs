@@ -88,7 +88,7 @@ pub(super) async fn gather(
     let remote = Remote::of(view, config, identity.cluster_id.as_deref());
     let Some(cluster) = cluster else { return Ok((nothing(remote), None)) };
     // What is awaited is read before what is seen: an object that arrives in between is then in both, and never in neither.
-    let mut waiting = ctx.awaited.of(name, &identity.uid);
+    let mut waiting = ctx.awaited.of(name, cluster.number, &identity.uid);
     let mut objects = cluster.index.objects.of(identity);
     // A creation that no watch has shown: too long ago, or of a Machine that is to go and must leave nothing behind.
     let leaving = matches!(intent, Intent::Leave(_));
@@ -96,7 +96,7 @@ pub(super) async fn gather(
     if asking != Asking::Nobody && doubtful && matches!(remote, Remote::Connected { .. }) {
         let vmi = lookup::look_up(&cluster, identity, &ctx.supervisor, &waiting.all()).await?;
         ctx.awaited.looked_up(name, &identity.uid);
-        waiting = ctx.awaited.of(name, &identity.uid);
+        waiting = ctx.awaited.of(name, cluster.number, &identity.uid);
         objects = cluster.index.objects.of(identity);
         objects.vmi = objects.vmi.or(vmi);
     }

@@ -101,7 +101,7 @@ pub(super) async fn create(
         }
         // A server's error may have come after the object was stored; only a refusal says that it was not.
         kube::Error::Api(answer) if (400..500).contains(&answer.code) => {
-            at.awaited.settled(&at.cluster.name, kind, &key);
+            at.awaited.refused(&at.cluster.name, kind, &key);
             if answer.code == 404 {
                 at.cluster.index.objects.forget_namespace(&at.identity.vm.namespace);
             }
@@ -140,7 +140,7 @@ async fn exists(
         at.awaited.created(&at.cluster.name, kind, key);
         return Ok(None);
     }
-    at.awaited.settled(&at.cluster.name, kind, key);
+    at.awaited.refused(&at.cluster.name, kind, key);
     Ok(Some(found))
 }
 
@@ -240,3 +240,7 @@ pub(crate) const fn kind_name(kind: Kind) -> &'static str {
         Kind::Attachment => "NetworkAttachmentDefinition",
     }
 }
+
+#[cfg(test)]
+#[path = "remote_tests.rs"]
+mod tests;

@@ -18,6 +18,7 @@ use model::names::ClusterName;
 use model::text::line;
 use runtime::clusters::explain;
 use runtime::listing::watching;
+use runtime::pause::Tries;
 use serde::Deserialize;
 use tokio::time::Instant;
 
@@ -69,8 +70,8 @@ pub(super) async fn follow_room(client: &Client, name: &ClusterName, learn: &imp
 
 /// Ends when we may not see nodes or pods, with the cluster's words. Watches that merely broke mend themselves.
 async fn until_refused(client: &Client, learn: &impl Fn(Option<Capacity>) -> bool) -> String {
-    let nodes = watcher(Api::<Node>::all(client.clone()), watching()).default_backoff();
-    let pods = watcher(Api::<Pod>::all(client.clone()), watching().fields(HOLDING)).default_backoff();
+    let nodes = watcher(Api::<Node>::all(client.clone()), watching()).backoff(Tries::default());
+    let pods = watcher(Api::<Pod>::all(client.clone()), watching().fields(HOLDING)).backoff(Tries::default());
     let nodes = nodes.map(|event| event.map(RoomEvent::Node)).boxed();
     let mut events = select(nodes, pods.map(|event| event.map(RoomEvent::Pod)).boxed());
     let mut nodes: Records<String, Room> = Records::weighing(|node| size_of_val(node) + node.0.len());

@@ -16,6 +16,7 @@ use kube::{Api, Client, Resource, ResourceExt};
 use model::machine::carried::SourceKind;
 use runtime::clusters::{code, said};
 use runtime::listing::watching;
+use runtime::pause::Tries;
 use serde::de::DeserializeOwned;
 use tokio::sync::watch::{Receiver, Sender, channel};
 
@@ -88,7 +89,7 @@ where
         None => Api::all(client),
     };
     tracing::info!(kind = kind.name(), namespace = scope, "watching the sources of cloud-init data");
-    let mut events = watcher(api, watching()).default_backoff().boxed();
+    let mut events = watcher(api, watching()).backoff(Tries::default()).boxed();
     let mut listed = BTreeSet::new();
     while let Some(event) = events.next().await {
         let key = |object: &PartialObjectMeta<K>| Key {

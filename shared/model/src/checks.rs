@@ -91,6 +91,7 @@ fn one(remote: &Remote) -> Vec<Found> {
         View::Connected { .. } => Found::Well(format!("cluster {name} answers")),
         View::Connecting => Found::Wrong(format!("cluster {name} has not answered yet: it is asked again")),
         View::Unreachable(why) => Found::Wrong(format!("cluster {name} cannot be reached, and is asked again: {why}")),
+        View::Unserved(why) => Found::Wrong(format!("cluster {name} cannot be used, and is asked again: {why}")),
         View::Refused { why, .. } => Found::Wrong(format!("the kubeconfig of cluster {name} cannot be used: {why}")),
     };
     let version = |it: &KubeVirt| it.version.clone().unwrap_or_else(|| "of unknown version".to_owned());

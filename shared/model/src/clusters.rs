@@ -18,6 +18,8 @@ pub enum View {
     Connecting,
     /// The last attempt failed; the sentence says how.
     Unreachable(String),
+    /// It answers, and does not serve an API that is needed there; the sentence says which.
+    Unserved(String),
     /// The present kubeconfig cannot be used, and no connection made with an earlier one serves.
     Refused {
         /// What is wrong with it.

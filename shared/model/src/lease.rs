@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn c57_what_a_lease_holds_is_read_with_care() {
+    fn r16_c57_what_a_lease_holds_is_read_with_care_and_its_times_not_at_all() {
         let lease = |spec: Value| -> Seen {
             let text = json!({"metadata": {"name": "lead", "resourceVersion": "7"}, "spec": spec});
             Seen::of(&serde_json::from_value(text).expect("a Lease"))
@@ -187,6 +187,16 @@ mod tests {
                 "held",
                 json!({"holderIdentity": "ot\u{1b}her", "leaseDurationSeconds": 30, "leaseTransitions": 3}),
                 seen(Some("other"), 30),
+            ),
+            (
+                "R16: by a clock that is years ahead",
+                json!({"holderIdentity": "other", "leaseDurationSeconds": 15, "leaseTransitions": 3, "renewTime": "2090-01-01T00:00:00.000000Z"}),
+                seen(Some("other"), 15),
+            ),
+            (
+                "R16: by one that is years behind",
+                json!({"holderIdentity": "other", "leaseDurationSeconds": 15, "leaseTransitions": 3, "renewTime": "1990-01-01T00:00:00.000000Z"}),
+                seen(Some("other"), 15),
             ),
         ];
         every_row(cases, |(name, spec, want)| assert_eq!(lease(spec), want, "{name}"));

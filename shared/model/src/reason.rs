@@ -202,6 +202,7 @@ reasons! {
 
     KubeconfigInvalid, "KubeconfigInvalid", KubevirtConfig, Event, Warning, "Correct the Secret that spec.kubeconfigSecretRef names; the message says what is wrong with it.";
     ConnectionFailed, "ConnectionFailed", KubevirtConfig, Backoff, Warning, "Check the address, the certificate and the token in the kubeconfig; the message says what went wrong.";
+    UnsupportedApi, "UnsupportedAPI", KubevirtConfig, Backoff, Warning, "Install KubeVirt on the cluster, or bring it to a version that serves the API that the message names; it is asked again by itself.";
     ClusterChanged, "ClusterIdentityChanged", KubevirtConfig, Event, Warning, "The kubeconfig leads to another cluster than the one recorded; correct its Secret, or create another KubevirtConfig for that cluster.";
     ConfigConnected, "Connected", KubevirtConfig, Event, Normal, "Nothing to do.";
     KubeconfigInUse, "InUse", KubevirtConfig, Event, Normal, "Nothing to do.";

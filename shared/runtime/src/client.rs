@@ -1,8 +1,9 @@
 //! Clients of API servers: the supervisor, and remote clusters from an accepted kubeconfig (T1 to T4).
 //! I/O: reads the supervisor's kubeconfig or the pod's service account; building a client sends no request.
 //!
-//! No client retries by itself: kube's default is 15 tries with up to 1000 s between them, which no deadline of ours
-//! would survive and which would hide requests from the counts. Who wants another try says so, with its own backoff.
+//! No client retries a failure by itself: kube's default is 15 tries with up to 1000 s between them, which no deadline of ours
+//! would survive and which would hide requests from the counts. Who wants another try says so, with its own backoff. But a
+//! server that asks for patience gets it, whoever asks (R20).
 //!
 //! Every client of ours is held to [`Bounds`]: a cluster that lies or is broken must not end the process for all (T21).
 
@@ -11,6 +12,7 @@ mod bounded;
 mod bounds;
 mod fence;
 mod lists;
+mod patience;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;

@@ -23,7 +23,7 @@ use tokio::task::JoinHandle;
 pub use errors::{code, explain, said};
 pub use link::{Cluster, DEADLINE, Session, State, identify};
 pub use scope::Scope;
-pub use source::{KeyOrder, Source, Wanted};
+pub use source::{KeyOrder, Source, Usable, Wanted};
 
 use crate::client::{self, Deadlines};
 use link::Heard;
@@ -36,6 +36,8 @@ pub struct Entry<I> {
     pub rejected: Option<String>,
     /// Why the present kubeconfig does not connect, while the connection made with an earlier one goes on.
     pub failing: Option<String>,
+    /// Why the webhook cannot use the kubeconfig that is meant for it alone, as the controller sees it.
+    pub webhook: Option<String>,
 }
 
 impl<I> Entry<I> {
@@ -53,14 +55,16 @@ fn view(state: Option<State>, rejected: Option<String>, failing: Option<String>)
         (Some(State::Connected { id }), None, None) => View::Connected { id, newest: Newest::InUse },
         (older, Some(why), _) => View::Refused { why, older_connecting: older == Some(State::Connecting) },
         (Some(State::Unreachable(why)), None, _) => View::Unreachable(why),
+        (Some(State::Unserved(why)), None, _) => View::Unserved(why),
         (Some(State::Connecting) | None, None, _) => View::Connecting,
     }
 }
 
 impl<I> Clone for Entry<I> {
     fn clone(&self) -> Self {
-        let Self { cluster, rejected, failing } = self;
-        Self { cluster: cluster.clone(), rejected: rejected.clone(), failing: failing.clone() }
+        let Self { cluster, rejected, failing, webhook } = self;
+        let (rejected, failing, webhook) = (rejected.clone(), failing.clone(), webhook.clone());
+        Self { cluster: cluster.clone(), rejected, failing, webhook }
     }
 }
 
@@ -108,6 +112,7 @@ pub async fn run<S: Session>(
     let mut wanted = source.watch();
     let mut running: BTreeMap<ClusterName, Running<S::Index>> = BTreeMap::new();
     let mut rejected: BTreeMap<ClusterName, String> = BTreeMap::new();
+    let mut webhooks: BTreeMap<ClusterName, String> = BTreeMap::new();
     loop {
         let touched = tokio::select! {
             more = wanted.changed() => {
@@ -115,7 +120,11 @@ pub async fn run<S: Session>(
                     return;
                 }
                 let Some(now) = wanted.borrow_and_update().clone() else { continue };
-                step(&now, &mut running, &mut rejected, |remote| link::start(remote, &session, &events))
+                let mut touched =
+                    step(&now, &mut running, &mut rejected, |remote| link::start(remote, &session, &events));
+                let before = std::mem::replace(&mut webhooks, faults_of_webhooks(&now));
+                touched.extend(now.keys().filter(|name| before.get(*name) != webhooks.get(*name)).cloned());
+                touched
             }
             Some(heard) = heard.recv() => match heard {
                 Heard::Changed(name) => {
@@ -133,6 +142,7 @@ pub async fn run<S: Session>(
             cluster: running.get(name).map(|link| link.cluster.clone()),
             rejected: rejected.get(name).cloned(),
             failing: running.get(name).and_then(failing),
+            webhook: webhooks.get(name).cloned(),
         };
         map.0.store(Arc::new(names.map(|name| (name.clone(), entry(&name))).collect()));
         for name in touched {
@@ -143,6 +153,12 @@ pub async fn run<S: Session>(
     }
 }
 
+fn faults_of_webhooks(wanted: &Wanted) -> BTreeMap<ClusterName, String> {
+    let faults =
+        wanted.iter().filter_map(|(name, usable)| Some((name.clone(), usable.as_ref().ok()?.webhook.clone()?)));
+    faults.collect()
+}
+
 fn step<I>(
     wanted: &Wanted,
     running: &mut BTreeMap<ClusterName, Running<I>>,
@@ -150,7 +166,7 @@ fn step<I>(
     start: impl Fn((ClusterName, Client, Option<Validity>)) -> (Arc<Cluster<I>>, JoinHandle<()>),
 ) -> Vec<ClusterName> {
     let fingerprints = wanted.iter().map(|(name, kubeconfig)| {
-        (name.clone(), kubeconfig.as_ref().map(|(print, _)| print.clone()).map_err(Clone::clone))
+        (name.clone(), kubeconfig.as_ref().map(|usable| usable.fingerprint.clone()).map_err(Clone::clone))
     });
     let newest = |link: &Running<I>| {
         link.next.as_ref().map_or_else(|| link.fingerprint.clone(), |next| next.fingerprint.clone())
@@ -174,7 +190,7 @@ fn step<I>(
                 rejected.insert(name.clone(), why);
             }
             Op::Start(_) | Op::Replace(_) => {
-                let Some(Ok((fingerprint, remote))) = wanted.get(&name) else { continue };
+                let Some(Ok(Usable { fingerprint, remote, .. })) = wanted.get(&name) else { continue };
                 match client::remote(remote, Deadlines::default()) {
                     Err(why) => {
                         outdated(running.get_mut(&name));
@@ -206,7 +222,7 @@ fn outdated<I>(link: Option<&mut Running<I>>) {
 /// Why a replacement does not take over.
 fn failing<I>(link: &Running<I>) -> Option<String> {
     match &*link.next.as_ref()?.cluster.state.borrow() {
-        State::Unreachable(why) => Some(why.clone()),
+        State::Unreachable(why) | State::Unserved(why) => Some(why.clone()),
         State::Connecting | State::Connected { .. } => None,
     }
 }
@@ -215,7 +231,7 @@ fn failing<I>(link: &Running<I>) -> Option<String> {
 fn promote<I>(running: &mut BTreeMap<ClusterName, Running<I>>, name: &ClusterName) {
     let Some(link) = running.get_mut(name) else { return };
     let synced = |link: &Running<I>| matches!(*link.cluster.state.borrow(), State::Connected { .. });
-    let away = matches!(*link.cluster.state.borrow(), State::Unreachable(_));
+    let away = matches!(*link.cluster.state.borrow(), State::Unreachable(_) | State::Unserved(_));
     let ripe = away || link.next.as_ref().is_some_and(|next| synced(next));
     if ripe && let Some(next) = link.next.take() {
         *link = *next;
@@ -241,6 +257,7 @@ mod tests {
             ("refused, the old connection is away", Some(State::Unreachable("no route".into())), Some("no key"), None, refused(false)),
             ("refused, the old one is being made",  Some(State::Connecting), Some("no key"), None,            refused(true)),
             ("it is away",                          Some(State::Unreachable("no route".into())), None, None,  View::Unreachable("no route".into())),
+            ("R17: it does not serve what is needed", Some(State::Unserved("no v1".into())), None, None,      View::Unserved("no v1".into())),
             ("it is being asked",                   Some(State::Connecting), None,           None,            View::Connecting),
         ];
         every_row(cases, |(name, state, rejected, failing, want)| {

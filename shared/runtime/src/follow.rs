@@ -9,6 +9,7 @@ use serde::de::DeserializeOwned;
 
 use crate::clusters::said;
 use crate::listing::{Listing, Step};
+use crate::pause::Tries;
 
 /// How many events are taken in together: what is known is replaced once for all of them.
 const TOGETHER: usize = 512;
@@ -39,7 +40,8 @@ pub async fn each<K, T, F>(
 {
     loop {
         let mut listing = Listing::default();
-        let mut events = watcher(api.clone(), selected.clone()).default_backoff().ready_chunks(TOGETHER).boxed();
+        let mut events =
+            watcher(api.clone(), selected.clone()).backoff(Tries::default()).ready_chunks(TOGETHER).boxed();
         let mut absent = false;
         while let Some(chunk) = events.next().await {
             let mut later = false;

@@ -1,6 +1,39 @@
 //! How long to wait before the next try. I/O: time passes.
 
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::time::Duration;
+
+use kube::runtime::utils::Backoff;
+use tokio::time::Instant;
+
+/// No list is asked for anew sooner than this after it was the last time (R19).
+pub const APART: Duration = Duration::from_secs(10);
+
+/// When a watch that failed is tried again: soon, but never twice within [`APART`]. kube's own pauses begin again with each
+/// object, so that a server which forgets its history at once would be asked for everything each second.
+#[derive(Debug, Default)]
+pub struct Tries {
+    last: Option<Instant>,
+}
+
+impl Iterator for Tries {
+    type Item = Duration;
+
+    fn next(&mut self) -> Option<Duration> {
+        let now = Instant::now();
+        let left = self.last.map_or(Duration::ZERO, |last| (last + APART).saturating_duration_since(now));
+        // Up to a quarter of a second more, so that the watches of a process do not come all at once.
+        let some = RandomState::new().build_hasher().finish() % 250;
+        let wait = left.max(Duration::from_secs(1)) + Duration::from_millis(some);
+        self.last = Some(now + wait);
+        Some(wait)
+    }
+}
+
+impl Backoff for Tries {
+    // An object that was seen is no reason to list all of them again sooner.
+    fn reset(&mut self) {}
+}
 
 /// A wait that doubles from try to try.
 #[derive(Clone, Debug)]
@@ -75,6 +108,28 @@ mod tests {
         let wait = Duration::from_secs(400);
         // `a` is 97, `ab` is 97 * 31 + 98 = 3105, of which 5 counts.
         assert_eq!(["", "a", "ab"].map(|name| spread(wait, name).as_secs()), [400, 497, 405]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn r19_a_watch_that_fails_is_tried_soon_and_then_every_ten_seconds() {
+        let mut tries = Tries::default();
+        let mut wait = || {
+            let wait = tries.next().expect("for ever");
+            tries.reset();
+            wait
+        };
+        let is = |wait: Duration, seconds: u128| (seconds * 1000..seconds * 1000 + 250).contains(&wait.as_millis());
+        let first = wait();
+        assert!(is(first, 1), "{first:?}");
+        tokio::time::sleep(first).await;
+        let second = wait();
+        assert!(is(second, 10), "{second:?}");
+        tokio::time::sleep(second + Duration::from_secs(4)).await;
+        let third = wait();
+        assert!(is(third, 6), "it held for 4 s: {third:?}");
+        tokio::time::sleep(third + Duration::from_secs(60)).await;
+        let later = wait();
+        assert!(is(later, 1), "it held for a minute: {later:?}");
     }
 
     #[tokio::test(start_paused = true)]

@@ -34,7 +34,7 @@ async fn r18_a_cluster_without_virtual_machines_as_a_kind_is_degraded_and_comes_
     let failed = says(&configs, "east", sentence).await;
     assert_eq!(
         (failed.phase.as_deref(), condition(&failed, "Ready").as_str()),
-        (Some("Failed"), "False/ConnectionFailed")
+        (Some("Failed"), "False/UnsupportedAPI")
     );
     assert_eq!(failed.cluster_id, up.cluster_id);
     let contact = |status: &KubevirtConfigStatus| status.last_contact.as_ref().map(|time| time.0);

@@ -2,7 +2,9 @@
 
 use std::time::{Duration, Instant};
 
+use k8s_openapi::api::core::v1::Secret;
 use kube::Api;
+use kube::api::{Patch, PatchParams};
 use model::api::KubevirtConfig;
 use serde_json::{Value, json};
 use tests::fleet::{self, CONFIGS_NAMESPACE, NAMESPACE};
@@ -15,13 +17,14 @@ use crate::fleet::fresh;
 use crate::machines::{Ground, machine};
 
 #[tokio::test]
-async fn b9_b27_e6_r6_t1_what_a_secret_holds_decides_the_connection() {
+async fn kvo5_b9_b27_e6_r6_t1_what_a_secret_holds_decides_the_connection() {
     let fleet = fresh(&["east"]).await;
     let ground = Ground::new(&fleet, "default").await;
     let configs: Api<KubevirtConfig> = Api::namespaced(ground.supervisor.clone(), CONFIGS_NAMESPACE);
     let east = &fleet.remotes()[0];
     says(&configs, "east", "the cluster answers").await;
     a_secret_without_the_key_is_refused(&ground, &configs).await;
+    a_key_that_only_the_webhook_uses_is_judged_too(&ground, &configs, east).await;
     a_program_in_a_kubeconfig_is_refused_and_never_run(&ground, &configs, east).await;
     who_is_not_known_there_has_the_secret_read_again(&ground, &configs, east).await;
     a_rotated_kubeconfig_takes_over_only_when_it_works(&ground, &configs, east).await;
@@ -40,6 +43,33 @@ async fn a_secret_without_the_key_is_refused(ground: &Ground<'_>, configs: &Api<
     create(configs, "absent", &json!({"name": "absent", "kubeconfigSecretRef": "nowhere"})).await;
     says(configs, "absent", "Secret kubevirt-configs/nowhere does not exist: create it with the key \"kubeconfig\"")
         .await;
+}
+
+/// B9, B27: it is told while both connections serve that were made before, and although the webhook writes no status.
+async fn a_key_that_only_the_webhook_uses_is_judged_too(
+    ground: &Ground<'_>,
+    configs: &Api<KubevirtConfig>,
+    east: &Plane,
+) {
+    let secrets: Api<Secret> = Api::namespaced(ground.supervisor.clone(), CONFIGS_NAMESPACE);
+    let put = async |document: &str| {
+        let change = Patch::Merge(json!({"stringData": {"kubeconfig-readonly": document}}));
+        secrets.patch("east-kubeconfig", &PatchParams::default(), &change).await.expect("patched");
+    };
+    let began = Instant::now();
+    put("users: []").await;
+    let sentence = "the webhook cannot use its own kubeconfig, and knows nothing of the cluster once its present connection ends: Secret kubevirt-configs/east-kubeconfig, key \"kubeconfig-readonly\": ";
+    let told = says(configs, "east", sentence).await;
+    assert!(began.elapsed() <= Duration::from_secs(10), "only after {:?}", began.elapsed());
+    let states = ["Ready", "KubeconfigInUse"].map(|kind| condition(&told, kind));
+    assert_eq!(
+        (told.phase.as_deref(), states.join(" ").as_str()),
+        (Some("Degraded"), "True/Connected False/KubeconfigInvalid")
+    );
+    ground.applied(&machine("decided", Some("east"), &json!({"template": "small"}))).await;
+    ground.running("decided").await;
+    put(&kubeconfig(east, fleet::WEBHOOK_ACCOUNT, |_| {}).await).await;
+    says(configs, "east", "the cluster answers").await;
 }
 
 /// A kubeconfig that is as it should be, and one thing changed in it.

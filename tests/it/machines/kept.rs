@@ -162,7 +162,7 @@ async fn x71_a_new_value_of_restart_restarts_the_guest_once() {
 }
 
 #[tokio::test]
-async fn x88_a_war_ends_with_a_mark_an_event_and_a_condition() {
+async fn r21_x88_a_war_ends_with_a_mark_an_event_and_a_condition() {
     const PAUSED: &str = "corrections of the VirtualMachine are paused, because spec.template.spec.domain.cpu.cores is changed again \
                           each time, now by kubectl-edit";
     let ground = Ground::new(shared().await, "war").await;

@@ -67,7 +67,7 @@ async fn restarted(ground: &Ground<'_>, machines: usize) -> BTreeMap<Kind, usize
 }
 
 #[tokio::test]
-async fn b20_kvo17_x29_x35_a_restart_writes_nothing_and_lists_each_kind_once() {
+async fn b20_kvo3_kvo17_x29_x35_a_restart_writes_nothing_and_lists_each_kind_once() {
     let fleet = fresh(&CLUSTERS).await;
     let ground = Ground::new(&fleet, "default").await;
     apply(&ground, 0..2).await;

@@ -41,7 +41,11 @@ impl Lies {
                 respond(stream, "201 Created", &object).await
             }
             "GET" if request.is_watch() => self.tell(stream, plural).await,
-            _ => usual(stream, request, &self.shown(plural)).await,
+            "GET" => match self.named(&request.path) {
+                Some(object) => respond(stream, "200 OK", &object).await,
+                None => usual(stream, request, &self.shown(plural)).await,
+            },
+            _ => usual(stream, request, &[]).await,
         }
     }
 
@@ -57,6 +61,12 @@ impl Lies {
                 return Ok(());
             }
         }
+    }
+
+    fn named(&self, path: &str) -> Option<Value> {
+        let (path, name) = path.rsplit_once('/')?;
+        let (_, plural) = path.rsplit_once('/')?;
+        self.shown(plural).into_iter().find(|object| object["metadata"]["name"] == name)
     }
 
     fn shown(&self, plural: &str) -> Vec<Value> {

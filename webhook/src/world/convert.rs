@@ -78,7 +78,7 @@ pub fn silence<I>(entry: Option<&Entry<I>>) -> Option<String> {
     match entry.map_or(View::Connecting, Entry::view) {
         View::Connected { .. } => None,
         View::Connecting => Some("it is not connected yet".to_owned()),
-        View::Unreachable(why) => Some(why),
+        View::Unreachable(why) | View::Unserved(why) => Some(why),
         View::Refused { why, .. } => Some(format!("its kubeconfig cannot be used: {why}")),
     }
 }

@@ -119,6 +119,7 @@ async fn x43_x48_a_link_that_is_not_connected_is_silent_and_says_why() {
         cluster: state.map(|state| crate::canned::cluster(client.clone(), state)),
         rejected: rejected.map(str::to_owned),
         failing: None,
+        webhook: None,
     };
     let up = || State::Connected { id: "c-1".to_owned() };
     #[rustfmt::skip]
@@ -127,6 +128,7 @@ async fn x43_x48_a_link_that_is_not_connected_is_silent_and_says_why() {
         ("X43: not tried to the end yet",      entry(Some(State::Connecting), None),                       Some("it is not connected yet")),
         ("X43: away",                          entry(Some(State::Unreachable("no route".into())), None),   Some("no route")),
         ("X48: refused, never connected",      entry(None, Some("no key")),                                Some("its kubeconfig cannot be used: no key")),
+        ("X43: it lost its kinds",            entry(Some(State::Unserved("no v1".into())), None),         Some("no v1")),
         ("X48: refused, the old one is away",  entry(Some(State::Unreachable("401".into())), Some("no key")), Some("its kubeconfig cannot be used: no key")),
         ("X48: refused, the old one works on", entry(Some(up()), Some("no key")),                          None),
     ];

@@ -9,6 +9,7 @@ use kube::runtime::{WatchStreamExt, watcher};
 use kube::{Api, Resource};
 use runtime::clusters::said;
 use runtime::listing::{Listing, Step, watching};
+use runtime::pause::Tries;
 use serde::de::DeserializeOwned;
 
 /// How many events are taken in together: the World is replaced once for all of them.
@@ -26,7 +27,7 @@ where
 {
     loop {
         let mut listing = Listing::default();
-        let events = watcher(api.clone(), watching()).default_backoff();
+        let events = watcher(api.clone(), watching()).backoff(Tries::default());
         // What is kept of an object is little, and so many whole ones may be much.
         let steps = events.map(|event| event.map(|event| listing.take(&event, &read)));
         let mut chunks = pin!(steps.ready_chunks(TOGETHER));

@@ -32,7 +32,7 @@ pub fn status(
     let Summary { phase, word, message } = summarize(config, &ready, &others);
     let connected = match &seen.view {
         View::Connected { id, .. } => Some(id.clone()),
-        View::Connecting | View::Refused { .. } | View::Unreachable(_) => None,
+        View::Connecting | View::Refused { .. } | View::Unreachable(_) | View::Unserved(_) => None,
     };
     let mut next = KubevirtConfigStatus {
         phase: Some(phase.to_owned()),

@@ -19,7 +19,7 @@ fn connected(id: &str, newest: Newest) -> View {
 }
 
 fn seen(view: View) -> Seen {
-    Seen { view, offered: Offered::default(), contact: None, validity: None, machines: None }
+    Seen { view, webhook: None, offered: Offered::default(), contact: None, validity: None, machines: None }
 }
 
 fn at(second: i64) -> Time {
@@ -32,7 +32,7 @@ fn shown(status: &KubevirtConfigStatus) -> Vec<String> {
 }
 
 #[test]
-fn b27_r5_r7_a_config_says_why_it_cannot_be_used_and_keeps_the_identity_of_first_contact() {
+fn b27_r5_r7_r17_a_config_says_why_it_cannot_be_used_and_keeps_the_identity_of_first_contact() {
     let config = KubevirtConfig::new("east", Default::default());
     let fresh = KubevirtConfigStatus::default();
     let known = KubevirtConfigStatus { cluster_id: Some("one".to_owned()), ..fresh.clone() };
@@ -44,6 +44,8 @@ fn b27_r5_r7_a_config_says_why_it_cannot_be_used_and_keeps_the_identity_of_first
             vec!["Ready=False/KubeconfigInvalid", "KubeconfigInUse=False/KubeconfigInvalid"]),
         ("down",                &known, View::Unreachable(why("refused")),  "Failed/Disconnected",  "refused",   Some("one"),
             vec!["Ready=False/ConnectionFailed", "KubeconfigInUse=True/InUse"]),
+        ("R17: an API that is gone", &known, View::Unserved(why("no v1")), "Failed/Disconnected",  "no v1",     Some("one"),
+            vec!["Ready=False/UnsupportedAPI", "KubeconfigInUse=True/InUse"]),
         ("first contact",       &fresh, connected("one", Newest::InUse),    "Ready/Connected",      "answers",   Some("one"),
             vec!["Ready=True/Connected", "KubeconfigInUse=True/InUse"]),
         ("R7: another cluster", &known, connected("two", Newest::InUse),    "Failed/Refused",       "cluster two, but one is recorded", Some("one"),
@@ -72,6 +74,22 @@ fn b27_r5_r7_a_config_says_why_it_cannot_be_used_and_keeps_the_identity_of_first
         let asked_again = status(&config, &next, &seen(View::Connecting), Time(Timestamp::MAX));
         assert_eq!(asked_again, next, "{name}: what is not known yet, as after a restart, changes nothing");
     });
+}
+
+#[test]
+fn b9_b27_a_kubeconfig_that_only_the_webhook_uses_is_judged_too() {
+    let config = KubevirtConfig::new("east", Default::default());
+    let bad = |view| Seen { webhook: Some("key \"kubeconfig-readonly\": no user".to_owned()), ..seen(view) };
+    let (up, fresh) = (|newest| connected("one", newest), KubevirtConfigStatus::default());
+    let first = status(&config, &fresh, &bad(up(Newest::InUse)), early());
+    assert_eq!(shown(&first), ["Ready=True/Connected", "KubeconfigInUse=False/KubeconfigInvalid"]);
+    let says = "the webhook cannot use its own kubeconfig, and knows nothing of the cluster once its present connection ends: key \"kubeconfig-readonly\": no user";
+    assert_eq!((first.phase.as_deref(), first.message.as_deref()), (Some("Degraded"), Some(says)));
+    let both = status(&config, &first, &bad(up(Newest::Refused("exec".to_owned()))), early());
+    let says = "an earlier kubeconfig is still in use; the present one is refused: exec";
+    assert_eq!(both.message.as_deref(), Some(says), "ours is the first to be corrected");
+    let mended = status(&config, &both, &seen(up(Newest::InUse)), early());
+    assert_eq!(shown(&mended), ["Ready=True/Connected", "KubeconfigInUse=True/InUse"]);
 }
 
 #[test]

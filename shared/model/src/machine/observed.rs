@@ -190,7 +190,7 @@ impl Remote {
             // The registry follows the KubevirtConfigs: one that it has not taken up yet is on its way.
             None if config.is_none() => Remote::Missing,
             None | Some(View::Connecting | View::Refused { older_connecting: true, .. }) => Remote::Connecting,
-            Some(View::Unreachable(why) | View::Refused { why, .. }) => Remote::Unreachable(why),
+            Some(View::Unreachable(why) | View::Unserved(why) | View::Refused { why, .. }) => Remote::Unreachable(why),
             Some(View::Connected { id, .. }) => match expected.filter(|expected| **expected != id) {
                 Some(expected) => Remote::Unreachable(format!(
                     "it is cluster {id}, but {expected} is recorded: the kubeconfig leads elsewhere"

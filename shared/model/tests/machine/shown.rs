@@ -140,6 +140,19 @@ fn fr16_a_second_edit_shows_as_fast_as_the_first() {
 }
 
 #[test]
+fn r16_clocks_that_differ_by_minutes_change_no_status_and_hold_none_back() {
+    let before = status(&MachineStatus::default(), &intent(|_| ()), &running(), None, now(10_000));
+    let away = Observed { remote: Remote::Unreachable("no route".to_owned()), ..running() };
+    for other_clock in [9_400, 10_600] {
+        let again = status(&before, &intent(|_| ()), &running(), None, now(other_clock));
+        assert_eq!(again, before, "what another process wrote is not written again at {other_clock}");
+        let next = status(&before, &intent(|_| ()), &away, None, now(other_clock));
+        assert_eq!(condition(&next, "ClusterReachable"), "False/ClusterUnreachable");
+        assert_eq!(patience(&before, &next, &now(other_clock)).as_secs(), 0, "at {other_clock}");
+    }
+}
+
+#[test]
 fn c10_x71_a_running_machine_shows_where_it_is() {
     let shown = status(&MachineStatus::default(), &intent(|_| ()), &running(), None, now(1));
     assert_eq!(shown.vm_name.as_deref(), Some("vm-web"));

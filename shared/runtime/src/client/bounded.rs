@@ -5,7 +5,7 @@ use std::task::{Context, Poll};
 
 use axum::BoxError;
 use axum::body::{Body, Bytes, HttpBody};
-use axum::http::{HeaderMap, Request, Response, StatusCode, Uri, header};
+use axum::http::{HeaderMap, Method, Request, Response, StatusCode, Uri, header};
 use futures::future::{self, BoxFuture};
 use kube::client::ClientBuilder;
 use kube::{Client, Config, client};
@@ -17,6 +17,7 @@ use tower::layer::layer_fn;
 use super::answer::{Content, Excess, Lines, Whole};
 use super::bounds::{Bounds, Deadline};
 use super::lists::{Lists, Page};
+use super::patience::Patience;
 
 /// kube's client of a configuration, with bounds.
 pub(super) fn client(config: Config, bounds: Bounds) -> kube::Result<Client> {
@@ -32,12 +33,19 @@ struct Inner<S> {
     bounds: Bounds,
     lists: Arc<Lists>,
     turns: Arc<Semaphore>,
+    patience: Patience,
 }
 
 impl<S> Bounded<S> {
     pub(super) fn new(inner: S, bounds: Bounds) -> Self {
         let turns = Arc::new(Semaphore::new(1));
-        Self(Arc::new(Inner { inner: Mutex::new(inner), bounds, lists: Arc::default(), turns }))
+        Self(Arc::new(Inner {
+            inner: Mutex::new(inner),
+            bounds,
+            lists: Arc::default(),
+            turns,
+            patience: Patience::default(),
+        }))
     }
 }
 
@@ -83,11 +91,11 @@ where
             let page = self.lists.ask(&mut sent.uri, &self.bounds, began, most)?;
             let deadline = self.deadline(watched, page.as_ref(), began);
             let sent = Request::from_parts(sent, body.take().unwrap_or_else(client::Body::empty));
-            let (head, body) = deadline.wait(self.send(sent)).await??.into_parts();
+            let (head, body) = deadline.wait(self.send_in_turn(sent, began)).await??.into_parts();
             if let Some(why) = refused(head.status, &head.headers) {
                 return Err(why.into());
             }
-            let chunks = Body::new(body).into_data_stream();
+            let chunks = body.into_data_stream();
             if watched && head.status.is_success() {
                 let not_over_before = began + self.bounds.shortest;
                 let lines = Lines { chunks, most: self.bounds.line, line: 0, not_over_before };
@@ -118,6 +126,29 @@ where
         }
         let own = Deadline::of(began, self.bounds.complete, "the answer was not complete");
         own.or(page.map(|page| page.deadline.clone()))
+    }
+
+    /// Sends a request when the server has the patience for it (R20). What only reads waits for that and is sent again, as long as
+    /// it takes a moment: a watch that had to begin anew would cost the server more.
+    async fn send_in_turn(&self, request: Request<client::Body>, began: Instant) -> Result<Response<Body>, BoxError> {
+        // Who leads may not depend on how busy the rest of us keeps the server.
+        if request.uri().path().starts_with("/apis/coordination.k8s.io/") {
+            return Ok(self.send(request).await?.map(Body::new));
+        }
+        let (head, body) = request.into_parts();
+        let mut body = Some(body);
+        loop {
+            let turn = match self.patience.turn(began + self.bounds.patience).await {
+                Ok(turn) => turn,
+                Err(too_busy) => return Ok(too_busy),
+            };
+            let sent = Request::from_parts(head.clone(), body.take().unwrap_or_else(client::Body::empty));
+            let answer = self.send(sent).await?;
+            let asked = self.patience.hear(answer.status(), answer.headers(), &turn);
+            if !asked || head.method != Method::GET {
+                return Ok(answer.map(Body::new));
+            }
+        }
     }
 
     async fn send(&self, request: Request<client::Body>) -> Result<Response<B>, BoxError> {

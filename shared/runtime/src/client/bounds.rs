@@ -31,6 +31,8 @@ pub(super) struct Bounds {
     pub(super) complete: Duration,
     /// Until a watch begins.
     pub(super) begin: Duration,
+    /// While a server asks for patience, a request waits so long for its turn.
+    pub(super) patience: Duration,
     /// A watch takes this long at least: kube's watcher opens one that ended again at once, and for ever.
     pub(super) shortest: Duration,
 }
@@ -48,6 +50,7 @@ impl Default for Bounds {
             list: Duration::from_secs(90),
             complete: Duration::from_secs(30),
             begin: Duration::from_secs(10),
+            patience: Duration::from_secs(5),
             shortest: Duration::from_secs(1),
         }
     }

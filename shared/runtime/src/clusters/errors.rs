@@ -54,13 +54,21 @@ pub fn said(error: &(dyn std::error::Error + 'static)) -> String {
     line(words, SENTENCE)
 }
 
+/// How [`explain`] begins where the cluster answers, and not to that.
+const UNSERVED: &str = "the cluster does not have what was asked for";
+
+/// Whether a sentence of [`explain`] says that the cluster does not serve what was asked for.
+pub(super) fn is_unserved(why: &str) -> bool {
+    why.starts_with(UNSERVED)
+}
+
 /// Why a cluster cannot be used, in words of ours alone. `asked` is what the credentials have to allow, such as "list Pods".
 pub fn explain(error: &(dyn std::error::Error + 'static), asked: &str) -> String {
     match code(error) {
         None => said(error),
         Some(401) => "the cluster does not accept the credentials".to_owned(),
         Some(403) => format!("the credentials lack a right there: {asked}"),
-        Some(404) => format!("the cluster does not have what was asked for: {asked}"),
+        Some(404) => format!("{UNSERVED}: {asked}"),
         Some(410) => "the cluster does not remember enough to continue a watch, which begins anew".to_owned(),
         Some(429) => "the cluster is too busy (HTTP 429)".to_owned(),
         Some(code @ 500..=599) => format!("the cluster has a fault of its own (HTTP {code})"),
@@ -137,6 +145,7 @@ mod tests {
             let api = || kube::Error::Api(status(code, "canary", "canary"));
             assert_eq!(explain(&api(), "list Pods"), want);
             assert_eq!(explain(&watcher::Error::WatchFailed(api()), "list Pods"), want);
+            assert_eq!(is_unserved(want), code == 404, "R17");
         });
         assert_eq!(explain(&unread(), "list Pods"), "the answer is not the Kubernetes object that was asked for");
     }

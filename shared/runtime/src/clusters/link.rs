@@ -2,8 +2,8 @@
 //! I/O: the remote API server, through the client it is given.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::{Duration, Instant};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::time::Duration;
 
 use futures::future::BoxFuture;
 use k8s_openapi::api::core::v1::Namespace;
@@ -13,9 +13,10 @@ use model::clusters::kubeconfig::Validity;
 use model::names::ClusterName;
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 
-use super::errors::{code, explain};
-use crate::pause::Pause;
+use super::errors::{code, explain, is_unserved};
+use crate::pause::{APART, Pause, spread};
 
 /// Every single request to a remote cluster ends after this long.
 pub const DEADLINE: Duration = Duration::from_secs(10);
@@ -24,10 +25,14 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 /// Bytes of the UID of a cluster; they have 36.
 const LONGEST_ID: usize = 64;
 
+static CONNECTIONS: AtomicU64 = AtomicU64::new(0);
+
 /// A connection and what its session learnt.
 pub struct Cluster<I> {
     /// Name of the KubevirtConfig.
     pub name: ClusterName,
+    /// Which connection it is: while a kubeconfig is replaced there are two to one cluster, and each knows its own.
+    pub number: u64,
     /// The client; its rights are those of the kubeconfig.
     pub client: Client,
     /// What the session keeps of the cluster's objects.
@@ -48,6 +53,7 @@ impl<I: Default> Cluster<I> {
     pub fn new(name: ClusterName, client: Client, validity: Option<Validity>) -> Self {
         Self {
             name,
+            number: CONNECTIONS.fetch_add(1, Ordering::Relaxed),
             client,
             index: I::default(),
             state: watch::Sender::new(State::Connecting),
@@ -82,6 +88,8 @@ pub enum State {
     },
     /// The last attempt failed; the sentence says how. What the index holds is old.
     Unreachable(String),
+    /// It answered, and does not serve an API that the session needs; the sentence says which (R17, R18).
+    Unserved(String),
 }
 
 /// What is done on a connection: usually, watches.
@@ -134,16 +142,17 @@ async fn keep<S: Session>(cluster: Arc<Cluster<S::Index>>, session: Arc<S>, even
     let _says_so = UnreachableOnDrop(cluster.clone());
     let mut pause = Pause::new(FIRST_PAUSE, LONGEST_PAUSE);
     loop {
-        let began = Instant::now();
+        let (began, mut listed) = (Instant::now(), None);
         let (why, next) = match ask(&cluster.client).await {
-            Err(Unanswered { why, unauthorized }) => {
-                if unauthorized && events.send(Heard::Unauthorized(cluster.name.clone())).await.is_err() {
+            Err(Unanswered { why, code }) => {
+                if code == Some(401) && events.send(Heard::Unauthorized(cluster.name.clone())).await.is_err() {
                     return;
                 }
                 (why.clone(), State::Unreachable(why))
             }
             Ok(id) => {
                 cluster.hear();
+                listed = Some(Instant::now());
                 let (synced, trying) = (cluster.clone(), session.clone());
                 let connected = Box::new(move || {
                     trying.tried(true);
@@ -160,7 +169,12 @@ async fn keep<S: Session>(cluster: Arc<Cluster<S::Index>>, session: Arc<S>, even
                     cluster.hear();
                 }
                 let was = was_connected && began.elapsed() > LONGEST_PAUSE;
-                (why.clone(), if was { State::Connecting } else { State::Unreachable(why) })
+                let next = match why.clone() {
+                    _ if was => State::Connecting,
+                    why if is_unserved(&why) => State::Unserved(why),
+                    why => State::Unreachable(why),
+                };
+                (why, next)
             }
         };
         session.tried(false);
@@ -173,7 +187,9 @@ async fn keep<S: Session>(cluster: Arc<Cluster<S::Index>>, session: Arc<S>, even
         if began.elapsed() > LONGEST_PAUSE {
             pause.reset();
         }
-        pause.wait().await;
+        // A session lists everything.
+        let apart = listed.map_or(Duration::ZERO, |listed| APART.saturating_sub(listed.elapsed()));
+        tokio::time::sleep(spread(pause.lengthen().max(apart), &cluster.name.0)).await;
     }
 }
 
@@ -181,10 +197,11 @@ async fn keep<S: Session>(cluster: Arc<Cluster<S::Index>>, session: Arc<S>, even
 async fn silence<I>(cluster: &Cluster<I>) -> String {
     loop {
         cluster.suspect.notified().await;
-        if let Err(why) = identify(&cluster.client).await {
-            return why;
+        match ask(&cluster.client).await {
+            // It answers, though it has no time (R20).
+            Ok(_) | Err(Unanswered { code: Some(429), .. }) => cluster.hear(),
+            Err(Unanswered { why, .. }) => return why,
         }
-        cluster.hear();
     }
 }
 
@@ -201,19 +218,16 @@ fn is_plain(uid: &str) -> bool {
 /// Why a cluster did not say who it is.
 struct Unanswered {
     why: String,
-    /// It answered 401: the credentials are not, or no longer, good.
-    unauthorized: bool,
+    /// The status code of its answer. With 401, the credentials are not, or no longer, good.
+    code: Option<u16>,
 }
 
 async fn ask(client: &Client) -> Result<String, Unanswered> {
-    let because = |why: String| Unanswered { why, unauthorized: false };
+    let because = |why: String| Unanswered { why, code: None };
     let namespaces = Api::<Namespace>::all(client.clone());
     match tokio::time::timeout(DEADLINE, namespaces.get("kube-system")).await {
         Err(_) => Err(because(format!("no answer within {} s", DEADLINE.as_secs()))),
-        Ok(Err(why)) => Err(Unanswered {
-            why: explain(&why, "get the Namespace kube-system"),
-            unauthorized: code(&why) == Some(401),
-        }),
+        Ok(Err(why)) => Err(Unanswered { why: explain(&why, "get the Namespace kube-system"), code: code(&why) }),
         Ok(Ok(namespace)) => {
             let uid = namespace.uid().filter(|uid| (1..=LONGEST_ID).contains(&uid.len()) && is_plain(uid));
             uid.ok_or_else(|| because("its Namespace kube-system has no UID".to_owned()))
@@ -238,3 +252,7 @@ impl Drop for AbortOnDrop {
         self.0.abort();
     }
 }
+
+#[cfg(test)]
+#[path = "link_tests.rs"]
+mod tests;

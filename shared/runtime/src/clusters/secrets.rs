@@ -17,6 +17,7 @@ use tokio::sync::{Notify, mpsc};
 use super::errors::{code, said};
 use super::link::AbortOnDrop;
 use crate::listing::watching;
+use crate::pause::Tries;
 
 /// News of one namespace.
 pub(super) struct News {
@@ -119,7 +120,7 @@ async fn follow(
     news: mpsc::UnboundedSender<News>,
 ) {
     loop {
-        let mut events = watcher(api.clone(), watching()).default_backoff().boxed();
+        let mut events = watcher(api.clone(), watching()).backoff(Tries::default()).boxed();
         loop {
             let event = tokio::select! {
                 event = events.next() => event,

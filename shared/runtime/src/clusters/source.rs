@@ -17,9 +17,21 @@ use tokio::sync::{mpsc, watch};
 use super::Scope;
 use super::secrets::{Found, Secrets};
 use crate::listing::watching;
+use crate::pause::Tries;
 
 /// What every KubevirtConfig says: a usable kubeconfig, or why it is none.
-pub type Wanted = BTreeMap<ClusterName, Result<(Fingerprint, Remote), String>>;
+pub type Wanted = BTreeMap<ClusterName, Result<Usable, String>>;
+
+/// A kubeconfig that a connection can be made with.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Usable {
+    /// Another one means another connection.
+    pub fingerprint: Fingerprint,
+    /// What it says.
+    pub remote: Remote,
+    /// Why the webhook cannot use the one beside it, which is meant for the webhook alone. It has nobody else to say so.
+    pub webhook: Option<String>,
+}
 
 /// Which key of the Secret is used first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,7 +70,7 @@ impl Source {
         let (again, asked) = mpsc::unbounded_channel();
         let mut first = wanted.clone();
         let config_watch = watcher(scope.configs(client.clone()), watching());
-        let events = config_watch.default_backoff().reflect(writer).filter_map(move |event| {
+        let events = config_watch.backoff(Tries::default()).reflect(writer).filter_map(move |event| {
             if let Ok(watcher::Event::Apply(config)) = &event {
                 touched(config.clone());
             }
@@ -153,7 +165,7 @@ impl Source {
         each.collect()
     }
 
-    fn kubeconfig(&self, config: &KubevirtConfig, secrets: &Secrets) -> Result<Option<(String, Remote)>, String> {
+    fn kubeconfig(&self, config: &KubevirtConfig, secrets: &Secrets) -> Result<Option<Usable>, String> {
         let namespace = self.scope.secret_namespace(config)?;
         let name = &config.spec.kubeconfig_secret_ref;
         match secrets.find(namespace, name) {
@@ -169,17 +181,21 @@ impl Source {
                 Err(format!("Secret {namespace}/{name} does not exist: create it with the key {KUBECONFIG_KEY:?}"))
             }
             Found::There(secret) => {
-                let data = secret.data.as_ref();
-                read(data.unwrap_or(&BTreeMap::new()), self.keys)
-                    .map(Some)
-                    .map_err(|why| format!("Secret {namespace}/{name}{why}"))
+                let of_secret = |why: String| format!("Secret {namespace}/{name}{why}");
+                let usable = read(secret.data.as_ref().unwrap_or(&BTreeMap::new()), self.keys).map_err(of_secret)?;
+                Ok(Some(Usable { webhook: usable.webhook.map(of_secret), ..usable }))
             }
         }
     }
 }
 
 /// The kubeconfig in the data of a Secret, with its fingerprint; or what is wrong, in words that follow the Secret's name.
-fn read(data: &BTreeMap<String, ByteString>, keys: KeyOrder) -> Result<(String, Remote), String> {
+fn read(data: &BTreeMap<String, ByteString>, keys: KeyOrder) -> Result<Usable, String> {
+    let parse = |key: &str, document: &ByteString| {
+        kubeconfig::parse(&document.0).map_err(|why| format!(", key {key:?}: {why}"))
+    };
+    let webhook = data.get(KUBECONFIG_READONLY_KEY).filter(|_| keys == KeyOrder::ReadWrite);
+    let webhook = webhook.and_then(|document| parse(KUBECONFIG_READONLY_KEY, document).err());
     let keys: &[&str] = match keys {
         KeyOrder::ReadWrite => &[KUBECONFIG_KEY],
         KeyOrder::ReadOnlyFirst => &[KUBECONFIG_READONLY_KEY, KUBECONFIG_KEY],
@@ -188,8 +204,8 @@ fn read(data: &BTreeMap<String, ByteString>, keys: KeyOrder) -> Result<(String, 
         let others = if data.is_empty() { String::new() } else { format!(", only {}", listed(data)) };
         return Err(format!(" has no key {KUBECONFIG_KEY:?}{others}: put the kubeconfig of the cluster there"));
     };
-    let remote = kubeconfig::parse(&document.0).map_err(|why| format!(", key {key:?}: {why}"))?;
-    Ok((format!("{:x}", Sha256::digest(&document.0)), remote))
+    let remote = parse(key, document)?;
+    Ok(Usable { fingerprint: format!("{:x}", Sha256::digest(&document.0)), remote, webhook })
 }
 
 /// The first few keys: names only, never values.
@@ -215,6 +231,24 @@ fn progress<K>(event: Result<watcher::Event<K>, watcher::Error>) -> Option<bool>
 mod tests {
     use super::*;
     use crate::table::every_row;
+
+    const GOOD: &str = "{current-context: c, contexts: [{name: c, context: {cluster: c, user: u}}],
+        clusters: [{name: c, cluster: {server: 'https://127.0.0.1:6443', certificate-authority-data:
+            LS0tLS1CRUdJTiBDRVJUSUZJQ0FURS0tLS0tCmFHVnNiRzg9Ci0tLS0tRU5EIENFUlRJRklDQVRFLS0tLS0K}}],
+        users: [{name: u, user: {token: secret-token}}]}";
+
+    #[test]
+    fn b9_b27_the_controller_tells_what_is_wrong_with_the_key_of_the_webhook() {
+        let data = |webhooks: &str| {
+            let keys = [("kubeconfig", GOOD), ("kubeconfig-readonly", webhooks)];
+            keys.map(|(key, text)| (key.to_owned(), ByteString(text.as_bytes().to_vec()))).into()
+        };
+        let usable = |webhooks, order| read(&data(webhooks), order).expect("our own is as it should be");
+        assert_eq!(usable(GOOD, KeyOrder::ReadWrite).webhook, None);
+        let fault = usable("secret text", KeyOrder::ReadWrite).webhook.expect("a fault");
+        assert!(fault.starts_with(", key \"kubeconfig-readonly\": ") && !fault.contains("secret text"), "{fault}");
+        assert_eq!(usable(GOOD, KeyOrder::ReadOnlyFirst).webhook, None, "what is wrong there, it meets itself");
+    }
 
     #[test]
     fn b9_a_secret_without_the_key_is_refused_by_name() {

@@ -90,7 +90,7 @@ pub(super) fn aspects(
 ) -> (Aspect, Vec<Aspect>) {
     let recorded = previous.cluster_id.as_deref();
     let others = [
-        kubeconfig(previous, &seen.view),
+        kubeconfig(previous, seen),
         kubevirt(recorded, previous, seen),
         credentials(config, seen, now.0),
         deletion(config, previous, seen.machines),
@@ -105,6 +105,7 @@ fn ready(recorded: Option<&str>, previous: &KubevirtConfigStatus, view: &View) -
             .unwrap_or_else(|| aspect("Unknown", Reason::ConnectionFailed, "not connected yet")),
         View::Refused { why, .. } => aspect("False", Reason::KubeconfigInvalid, why),
         View::Unreachable(why) => aspect("False", Reason::ConnectionFailed, why),
+        View::Unserved(why) => aspect("False", Reason::UnsupportedApi, why),
         View::Connected { id, .. } => match recorded.filter(|recorded| recorded != id) {
             Some(recorded) => aspect(
                 "False",
@@ -118,15 +119,23 @@ fn ready(recorded: Option<&str>, previous: &KubevirtConfigStatus, view: &View) -
     }
 }
 
-fn kubeconfig(previous: &KubevirtConfigStatus, view: &View) -> Option<Aspect> {
+fn kubeconfig(previous: &KubevirtConfigStatus, seen: &Seen) -> Option<Aspect> {
     let aspect = |status, reason, message| Some(Aspect::new(KUBECONFIG_IN_USE, status, reason, message));
-    let in_use =
-        || aspect("True", Reason::KubeconfigInUse, "connections are made with the present kubeconfig".to_owned());
+    let in_use = || match &seen.webhook {
+        None => aspect("True", Reason::KubeconfigInUse, "connections are made with the present kubeconfig".to_owned()),
+        Some(why) => aspect(
+            "False",
+            Reason::KubeconfigInvalid,
+            format!(
+                "the webhook cannot use its own kubeconfig, and knows nothing of the cluster once its present connection ends: {why}"
+            ),
+        ),
+    };
     let earlier = "an earlier kubeconfig is still in use; the present one";
-    match view {
+    match &seen.view {
         View::Connecting => Aspect::kept(KUBECONFIG_IN_USE, previous),
         View::Refused { why, .. } => aspect("False", Reason::KubeconfigInvalid, why.clone()),
-        View::Unreachable(_) => in_use(),
+        View::Unreachable(_) | View::Unserved(_) => in_use(),
         View::Connected { newest, .. } => match newest {
             Newest::InUse => in_use(),
             Newest::Refused(why) => aspect("False", Reason::KubeconfigInvalid, format!("{earlier} is refused: {why}")),

@@ -21,6 +21,8 @@ pub struct Offered {
 pub struct Seen {
     /// The connection.
     pub view: View,
+    /// Why the webhook cannot use the kubeconfig that is meant for it alone.
+    pub webhook: Option<String>,
     /// What was learnt through it.
     pub offered: Offered,
     /// When the cluster last answered this process.

@@ -85,3 +85,100 @@ async fn atk1_t21_large_answers_of_a_server_are_read_one_after_the_other() {
     assert!(first.await.is_ok());
     assert!(second.await.is_ok());
 }
+
+fn refusal(code: u16) -> String {
+    json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": code, "message": "no"}).to_string()
+}
+
+/// A server that asks for patience with each answer, and when it was asked.
+fn without_time(status: u16, after: Option<&'static str>) -> (Router, Arc<Mutex<Vec<Instant>>>) {
+    let asked = Arc::new(Mutex::new(Vec::new()));
+    let seen = asked.clone();
+    let answer = async move || {
+        seen.lock().unwrap().push(Instant::now());
+        let mut answer = Response::new(Body::from(refusal(status)));
+        *answer.status_mut() = StatusCode::from_u16(status).unwrap();
+        if let Some(after) = after {
+            answer.headers_mut().insert(header::RETRY_AFTER, after.parse().unwrap());
+        }
+        answer
+    };
+    (Router::new().fallback(answer), asked)
+}
+
+/// Somebody who reads, writes and watches again and again, for two minutes.
+async fn insist(client: Client) {
+    let maps: Api<ConfigMap> = Api::namespaced(client.clone(), "shop");
+    let ends = Instant::now() + Duration::from_secs(120);
+    let failed = |code| assert_eq!(code, Some(429), "what else is said");
+    while Instant::now() < ends {
+        failed(crate::clusters::code(&maps.get("a").await.unwrap_err()));
+        failed(crate::clusters::code(&maps.delete("a", &Default::default()).await.unwrap_err()));
+        let watch = watcher(maps.clone(), watching()).map(Result::err).filter_map(async |it| it);
+        failed(crate::clusters::code(&watch.boxed().next().await.unwrap()));
+        tokio::time::sleep(Duration::from_millis(250)).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn r20_who_asks_for_patience_is_not_flooded_by_however_many() {
+    for (after, apart) in [(None, 1), (Some("1"), 1), (Some("4"), 4), (Some("20"), 20)] {
+        let (routes, asked) = without_time(429, after);
+        let (client, began) = (without_sockets(routes), Instant::now());
+        futures::future::join_all((0..12).map(|_| insist(client.clone()))).await;
+        let asked = asked.lock().unwrap().clone();
+        // All that were under way before the first answer.
+        let storm = asked.iter().filter(|at| **at == began).count();
+        assert!(storm <= 12, "{after:?}: {storm}");
+        let ends = began + Duration::from_secs(120);
+        let later: Vec<_> = asked.into_iter().filter(|at| *at > began && *at <= ends).collect();
+        assert!(later.windows(2).all(|two| two[1] - two[0] >= Duration::from_secs(apart)), "{after:?}: {later:?}");
+        let (most, least) = (120 / apart, 120 / apart - 2);
+        assert!((least..=most).contains(&(later.len() as u64)), "{after:?}: {} requests", later.len());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn r20_what_only_reads_waits_for_a_moment_and_a_write_is_not_sent_twice() {
+    for status in [429, 503] {
+        let asked = Arc::new(AtomicUsize::new(0));
+        let count = asked.clone();
+        let answer = move || {
+            let busy = count.fetch_add(1, Ordering::Relaxed) == 0;
+            let (code, body) =
+                if busy { (status, refusal(status)) } else { (200, r#"{"metadata":{"name":"a"}}"#.to_owned()) };
+            std::future::ready((StatusCode::from_u16(code).unwrap(), [(header::RETRY_AFTER, "3")], body))
+        };
+        let routes = Router::new().fallback(answer);
+        let namespaces = Api::<Namespace>::all(without_sockets(routes.clone()));
+        let began = Instant::now();
+        assert!(namespaces.get("a").await.is_ok(), "{status}: there is no error");
+        assert_eq!((began.elapsed(), asked.load(Ordering::Relaxed)), (Duration::from_secs(3), 2), "{status}");
+
+        asked.store(0, Ordering::Relaxed);
+        let namespaces = Api::<Namespace>::all(without_sockets(routes));
+        let began = Instant::now();
+        let refused = namespaces.delete("a", &Default::default()).await.unwrap_err();
+        assert_eq!(crate::clusters::code(&refused), Some(status), "its author tries again by his own pauses");
+        assert_eq!((began.elapsed(), asked.load(Ordering::Relaxed)), (Duration::ZERO, 1), "{status}");
+        assert!(namespaces.delete("a", &Default::default()).await.is_ok(), "{status}");
+        assert_eq!((began.elapsed(), asked.load(Ordering::Relaxed)), (Duration::from_secs(3), 2), "{status}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn r20_nobody_waits_for_long_and_nobody_loses_the_lease_by_it() {
+    let (busy, asked) = without_time(429, Some("30"));
+    let lease = "/apis/coordination.k8s.io/v1/namespaces/ours/leases/leader";
+    let lease = busy.route(lease, get(async || r#"{"metadata":{"name":"leader"}}"#));
+    let client = without_sockets(lease);
+    let namespaces = Api::<Namespace>::all(client.clone());
+    let began = Instant::now();
+    for _ in 0..3 {
+        let refused = namespaces.get("a").await.unwrap_err();
+        assert_eq!(said(&refused), "it is too busy, and has asked for patience: nothing is sent to it for 31 s");
+    }
+    assert_eq!((began.elapsed(), asked.lock().unwrap().len()), (Duration::ZERO, 1), "no hope within 5 s");
+    let leases = Api::<k8s_openapi::api::coordination::v1::Lease>::namespaced(client, "ours");
+    assert!(leases.get("leader").await.is_ok());
+}
