@@ -1,11 +1,13 @@
 //! The controller's settings.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
+use model::clusters::registration::Hub;
 use model::machine::labels;
 use model::machine::networks::{DEFAULT_BRIDGE, IpSource};
 use model::machine::owner::Adoption;
-use model::names::is_bridge;
+use model::names::{is_bridge, judge_mapping};
 use runtime::args::{Settings, go_duration};
 use runtime::bind::Bind;
 
@@ -52,6 +54,26 @@ pub struct Args {
     /// Of several controllers one works, the one that holds the Lease in NAMESPACE; false: this one works whoever else does
     #[arg(long, env = "LEADER_ELECTION", default_value_t = true, action = clap::ArgAction::Set)]
     pub leader_election: bool,
+
+    /// What registers one cluster at the start
+    #[command(flatten)]
+    pub vmaas_hub: VmaasHub,
+}
+
+/// A cluster that is registered by flags, as a KubevirtConfig for virtual machines and its Secret (E5, X105).
+#[derive(Debug, clap::Args)]
+pub struct VmaasHub {
+    /// File with the kubeconfig of a cluster that is to be registered; it is read again every minute
+    #[arg(long = "vmaas-hub-kubeconfig", env = "VMAAS_HUB_KUBECONFIG", value_name = "FILE")]
+    pub vmaas_hub_kubeconfig: Option<PathBuf>,
+
+    /// Namespace for everything on that cluster, or a template such as vmaas-{namespace}; empty: that of each Machine
+    #[arg(long = "vmaas-hub-namespace", env = "VMAAS_HUB_NAMESPACE", default_value = "", value_name = "NAMESPACE", value_parser = mapping)]
+    pub vmaas_hub_namespace: String,
+
+    /// Name of its KubevirtConfig
+    #[arg(long = "vmaas-hub-id", env = "VMAAS_HUB_ID", default_value = "vmaas-primary", value_name = "NAME", value_parser = hub_id)]
+    pub vmaas_hub_id: String,
 }
 
 /// An entry of MACHINE_LABELS.
@@ -62,12 +84,34 @@ fn label(text: &str) -> Result<String, String> {
     Ok(text.trim().to_owned())
 }
 
+impl VmaasHub {
+    /// The hub, and the file of its kubeconfig, if there is one.
+    pub fn wanted(&self) -> Option<(Hub, PathBuf)> {
+        let namespace = Some(self.vmaas_hub_namespace.clone()).filter(|namespace| !namespace.is_empty());
+        Some((Hub { id: self.vmaas_hub_id.clone(), namespace }, self.vmaas_hub_kubeconfig.clone()?))
+    }
+}
+
 impl Args {
     /// `CLOUD_INIT_NAMESPACES`, one by one.
     pub fn cloud_init_namespaces(&self) -> Vec<String> {
         let names = self.cloud_init_namespaces.split(',').map(str::trim);
         names.filter(|name| !name.is_empty()).map(str::to_owned).collect()
     }
+}
+
+fn mapping(text: &str) -> Result<String, &'static str> {
+    if !text.is_empty() {
+        judge_mapping(text)?;
+    }
+    Ok(text.to_owned())
+}
+
+fn hub_id(text: &str) -> Result<String, &'static str> {
+    let inner = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    let fits =
+        (1..=60).contains(&text.len()) && text.bytes().all(inner) && !text.starts_with('-') && !text.ends_with('-');
+    fits.then(|| text.to_owned()).ok_or("the name of a KubevirtConfig of 1 to 60 of a-z, 0-9 and '-', '-' only inside")
 }
 
 fn bridge(text: &str) -> Result<String, &'static str> {
@@ -97,6 +141,21 @@ mod tests {
     }
 
     #[test]
+    fn e5_x105_a_hub_is_registered_only_if_there_is_a_file_for_it() {
+        let hub = |args: &[&str]| parsed(args).unwrap().vmaas_hub.wanted();
+        let wanted =
+            |id: &str, namespace: Option<&str>| Hub { id: id.to_owned(), namespace: namespace.map(str::to_owned) };
+        let file = "--vmaas-hub-kubeconfig=/etc/hub/kubeconfig";
+        let path = PathBuf::from("/etc/hub/kubeconfig");
+        assert_eq!(hub(&["--vmaas-hub-namespace=vmaas-system", "--vmaas-hub-id=vmaas-primary"]), None);
+        assert_eq!(hub(&[file]), Some((wanted("vmaas-primary", None), path.clone())), "X38: an empty one mirrors");
+        let all = [file, "--vmaas-hub-namespace=vmaas-system", "--vmaas-hub-id=hub-2"];
+        assert_eq!(hub(&all), Some((wanted("hub-2", Some("vmaas-system")), path.clone())));
+        let template = [file, "--vmaas-hub-namespace=vmaas-{namespace}"];
+        assert_eq!(hub(&template), Some((wanted("vmaas-primary", Some("vmaas-{namespace}")), path)));
+    }
+
+    #[test]
     fn c54_c55_c57_settings_are_taken_or_refused_with_what_is_allowed() {
         let given = ["--reconcile-interval=1h30m", "--max-concurrent-reconciles=1000", "--leader-election=false"];
         let args = parsed(&given).unwrap();
@@ -107,6 +166,9 @@ mod tests {
             ("C54: never", "--reconcile-interval=0s", "must be longer than zero"),
             ("C55: none at once", "--max-concurrent-reconciles=0", "is not in 1..=1000"),
             ("neither source of addresses", "--ip-source=dhcp", "[possible values: vmi, networkconfiguration]"),
+            ("X105: a kubeconfig is no id", "--vmaas-hub-id=The Hub", "the name of a KubevirtConfig of 1 to 60"),
+            ("X38: of Kubernetes", "--vmaas-hub-namespace=kube-system", "belongs to the cluster itself"),
+            ("X38: two places", "--vmaas-hub-namespace={namespace}-{namespace}", "{namespace} may stand once"),
             ("C57: neither", "--leader-election=maybe", "[possible values: true, false]"),
         ];
         every_row(cases, |(name, arg, says)| {

@@ -13,12 +13,12 @@ use kube::runtime::reflector::Store;
 use kube::{Client, Resource, ResourceExt};
 use model::api::{KubevirtConfig, KubevirtConfigStatus};
 use model::clusters::hold::finalizers;
-use model::clusters::status::{Seen, news, status};
+use model::clusters::status::{Left, Seen, is_draining, news, status};
 use model::machine::cluster_of;
 use model::merge::changes;
 use model::names::{ClusterName, KUBEVIRT_CONFIG};
 use model::reason::Severity;
-use runtime::clusters::{ClusterMap, DEADLINE, Scope, code, said};
+use runtime::clusters::{Cluster, ClusterMap, DEADLINE, Scope, code, said};
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use tokio::time::{MissedTickBehavior, interval};
@@ -142,6 +142,7 @@ impl Configs {
             contact: cluster.and_then(|cluster| cluster.heard()).map(Time),
             validity: cluster.and_then(|cluster| cluster.validity),
             machines,
+            left: if is_draining(&config) { self.left_on(name, cluster.map(AsRef::as_ref)) } else { None },
         };
         let previous = known(&config, book.told.get(name));
         let next = status(&config, &previous, &seen, Time(Timestamp::now()));
@@ -161,6 +162,16 @@ impl Configs {
         let version = newest.resource_version();
         let patch = json!({"metadata": {"uid": config.uid(), "resourceVersion": version, "finalizers": finalizers}});
         self.write(name, patch, false).await.is_ok()
+    }
+
+    /// What is left on a cluster that takes no new Machines.
+    fn left_on(&self, name: &ClusterName, cluster: Option<&Cluster<ClusterIndex>>) -> Option<Left> {
+        let of_nobody = |cluster: &Cluster<ClusterIndex>| {
+            cluster.index.objects.of_nobody(|uid| self.uids.find(uid).is_some()).len()
+        };
+        let mut left = self.uids.left_on(name)?;
+        left.orphans = cluster.map(of_nobody).unwrap_or_default();
+        Some(left)
     }
 
     /// The object after the patch; `None` where it is no use to try again: it is gone, or another event is on its way, or a

@@ -12,6 +12,7 @@ mod debug;
 pub mod disks;
 pub mod election;
 pub mod event_budget;
+mod hub;
 pub mod imports;
 pub mod index;
 pub mod instances;
@@ -178,6 +179,11 @@ async fn work(
         changed,
     ));
     tokio::spawn(checks::check_clusters(ctx.scope.clone(), ctx.configs.clone(), clusters.clone()));
+    if let Some((hub, file)) = args.vmaas_hub.wanted() {
+        let namespace = args.shared.kubevirt_configs_namespace.clone();
+        let registrar = hub::Registrar { client: client.clone(), scope: ctx.scope.clone(), namespace, hub, file };
+        tokio::spawn(registrar.keep());
+    }
     let of_networks = networks::Listeners { machines: machines.clone(), touch: touch.clone() };
     let joining = tokio::spawn(networks.follow(client.clone(), of_networks));
     let ending = tokio::spawn(terminating.follow(client.clone()));

@@ -1,6 +1,7 @@
 //! KubevirtConfigs on a real fleet: what their status says about the Secret, the connection and the cluster.
 
 mod held;
+mod hub;
 mod kinds;
 mod offer;
 mod registry;

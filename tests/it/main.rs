@@ -1,5 +1,6 @@
 //! Integration suites. One binary, so that they share control planes.
 
+mod advice;
 mod backstop;
 mod certs;
 mod chart;

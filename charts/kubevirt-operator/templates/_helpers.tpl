@@ -81,6 +81,14 @@ app.kubernetes.io/component: {{ index . 1 }}
   value: {{ .maxConcurrentReconciles | int64 | quote }}
 - name: LEADER_ELECTION
   value: {{ .leaderElection | quote }}
+{{- if .vmaasHub.kubeconfigSecret }}
+- name: VMAAS_HUB_KUBECONFIG
+  value: /etc/kubevirt-operator/vmaas-hub/kubeconfig
+- name: VMAAS_HUB_ID
+  value: {{ .vmaasHub.id | quote }}
+- name: VMAAS_HUB_NAMESPACE
+  value: {{ .vmaasHub.namespace | quote }}
+{{- end }}
 {{- with .cloudInit.sources.namespaces }}
 - name: CLOUD_INIT_NAMESPACES
   value: {{ join "," . | quote }}

@@ -9,6 +9,7 @@ mod labels;
 pub mod machines;
 mod policy;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -72,11 +73,12 @@ impl World {
         let Some(cluster) = said(stored.cluster.as_deref()).map(|name| ClusterName(name.to_owned())) else {
             return Held { macs, ..Held::default() };
         };
-        let namespace = stored.namespace.as_deref().unwrap_or_else(|| self.remote_namespace(&cluster, &key.namespace));
+        let namespace = stored.namespace.as_deref().map(Cow::Borrowed);
+        let namespace = namespace.unwrap_or_else(|| self.remote_namespace(&cluster, &key.namespace));
         let vm = said(stored.vm_name.as_deref()).map(str::to_owned);
         let vm = vm.unwrap_or_else(|| vm_name(&self.policy.vm_prefix, &key.name));
         let disks = stored.disks.iter().map(String::as_str).chain(stored.iso.then_some(ISO_DISK));
-        let names = names_on_cluster(&cluster, namespace, &key.name, vm, disks);
+        let names = names_on_cluster(&cluster, &namespace, &key.name, vm, disks);
         let home = match &stored.namespace {
             None => Home::Unrecorded,
             Some(namespace) if *namespace == key.namespace => Home::Own,
@@ -102,7 +104,7 @@ impl World {
     /// theirs is recorded. A step for every Machine of the fleet.
     pub fn move_names(&mut self, cluster: &ClusterName) {
         let mut machines = std::mem::take(&mut self.machines);
-        machines.move_names(cluster, |namespace| self.remote_namespace(cluster, namespace).to_owned());
+        machines.move_names(cluster, |namespace| self.remote_namespace(cluster, namespace).into_owned());
         self.machines = machines;
     }
 
@@ -125,7 +127,8 @@ impl World {
         }
     }
 
-    fn remote_namespace<'s>(&'s self, cluster: &ClusterName, namespace: &'s str) -> &'s str {
-        self.configs.get(cluster).map_or(namespace, |config| config.remote_namespace(namespace))
+    fn remote_namespace<'s>(&'s self, cluster: &ClusterName, namespace: &'s str) -> Cow<'s, str> {
+        let config = self.configs.get(cluster);
+        config.map_or(Cow::Borrowed(namespace), |config| config.remote_namespace(namespace))
     }
 }

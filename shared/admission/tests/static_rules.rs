@@ -209,13 +209,24 @@ fn x56_a_new_machine_is_named_by_a_dns_label() {
 }
 
 #[test]
-fn x67_a_config_maps_to_no_namespace_of_the_cluster_itself() {
+fn x38_x67_a_config_maps_to_no_namespace_of_the_cluster_itself() {
     let schema = compiled("KubevirtConfig");
     let spec = |namespace: &str| json!({"name": "east", "kubeconfigSecretRef": "east", "namespace": namespace});
-    every_row(["kube-system", "kube-node-lease", "openshift-cnv", "kubevirt", "cdi"], |taken| {
-        assert_eq!(refusals(&schema, "KubevirtConfig", "east", &spec(taken)).len(), 1, "{taken}");
-    });
-    every_row(["default", "tenants", "kubernetes"], |free| {
+    every_row(
+        [
+            "kube-system",
+            "kube-node-lease",
+            "kube-{namespace}",
+            "openshift-cnv",
+            "openshift-{namespace}",
+            "kubevirt",
+            "cdi",
+        ],
+        |taken| {
+            assert_eq!(refusals(&schema, "KubevirtConfig", "east", &spec(taken)).len(), 1, "{taken}");
+        },
+    );
+    every_row(["default", "tenants", "kubernetes", "vmaas-{namespace}"], |free| {
         assert_eq!(refusals(&schema, "KubevirtConfig", "east", &spec(free)), Vec::<String>::new(), "{free}");
     });
 }

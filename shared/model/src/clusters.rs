@@ -5,6 +5,7 @@ pub mod capacity;
 pub mod facts;
 pub mod hold;
 pub mod kubeconfig;
+pub mod registration;
 pub mod status;
 
 use std::collections::BTreeMap;

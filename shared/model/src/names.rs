@@ -1,10 +1,12 @@
 //! Every annotation, label, finalizer and field manager that we read or write, every name that is made of others, and the
 //! newtypes for names.
 
+mod namespaces;
 mod networks;
 
 use std::fmt;
 
+pub use namespaces::{NAMESPACE_LENGTH, OWN_NAMESPACE, is_alone, is_reserved, judge_mapping, namespace_on_cluster};
 pub use networks::{attachment_name, is_bridge, is_identifier, record_name};
 
 /// API group of all our kinds.
@@ -13,6 +15,8 @@ pub const GROUP: &str = "vitistack.io";
 pub const VERSION: &str = "v1alpha1";
 /// Field manager of every write, and the value of [`MANAGED_BY`].
 pub const OPERATOR: &str = "kubevirt-operator";
+/// Field manager of what the flags `--vmaas-hub-*` say: an administrator's word beside it stays (X105).
+pub const HUB_MANAGER: &str = "kubevirt-operator-vmaas-hub";
 
 /// Annotation: the KubevirtConfig that a Machine is assigned to.
 pub const KUBEVIRT_CONFIG: &str = "vitistack.io/kubevirt-config";
@@ -173,17 +177,6 @@ pub struct Name {
 pub const VM: &str = "VirtualMachine";
 /// The kind of a disk's [`Name`].
 pub const CLAIM: &str = "PersistentVolumeClaim";
-
-/// Namespaces that hold no Machines and none of their objects, beside `kube-*`, `openshift-*` and the operator's own (X67).
-const RESERVED: [&str; 2] = ["kubevirt", "cdi"];
-
-/// Whether a namespace is never used on a cluster (X67). `own` is the operator's; empty where it has none there.
-pub fn is_reserved(namespace: &str, own: &str) -> bool {
-    namespace.starts_with("kube-")
-        || namespace.starts_with("openshift-")
-        || RESERVED.contains(&namespace)
-        || !own.is_empty() && namespace == own
-}
 
 /// The name of a new Machine's VM.
 pub fn vm_name(prefix: &str, machine: &str) -> String {

@@ -211,6 +211,8 @@ reasons! {
     KubeVirtRunning, "KubeVirtRunning", KubevirtConfig, Event, Normal, "Nothing to do.";
     KubeVirtNotRunning, "KubeVirtNotRunning", KubevirtConfig, Event, Warning, "Look at KubeVirt on the cluster: `kubectl -n kubevirt get kubevirts,pods`.";
     KubeVirtMissing, "KubeVirtMissing", KubevirtConfig, Event, Warning, "Install KubeVirt on the cluster; without it, no Machine gets a VM there.";
+    Draining, "Draining", KubevirtConfig, Event, Normal, "Delete the Machines that the message names, or set spec.schedulable to true again.";
+    Drained, "Drained", KubevirtConfig, Event, Normal, "Delete the KubevirtConfig, or set spec.schedulable to true again.";
     MachinesRemain, "MachinesRemain", KubevirtConfig, Event, Warning, "Delete the Machines that are recorded on the cluster: `kubectl get machines -A`. Until they are gone they are cared for as before.";
 }
 

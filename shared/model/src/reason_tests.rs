@@ -33,7 +33,7 @@ fn what_is_as_it_should_be_or_on_its_way_is_no_warning() {
     let normal = Reason::ALL.iter().filter(|reason| reason.severity() == Severity::Normal);
     let names: Vec<String> = normal.map(|reason| format!("{reason:?}")).collect();
     let wanted = "Creating Running Stopped Stopping Terminating VmCreated VmPending Unmanaged PvcBound PvcPending DiskGrowing \
-        ImportInProgress NetworkConfigured NetworkPending ClusterConnected RestartPending SpecApplied SpecPartlyApplied ConfigConnected KubeconfigInUse KubeVirtRunning";
+        ImportInProgress NetworkConfigured NetworkPending ClusterConnected RestartPending SpecApplied SpecPartlyApplied ConfigConnected KubeconfigInUse KubeVirtRunning Draining Drained";
     assert_eq!(names.join(" "), wanted);
 }
 

@@ -18,6 +18,23 @@ fn c57_a_controller_waits_for_its_predecessor_and_without_election_comes_after_i
 }
 
 #[test]
+fn e5_x105_a_hub_is_mounted_and_named_only_where_the_values_say_so() {
+    let none = Rendered::with(&["vmaasHub.id=hub-2"]);
+    assert!(!none.env(CONTROLLER).keys().any(|name| name.starts_with("VMAAS_HUB")), "flags removed");
+    let release = Rendered::with(&["vmaasHub.kubeconfigSecret=hub-kubeconfig", "vmaasHub.namespace=vmaas-{namespace}"]);
+    let env = release.env(CONTROLLER);
+    let file = "/etc/kubevirt-operator/vmaas-hub/kubeconfig";
+    let set = ["VMAAS_HUB_KUBECONFIG", "VMAAS_HUB_ID", "VMAAS_HUB_NAMESPACE"].map(|name| env[name]);
+    assert_eq!(set, [file, "vmaas-primary", "vmaas-{namespace}"]);
+    let pod = release.pod(CONTROLLER);
+    let mount = only(&pod["containers"][0]["volumeMounts"]);
+    assert_eq!((&mount["mountPath"], &mount["readOnly"]), (&json!("/etc/kubevirt-operator/vmaas-hub"), &json!(true)));
+    let secret = &only(&pod["volumes"])["secret"];
+    assert_eq!((&secret["secretName"], &secret["optional"]), (&json!("hub-kubeconfig"), &json!(true)));
+    assert_eq!(release.pod(super::WEBHOOK).get("volumes"), None);
+}
+
+#[test]
 fn kvo24_x20_nothing_scales_who_leads_and_nothing_is_served_that_nobody_should_see() {
     for release in [Rendered::with(&[]), Rendered::with(&["replicaCount=3"])] {
         assert_eq!(release.of_kind("HorizontalPodAutoscaler").count(), 0, "KVO24: the others would only wait");

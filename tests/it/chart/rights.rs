@@ -47,7 +47,7 @@ fn table(rows: &[&str]) -> BTreeSet<String> {
 
 #[test]
 #[rustfmt::skip]
-fn a19_b10_x30_cert7_cert9_rights_on_the_supervisor_are_exactly_these() {
+fn a19_b10_e12_x30_cert7_cert9_rights_on_the_supervisor_are_exactly_these() {
     let release = Rendered::with(&[]);
     assert_eq!(rights(&release), table(&[
         "kubevirt-operator-controller-manager | cluster          | vitistack.io/machines                | get,list,watch,patch",
@@ -82,6 +82,24 @@ fn a19_b10_x30_cert7_cert9_rights_on_the_supervisor_are_exactly_these() {
     assert_eq!(binding["roleRef"]["name"], "kubevirt-operator");
     let alone = rights(&Rendered::with(&["leaderElection=false"]));
     assert!(!alone.iter().any(|right| right.contains("leases")), "{alone:?}");
+}
+
+/// Where flags register a hub: its two objects by name. Nothing of it without them.
+#[test]
+#[rustfmt::skip]
+fn e5_t20_x30_x105_a_registered_hub_takes_two_objects_by_name() {
+    let more = |sets: &[&str]| -> BTreeSet<String> {
+        let hub = [sets, &["vmaasHub.kubeconfigSecret=hub,vmaasHub.id=vmaas-1"]].concat();
+        rights(&Rendered::with(&hub)).difference(&rights(&Rendered::with(sets))).cloned().collect()
+    };
+    assert_eq!(more(&[]), table(&[
+        "kubevirt-operator-controller-manager | kubevirt-configs | vitistack.io/kubevirtconfigs[vmaas-1] | create,patch",
+        "kubevirt-operator-controller-manager | kubevirt-configs | /secrets[vmaas-1-kubeconfig]          | create,patch",
+    ]));
+    assert_eq!(more(&["kubevirtConfigs.secretNamespaces={kubevirt-configs}"]), table(&[
+        "kubevirt-operator-controller-manager | cluster          | vitistack.io/kubevirtconfigs[vmaas-1] | create,patch",
+        "kubevirt-operator-controller-manager | kubevirt-configs | /secrets[vmaas-1-kubeconfig]          | create,patch",
+    ]));
 }
 
 #[test]

@@ -39,6 +39,7 @@ async fn b14_b15_b16_b28_b31_r5_what_machines_use_is_not_taken_away_from_them() 
     assert_eq!(configs.get("east").await.expect("there").finalizers(), [IN_USE]);
     kubectl_shows_it(&ground).await;
     the_controller_changes_nothing_but_finalizers(&ground).await;
+    what_stands_against_taking_it_out_is_described(&ground, &configs).await;
     without_its_secret_the_connection_stays(&ground, &configs).await;
     a_config_that_is_to_go_waits_for_its_machines(&ground, &configs).await;
 }
@@ -106,6 +107,22 @@ async fn the_controller_changes_nothing_but_finalizers(ground: &Ground<'_>) {
     }
 }
 
+/// `kubectl describe` is the plan, from when no new Machines come until it is changed back.
+async fn what_stands_against_taking_it_out_is_described(ground: &Ground<'_>, configs: &Api<KubevirtConfig>) {
+    let cordon = async |schedulable: bool| {
+        let edit = Patch::Merge(json!({"spec": {"schedulable": schedulable}}));
+        configs.patch("east", &PatchParams::default(), &edit).await.expect("edited");
+    };
+    cordon(false).await;
+    shown(configs, "east", "a plan", |status| condition(status, "Drained") == "False/Draining").await;
+    let args = ["--namespace", CONFIGS_NAMESPACE, "describe", "kvc", "east"];
+    let described = said(kubectl(ground.fleet.supervisor(), &args, "").await).expect("described");
+    let plan = "2 Machines are recorded here: 2 in default (one, two); delete them, with the annotation";
+    assert!(described.contains(plan), "R5: {described}");
+    cordon(true).await;
+    shown(configs, "east", "no plan", |status| condition(status, "Drained").is_empty()).await;
+}
+
 async fn without_its_secret_the_connection_stays(ground: &Ground<'_>, configs: &Api<KubevirtConfig>) {
     let secrets: Api<Secret> = Api::namespaced(ground.supervisor.clone(), CONFIGS_NAMESPACE);
     let kept = secrets.get("east-kubeconfig").await.expect("there").data.expect("data");
@@ -147,6 +164,10 @@ async fn a_config_that_is_to_go_waits_for_its_machines(ground: &Ground<'_>, conf
     .await;
     ground.delete("one").await;
     ground.gone("one").await;
+    let left = |status: &model::api::KubevirtConfigStatus| {
+        status.conditions.iter().any(|it| it.message.contains("1 in default (two)"))
+    };
+    shown(configs, "east", "R5: which one is left", left).await;
     says(configs, "east", "the deletion waits until the one Machine that is left").await;
     assert_eq!(ground.remains("east", "two").await.len(), 3, "R5: nothing was taken from the other");
     ground.delete("two").await;

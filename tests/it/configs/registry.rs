@@ -32,7 +32,7 @@ impl Session for Idle {
 }
 
 #[tokio::test]
-async fn b2_b3_e7_x44_the_registry_answers_the_five_questions_of_a_client_manager() {
+async fn b2_b3_b4_b23_e7_kvo33_x44_the_registry_answers_the_five_questions_of_a_client_manager() {
     let ground = Ground::new(shared().await, "registry").await;
     let supervisor = ground.supervisor.clone();
     let source = Source::start(supervisor, CONFIGS_NAMESPACE, KeyOrder::ReadWrite, |_| {}).await;

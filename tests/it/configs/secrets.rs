@@ -17,7 +17,7 @@ use crate::fleet::fresh;
 use crate::machines::{Ground, machine};
 
 #[tokio::test]
-async fn kvo5_b9_b27_e6_r6_t1_what_a_secret_holds_decides_the_connection() {
+async fn kvo5_b9_b23_b27_e6_kvo30_r6_t1_what_a_secret_holds_decides_the_connection() {
     let fleet = fresh(&["east"]).await;
     let ground = Ground::new(&fleet, "default").await;
     let configs: Api<KubevirtConfig> = Api::namespaced(ground.supervisor.clone(), CONFIGS_NAMESPACE);

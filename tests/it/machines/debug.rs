@@ -93,7 +93,7 @@ async fn d10_d18_d19_d20_the_controller_says_what_it_knows_would_do_and_leaves_a
 }
 
 #[tokio::test]
-async fn c28_c29_c30_c31_c41_c45_e20_what_is_scraped_is_what_is_documented() {
+async fn c28_c29_c30_c31_c41_c45_e20_kvo29_what_is_scraped_is_what_is_documented() {
     let ground = Ground::new(shared().await, "scraped").await;
     ground.applied(&machine("web", Some("east"), &json!({"template": "small"}))).await;
     ground.running("web").await;

@@ -27,7 +27,7 @@ async fn groups(plane: &Plane) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn b1_b12_c2_c14_c15_c22_c40_x15_a_machine_runs_on_its_cluster_and_leaves_nothing() {
+async fn b1_b12_b24_c2_c14_c15_c22_c40_x15_a_machine_runs_on_its_cluster_and_leaves_nothing() {
     let ground = Ground::new(shared().await, "life").await;
     let spec = json!({
         "template": "medium", "resources": {"cpu": {"cores": 4}, "memory": {"size": "8Gi"}},
@@ -123,7 +123,7 @@ async fn c21_fr10_kvo18_x18_a_machine_stops_and_starts_with_its_run_strategy() {
 }
 
 #[tokio::test]
-async fn fr6_x96_a_vm_that_was_stopped_on_the_cluster_stays_so_until_its_machine_says_otherwise() {
+async fn b24_fr6_x96_a_vm_that_was_stopped_on_the_cluster_stays_so_until_its_machine_says_otherwise() {
     let ground = Ground::new(shared().await, "power").await;
     ground.applied(&machine("db", Some("east"), &json!({"template": "small"}))).await;
     ground.running("db").await;

@@ -48,7 +48,7 @@ async fn allow(fleet: &Fleet, verbs: &[&str]) {
 }
 
 #[tokio::test]
-async fn a9_a13_b7_b22_b32_b33_c33_kvo1_kvo14_the_log_says_what_happened_to_which_machine() {
+async fn a9_a13_b7_b22_b24_b32_b33_c33_kvo1_kvo14_the_log_says_what_happened_to_which_machine() {
     let fleet = fresh(&["east", "west"]).await;
     let ground = Ground::new(&fleet, "logged").await;
     ground.applied(&machine("web", Some("east"), &json!({"template": "small"}))).await;

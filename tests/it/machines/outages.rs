@@ -16,7 +16,7 @@ use crate::configs::keep;
 use crate::fleet::fresh;
 
 #[tokio::test]
-async fn b26_kvo2_kvo25_r3_r4_r8_x35_outages_are_said_survived_and_lose_nothing() {
+async fn b26_kvo2_kvo25_kvo32_r3_r4_r8_x35_outages_are_said_survived_and_lose_nothing() {
     let fleet = fresh(&["east", "west"]).await;
     let ground = Ground::new(&fleet, "default").await;
     a_controller_killed_at_any_moment_converges(&ground).await;

@@ -17,7 +17,7 @@ fn small() -> Value {
 }
 
 #[tokio::test]
-async fn a1_a18_an_annotation_is_honoured_and_kept() {
+async fn a1_a18_b24_an_annotation_is_honoured_and_kept() {
     let ground = Ground::new(shared().await, "explicit").await;
     let printed = ground
         .apply(&machine("production-vm", Some("west"), &json!({"instanceType": "large"})))
@@ -71,7 +71,7 @@ async fn c46_g4_x78_mistakes_come_together_with_their_fields() {
 }
 
 #[tokio::test]
-async fn a2_a3_a6_a7_a11_a21_x10_x16_a_fleet_without_a_choice_decides_by_itself() {
+async fn a2_a3_a6_a7_a11_a21_b24_x10_x16_a_fleet_without_a_choice_decides_by_itself() {
     let fleet = fresh(&["east", "west"]).await;
     let ground = Ground::new(&fleet, "default").await;
     restart_webhook(&fleet, "east").await;

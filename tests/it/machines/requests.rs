@@ -93,7 +93,7 @@ async fn counted(ground: &Ground<'_>, machines: i64) {
 }
 
 #[tokio::test]
-async fn b6_b13_c20_c27_x17_a_machines_life_costs_few_requests_and_an_idle_one_costs_none() {
+async fn b4_b6_b13_c20_c27_kvo33_x17_a_machines_life_costs_few_requests_and_an_idle_one_costs_none() {
     let fleet = fresh(&["east"]).await;
     let ground = Ground::new(&fleet, "default").await;
     // The first Machine of a namespace also makes the namespace; it stays, so that idle is measured with one there.

@@ -58,7 +58,7 @@ async fn e8_e9_e18_what_the_webhook_chooses_is_logged_and_counted() {
 
 /// The API server gives the webhook five seconds for each call: an answer in the webhook's own words was in time.
 #[tokio::test]
-async fn x43_x48_a17_a_cluster_that_hangs_is_asked_and_not_waited_for() {
+async fn kvo30_x43_x48_a17_a_cluster_that_hangs_is_asked_and_not_waited_for() {
     let fleet = fresh(&["west"]).await;
     let ground = Ground::new(&fleet, "default").await;
     let mute = introduce_mute(&ground, "west").await;

@@ -160,7 +160,7 @@ async fn rotate(ground: &Ground<'_>) {
 }
 
 #[tokio::test]
-async fn cert1_cert3_cert4_cert10_no_apply_fails_through_a_whole_rotation() {
+async fn g5_cert1_cert3_cert4_cert10_no_apply_fails_through_a_whole_rotation() {
     let fleet = with(&["east"], &PACE).await;
     let ground = Ground::new(&fleet, "default").await;
     begin(&ground).await;

@@ -69,7 +69,7 @@ pub(super) fn elsewhere<'w>(
     let found = others.filter_map(|(name, config)| match search::locate(subject, (name, config), world) {
         Located::Found(vm) if search::allowed(config, &subject.request.namespace, world) => {
             // That of the Machine which is stored under this name is no reason to send its author elsewhere.
-            let key = VmKey { namespace: config.remote_namespace(&subject.request.namespace).to_owned(), name: vm };
+            let key = VmKey { namespace: config.remote_namespace(&subject.request.namespace).into_owned(), name: vm };
             (!search::is_held(subject, name, &key, world)).then_some((name, key.name))
         }
         Located::Found(_) | Located::Absent | Located::Taken(_) => None,

@@ -53,7 +53,7 @@ impl<'r, 'a> Subject<'r, 'a> {
         selector.filter(|selector| !(selector.match_labels.is_empty() && selector.match_expressions.is_empty()))
     }
 
-    /// What it asks for a VM as. `alone`: the KubevirtConfig of the cluster maps nobody's namespace.
+    /// What it asks for a VM as. `alone`: no other namespace has its VMs where this one has.
     pub(super) fn asking<'s>(&'s self, alone: bool, world: &'s World) -> Asking<'s> {
         let uid = self.object.metadata.uid.as_deref().unwrap_or_default();
         let take_over = self.object.annotation(|all| &all.take_over);
@@ -66,7 +66,7 @@ impl<'r, 'a> Subject<'r, 'a> {
         if self.vms.iter().all(|key| key.namespace == namespace) {
             return Cow::Borrowed(&self.vms);
         }
-        self.vms.iter().map(|key| VmKey { namespace: namespace.to_owned(), name: key.name.clone() }).collect()
+        self.vms.iter().map(|key| VmKey { namespace: namespace.clone().into_owned(), name: key.name.clone() }).collect()
     }
 }
 
@@ -179,7 +179,8 @@ pub(super) fn locate(subject: &Subject<'_, '_>, (cluster, config): Member<'_>, w
     }
     for (index, key) in subject.vms(config).iter().enumerate() {
         let Some(vm) = config.inventory.vms.get(key) else { continue };
-        let asking = subject.asking(config.namespace.is_none(), world);
+        let own = &*subject.request.namespace;
+        let asking = subject.asking(config.is_alone(own, &config.remote_namespace(own)), world);
         let stranger = || owner::stranger(vm, asking, world.policy.adoption);
         let whose = if is_held(subject, cluster, key, world) { None } else { stranger() };
         match whose {

@@ -8,6 +8,8 @@ mod cluster;
 mod networks;
 mod placed;
 
+use std::borrow::Cow;
+
 use model::names::{CLAIM, ISO_DISK, MachineKey, Name, VM, claim_name, say_machine, vm_name, vm_names};
 use model::reason::{Reason, Violation};
 
@@ -31,8 +33,8 @@ pub fn check(ask: &Ask<'_>, decided: Decided<'_>, world: &World, found: &mut Fin
     };
     let old = ask.old.filter(|old| old.cluster() == Some(cluster.0.as_str()));
     let namespace = old.and_then(|old| settled(ask, old, config));
-    let namespace = namespace.unwrap_or_else(|| config.remote_namespace(&ask.request.namespace));
-    let placed = Placed { ask, cluster, config, namespace, old };
+    let namespace = namespace.map_or_else(|| config.remote_namespace(&ask.request.namespace), Cow::Borrowed);
+    let placed = Placed { ask, cluster, config, namespace: &namespace, old };
     if let Some(sizing) = decided.sizing {
         let disks = sizing.disks.iter().map(|disk| disk.name.as_str());
         taken(placed, disks, world, found);

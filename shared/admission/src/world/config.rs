@@ -1,9 +1,10 @@
 //! What admission knows of a KubevirtConfig, its cluster, and the networks of the supervisor. Pure.
 
+use std::borrow::Cow;
+
 use model::api::Selector;
 use model::machine::owner::{Owner, Ownership};
-use model::message::said;
-use model::names::{ClusterName, MachineKey, VmKey};
+use model::names::{ClusterName, MachineKey, VmKey, is_alone, namespace_on_cluster};
 use rpds::HashTrieMapSync;
 
 use super::Labels;
@@ -26,7 +27,7 @@ pub struct Config {
     pub labels: Labels,
     /// Which namespaces may use it, by their labels; absent: all.
     pub allowed_namespaces: Option<Selector>,
-    /// Remote namespace of everything; absent: the Machine's own (X38).
+    /// Remote namespace of everything, or a template of it; absent: the Machine's own (X38).
     pub namespace: Option<String>,
     /// Share of the load under `balanced`, at least 1.
     pub weight: u32,
@@ -65,8 +66,13 @@ impl Default for Config {
 
 impl Config {
     /// The namespace on its cluster for a Machine of that namespace (X38).
-    pub fn remote_namespace<'s>(&'s self, namespace: &'s str) -> &'s str {
-        said(self.namespace.as_deref()).unwrap_or(namespace)
+    pub fn remote_namespace<'s>(&'s self, namespace: &'s str) -> Cow<'s, str> {
+        namespace_on_cluster(self.namespace.as_deref(), namespace)
+    }
+
+    /// Whether a namespace on its cluster is for Machines of that one namespace only.
+    pub fn is_alone(&self, namespace: &str, remote: &str) -> bool {
+        is_alone(self.namespace.as_deref(), namespace, remote)
     }
 
     /// Whether the objects of a Machine may be in a namespace that its status names: it is sent there, or one of these VMs

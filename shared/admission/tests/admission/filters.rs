@@ -99,7 +99,7 @@ fn a23_b29_the_reference_in_the_spec_places_as_the_annotation_does() {
 }
 
 #[test]
-fn e2_e3_e4_x53_only_clusters_with_the_capability_are_chosen_from() {
+fn e2_e3_e4_x32_x53_only_clusters_with_the_capability_are_chosen_from() {
     let incapable = |world, name| with(world, name, |config: &mut Config| config.virtual_machines = false);
     assert_eq!(chosen(&plain(), &incapable(regions(), "east")), ("west".to_owned(), "only-cluster"));
     let none = incapable(incapable(regions(), "east"), "west");
@@ -205,6 +205,30 @@ fn a24_a26_e3_balanced_draws_by_load_among_the_healthy() {
     assert_eq!(why, r#"{"rule":"balanced","cluster":"west","candidates":2,"among":["east","west"]}"#);
     let after = stored("CREATE", &plain(), None, &world);
     assert_eq!(stored("CREATE", &after, None, &world), after, "the validating call draws no second time");
+}
+
+#[test]
+fn kvo31_the_one_that_can_take_it_is_found_wherever_it_stands_and_loads_count_among_all() {
+    type Change = fn(&mut Config);
+    let names: Vec<String> = (0..300).map(|number| format!("c-{number:03}")).collect();
+    let every: Vec<&str> = names.iter().map(String::as_str).collect();
+    let lacks: [(&str, Change); 3] = [
+        ("capability", |config| config.virtual_machines = false),
+        ("health", |config| config.unhealthy = Some("no answer".to_owned())),
+        ("leave", |config| config.schedulable = false),
+    ];
+    for (what, change) in lacks {
+        let others = every.iter().filter(|name| **name != "c-250");
+        let one = others.fold(balanced(world(&every)), |world, name| with(world, name, change));
+        assert_eq!(chosen(&plain(), &one), ("c-250".to_owned(), "only-cluster"), "KVO31: {what}");
+    }
+    // Two are left, far behind the first hundred: the one with less on it.
+    let others = every.iter().filter(|name| !["c-222", "c-299"].contains(name));
+    let mut two =
+        others.fold(balanced(world(&every)), |world, name| with(world, name, |it| it.virtual_machines = false));
+    let held = Held { cluster: Some(ClusterName("c-222".to_owned())), ..Held::default() };
+    two.machines.put(&MachineKey { namespace: "default".to_owned(), name: "m".to_owned() }, held);
+    assert_eq!(chosen(&plain(), &two), ("c-299".to_owned(), "balanced"), "KVO31: load");
 }
 
 #[test]

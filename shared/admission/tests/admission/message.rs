@@ -43,7 +43,7 @@ fn intended(stored: &Value) -> (String, Vec<String>, Sizing) {
 }
 
 #[test]
-fn the_controller_reads_what_admission_wrote() {
+fn b23_the_controller_reads_what_admission_wrote() {
     run(|(machine, world, reference)| {
         let machine = named(machine);
         let ours = !matches!(machine["spec"]["provider"].as_str(), Some("aws"));

@@ -4,7 +4,7 @@ use super::*;
 use crate::table::every_row;
 
 #[test]
-fn a1_a2_a3_a10_a11_x39_placement_follows_the_documented_order() {
+fn a1_a2_a3_a10_a11_b23_x39_placement_follows_the_documented_order() {
     let two = || world(&["east", "west"]);
     let plain = || machine(json!({"template": "small"}));
     let named = |name: &str| annotated(plain(), names::KUBEVIRT_CONFIG, name);

@@ -256,6 +256,35 @@ fn x38_a_mapped_namespace_is_where_the_vm_is_looked_for() {
     let offered = Vm { adopt_by: Some("default/web".to_owned()), ..Vm::default() };
     config(&mut world, "west").inventory.vms.insert_mut(key, offered);
     assert_eq!(outcome(&plain(), &world), Ok(("west".to_owned(), "adopted")));
+    // By a template, every namespace has one of its own, as where nothing is mapped.
+    config(&mut world, "west").namespace = Some("vmaas-{namespace}".to_owned());
+    assert_eq!(outcome(&plain(), &world), Err((Reason::AmbiguousPlacement, ANNOTATION.to_owned())), "it is elsewhere");
+    let key = VmKey { namespace: "vmaas-default".to_owned(), name: "vm-web".to_owned() };
+    config(&mut world, "west").inventory.vms.insert_mut(key, vm(None));
+    assert_eq!(outcome(&plain(), &world), Ok(("west".to_owned(), "adopted")), "X38");
+    // What comes of it may be no namespace for Machines, or none at all.
+    let refused = |template: &str| {
+        let mut world = fleet();
+        config(&mut world, "west").namespace = Some(template.to_owned());
+        let wrong = refuse(&annotated(plain(), names::KUBEVIRT_CONFIG, "west"), &world);
+        wrong.iter().map(|it| format!("{} {}", it.reason.code(), it.message)).collect::<Vec<_>>()
+    };
+    let says = |wrong: &str| {
+        format!(
+            "Forbidden: KubevirtConfig \"west\" sends it to {wrong}: correct its spec.namespace, or use another cluster"
+        )
+    };
+    let long = format!("{}-{{namespace}}", "n".repeat(56));
+    assert_eq!(
+        refused(&long),
+        [format!("FieldValueInvalid {}", says("a namespace of 64 characters, at most 63 can be"))],
+        "X38"
+    );
+    assert_eq!(
+        refused("kube-{namespace}"),
+        [format!("NamespaceReserved {}", says("the reserved namespace \"kube-default\""))],
+        "X67"
+    );
 }
 
 #[test]

@@ -79,10 +79,13 @@ pub struct KubevirtConfigSpec {
     #[schemars(length(max = 16), extend("x-kubernetes-list-type" = "set"))]
     #[schemars(extend("items" = json!({"type": "string", "enum": ["virtualmachines", "clusters"]})))]
     pub capabilities: Vec<String>,
-    /// Namespace on the remote cluster for everything that is made there. Default: the Machine's own namespace. A change
-    /// concerns new Machines only: where a VM is, is recorded.
+    /// Namespace on the remote cluster for everything that is made there; `{namespace}` in it stands for the Machine's own, as in
+    /// `vmaas-{namespace}`. Default: the Machine's own namespace. A change concerns new Machines only: where a VM is, is recorded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 63), regex(pattern = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"))]
+    #[schemars(
+        length(max = 63),
+        regex(pattern = r"^([a-z0-9]([-a-z0-9]*[a-z0-9])?|([a-z0-9][-a-z0-9]*)?\{namespace\}([-a-z0-9]*[a-z0-9])?)$")
+    )]
     pub namespace: Option<String>,
     /// Labels of the namespaces whose Machines may be placed here. Default: every namespace.
     #[serde(default, skip_serializing_if = "Option::is_none")]

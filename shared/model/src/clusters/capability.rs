@@ -39,7 +39,7 @@ mod tests {
     use crate::table::every_row;
 
     #[test]
-    fn x53_e2_capabilities_come_from_the_list_then_the_hub_type_then_the_default() {
+    fn x32_x53_e2_capabilities_come_from_the_list_then_the_hub_type_then_the_default() {
         #[rustfmt::skip]
         let cases = [
             ("X53: neither",                    vec![],                              None,            (true,  false)),

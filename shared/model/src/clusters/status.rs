@@ -2,6 +2,7 @@
 //! deleting it (R5). Pure.
 
 mod conditions;
+mod drain;
 mod seen;
 
 use std::collections::BTreeSet;
@@ -9,7 +10,9 @@ use std::collections::BTreeSet;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use self::conditions::{Aspect, DELETION_BLOCKED, aspects};
-pub use self::seen::{Offered, Seen};
+use self::drain::drained;
+pub use self::drain::is_draining;
+pub use self::seen::{Left, Offered, Seen};
 use super::View;
 use super::capability::{CLUSTERS, VIRTUAL_MACHINES, capabilities};
 use super::capacity::differs;
@@ -28,7 +31,8 @@ pub fn status(
     now: Time,
 ) -> KubevirtConfigStatus {
     let recorded = previous.cluster_id.clone();
-    let (ready, others) = aspects(config, previous, seen, &now);
+    let (ready, mut others) = aspects(config, previous, seen, &now);
+    others.extend(drained(config, previous, seen));
     let Summary { phase, word, message } = summarize(config, &ready, &others);
     let connected = match &seen.view {
         View::Connected { id, .. } => Some(id.clone()),

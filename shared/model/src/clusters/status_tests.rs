@@ -19,7 +19,7 @@ fn connected(id: &str, newest: Newest) -> View {
 }
 
 fn seen(view: View) -> Seen {
-    Seen { view, webhook: None, offered: Offered::default(), contact: None, validity: None, machines: None }
+    Seen { view, webhook: None, offered: Offered::default(), contact: None, validity: None, machines: None, left: None }
 }
 
 fn at(second: i64) -> Time {

@@ -9,7 +9,9 @@ use super::owner::Asking;
 use super::write::Kind;
 use crate::api::Machine;
 use crate::message::{Recorded, Reference, is_ours, said};
-use crate::names::{self, ClusterName, MachineKey, VmKey, vm_name, vm_names};
+use crate::names::{
+    self, ClusterName, MachineKey, NAMESPACE_LENGTH, VmKey, is_alone, namespace_on_cluster, vm_name, vm_names,
+};
 
 /// Who a Machine is.
 #[derive(Clone, Debug, PartialEq)]
@@ -24,7 +26,7 @@ pub struct Identity {
     pub resource_version: Option<String>,
     /// Its VM on the remote cluster.
     pub vm: VmKey,
-    /// The VM's namespace is the Machine's own, and no other's are sent there: a KubevirtConfig that maps may name it, too.
+    /// No Machines of another namespace are sent to the VM's: a KubevirtConfig may map several to one.
     pub alone: bool,
     /// The identity of its cluster, once recorded.
     pub cluster_id: Option<String>,
@@ -97,9 +99,13 @@ pub(super) fn astray(identity: &Identity, recorded: Option<Recorded<'_>>, shown:
             names::MACHINE_UID
         ));
     }
-    (namespace != own && names::is_reserved(namespace, "")).then(|| {
-        format!("its KubevirtConfig sends it to the reserved namespace {namespace:?}: correct spec.namespace there")
-    })
+    let wrong = (namespace.len() > NAMESPACE_LENGTH)
+        .then(|| format!("a namespace of more than {NAMESPACE_LENGTH} characters"))
+        .or_else(|| {
+            (namespace != own && names::is_reserved(namespace, ""))
+                .then(|| format!("the reserved namespace {namespace:?}"))
+        });
+    wrong.map(|wrong| format!("its KubevirtConfig sends it to {wrong}: correct spec.namespace there"))
 }
 
 pub(super) fn identity(
@@ -110,9 +116,9 @@ pub(super) fn identity(
     shown: &Shown,
 ) -> Identity {
     let (own, name) = (machine.namespace().unwrap_or_default(), machine.name_any());
-    let expected = said(mapped).unwrap_or(&own);
+    let expected = namespace_on_cluster(mapped, &own);
     let home = recorded.map(|recorded| recorded.namespace.unwrap_or(&own));
-    let home = home.filter(|home| shown.iter().any(|(_, key)| key.namespace == *home)).unwrap_or(expected).to_owned();
+    let home = home.filter(|home| shown.iter().any(|(_, key)| key.namespace == *home)).unwrap_or(&expected).to_owned();
     let vm = machine.status.as_ref().and_then(|status| said(status.vm_name.as_deref()));
     // What is there decides; else the recorded name, if it is one that this Machine's VM may have.
     let own_names = vm_names(vm_prefix, &name);
@@ -124,7 +130,7 @@ pub(super) fn identity(
         said(machine.annotations().get(names::TAKE_OVER).map(String::as_str)).filter(|earlier| *earlier != uid);
     Identity {
         take_over: earlier.map(str::to_owned),
-        alone: home == own && said(mapped) != Some(&own),
+        alone: is_alone(mapped, &own, &home),
         vm: VmKey { name: vm.unwrap_or_else(|| vm_name(vm_prefix, &name)), namespace: home },
         key: MachineKey { namespace: own, name },
         uid,

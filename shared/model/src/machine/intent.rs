@@ -177,7 +177,7 @@ impl Intent {
                 guarded,
                 legacy: machine.finalizers().iter().any(|name| name == names::LEGACY_FINALIZER),
                 adopt: to_look_under(&identity, annotation(names::PLACEMENT), &cluster, vm_prefix),
-                shared: identity.mapped().or(said(mapped).filter(|to| *to == identity.vm.namespace).map(str::to_owned)),
+                shared: (!identity.alone).then(|| identity.vm.namespace.clone()),
                 disks: machine.status.as_ref().map(|status| status.disks.clone()).unwrap_or_default(),
                 identity,
                 cluster,

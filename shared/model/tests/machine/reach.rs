@@ -7,7 +7,7 @@ use super::*;
 use crate::table::every_row;
 
 #[test]
-fn unknown_is_not_absent_and_first_contact_is_compared_with_the_record_of_the_config() {
+fn b23_unknown_is_not_absent_and_first_contact_is_compared_with_the_record_of_the_config() {
     let config = |id: Option<&str>| -> Option<KubevirtConfig> {
         let mut config = KubevirtConfig::new("east", Default::default());
         config.status =

@@ -33,7 +33,7 @@ fn run(args: &str, file: &str) -> Result<(Args, Effective), String> {
 }
 
 #[test]
-fn a14_flag_beats_environment_beats_file_beats_default() {
+fn a14_b8_flag_beats_environment_beats_file_beats_default() {
     let file = "TEST_REQUIRED: file\nNAMESPACE: from-file\nCARGO_PKG_NAME: file\nTEST_RECONCILE_INTERVAL: 1h30m\n";
     let (args, effective) = run("--namespace flag", file).unwrap();
     assert_eq!(args.shared.namespace, "flag", "flag over file");

@@ -1,8 +1,8 @@
 //! What the chosen cluster has: storage classes, room, machine types. Pure. C48, C49, X23, X45, X67 to X69, T14.
 
 use model::clusters::facts::EMULATED_MACHINES;
-use model::message::{Sizing, said};
-use model::names::is_reserved;
+use model::message::Sizing;
+use model::names::{NAMESPACE_LENGTH, is_reserved};
 use model::quantity;
 use model::reason::{Reason, did_you_mean};
 
@@ -17,11 +17,19 @@ use crate::rules::form::shown;
 pub(super) fn namespace(placed: Placed<'_>, found: &mut Findings) {
     let Placed { ask, cluster, namespace: remote, old, .. } = placed;
     let here = &*ask.request.namespace;
-    if old.is_none() && remote != here && is_reserved(remote, &ask.policy.own_namespace) {
-        found.refuse_unless(false, Reason::NamespaceReserved.at("metadata.namespace").says(format!(
-            "Forbidden: KubevirtConfig {:?} sends it to the reserved namespace {remote:?}: correct its spec.namespace, or use another cluster",
+    let (reason, wrong) = if remote.len() > NAMESPACE_LENGTH {
+        (Reason::FieldInvalid, format!("a namespace of {} characters, at most {NAMESPACE_LENGTH} can be", remote.len()))
+    } else if remote != here && is_reserved(remote, &ask.policy.own_namespace) {
+        (Reason::NamespaceReserved, format!("the reserved namespace {remote:?}"))
+    } else {
+        return;
+    };
+    if old.is_none() {
+        let says = format!(
+            "Forbidden: KubevirtConfig {:?} sends it to {wrong}: correct its spec.namespace, or use another cluster",
             cluster.0
-        )));
+        );
+        found.refuse_unless(false, reason.at("metadata.namespace").says(says));
     }
 }
 
@@ -64,8 +72,7 @@ pub(super) fn storage_classes(placed: Placed<'_>, found: &mut Findings) {
 /// A copy is made of what lies in the VM's own namespace: another namespace is another tenant's (T14).
 pub(super) fn clones(placed: Placed<'_>, found: &mut Findings) {
     let Placed { ask, cluster, config, namespace: own, old } = placed;
-    let mapped = said(config.namespace.as_deref());
-    let shared = own != &*ask.request.namespace || mapped == Some(own);
+    let shared = !config.is_alone(&ask.request.namespace, own);
     for (index, given) in ask.object.spec.disks.iter().flatten().enumerate() {
         let pvc = given.source.as_ref().and_then(|source| source.pvc.as_ref());
         if shared && pvc.is_some() {

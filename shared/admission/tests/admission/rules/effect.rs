@@ -146,7 +146,7 @@ fn without_effect(warnings: &[String]) -> Vec<&str> {
 }
 
 #[test]
-fn x74_every_field_of_the_schema_changes_what_is_written_or_is_warned_of() {
+fn kvo36_x74_every_field_of_the_schema_changes_what_is_written_or_is_warned_of() {
     let crd = model::crds::crds().remove(0);
     let schema = serde_json::to_value(crd.spec.versions[0].schema.as_ref().expect("a schema")).expect("JSON");
     let mut known = BTreeSet::new();

@@ -33,12 +33,12 @@ pub(super) struct Aspect {
 }
 
 impl Aspect {
-    fn new(type_: &'static str, status: &'static str, reason: Reason, message: String) -> Self {
+    pub(super) fn new(type_: &'static str, status: &'static str, reason: Reason, message: String) -> Self {
         Self { type_, status, reason, message, kept: false }
     }
 
     /// What was said before of this aspect, if anything.
-    fn kept(type_: &'static str, previous: &KubevirtConfigStatus) -> Option<Self> {
+    pub(super) fn kept(type_: &'static str, previous: &KubevirtConfigStatus) -> Option<Self> {
         let before = previous.conditions.iter().find(|condition| condition.type_ == type_)?;
         let status = ["True", "False", "Unknown"].into_iter().find(|word| *word == before.status)?;
         let message = before.message.clone();
