@@ -18,6 +18,7 @@ fn machine() -> Identity {
         resource_version: None,
         cluster_id: None,
         take_over: None,
+        lost: Vec::new(),
     }
 }
 

@@ -1,6 +1,8 @@
-//! One etcd for all planes of a folder; each plane keeps its keys under a prefix of its own.
+//! One etcd for all planes of a folder, where each plane keeps its keys under a prefix of its own; or one more for a plane that is to
+//! lose everything.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,13 +14,13 @@ use crate::ports;
 use crate::probe;
 use crate::process::{Processes, Program, Stop};
 
-const NAME: &str = "etcd";
 const READY_WITHIN: Duration = Duration::from_secs(60);
 
-/// An etcd with its data in `etcd/` of the folder. Safe against the end of its process, not of the machine: it never
+/// An etcd with its data in a folder of its name. Safe against the end of its process, not of the machine: it never
 /// waits for the disk.
 #[derive(Clone, Debug)]
 pub struct Etcd {
+    name: &'static str,
     processes: Arc<Processes>,
     client: SocketAddr,
     peer: SocketAddr,
@@ -27,9 +29,14 @@ pub struct Etcd {
 impl Etcd {
     /// The etcd of a folder, running or not.
     pub fn new(processes: &Arc<Processes>) -> Result<Self> {
+        Self::named(processes, "etcd")
+    }
+
+    /// One beside it, of another name.
+    pub fn named(processes: &Arc<Processes>, name: &'static str) -> Result<Self> {
         let dir = processes.dir();
-        let (client, peer) = (ports::claim(dir, NAME)?, ports::claim(dir, "etcd-peer")?);
-        Ok(Self { processes: Arc::clone(processes), client, peer })
+        let (client, peer) = (ports::claim(dir, name)?, ports::claim(dir, &format!("{name}-peer"))?);
+        Ok(Self { name, processes: Arc::clone(processes), client, peer })
     }
 
     /// Where API servers connect.
@@ -39,21 +46,21 @@ impl Etcd {
 
     /// Whether its process is alive.
     pub fn is_running(&self) -> bool {
-        self.processes.running(NAME).is_some()
+        self.processes.running(self.name).is_some()
     }
 
     /// Starts it, if it does not run, and waits until it is healthy.
     pub async fn start(&self) -> Result<()> {
         if !self.is_running() {
-            ports::require_free(self.client, NAME)?;
-            ports::require_free(self.peer, NAME)?;
+            ports::require_free(self.client, self.name)?;
+            ports::require_free(self.peer, self.name)?;
             self.processes.start(&self.program().await?)?;
         }
         let look = async || {
             let answer = probe::get(self.client, "/health").await?;
             if answer.contains(r#""health":"true""#) { Ok(()) } else { Err(answer) }
         };
-        self.processes.until_ready(NAME, READY_WITHIN, look).await
+        self.processes.until_ready(self.name, READY_WITHIN, look).await
     }
 
     /// Forgets all history of its keys up to now: a watch from an earlier version cannot be continued.
@@ -67,13 +74,18 @@ impl Etcd {
 
     /// Ends it. API servers keep running and answer with errors.
     pub async fn stop(&self, how: Stop) -> Result<()> {
-        self.processes.stop(NAME, how).await
+        self.processes.stop(self.name, how).await
+    }
+
+    /// The folder with its data.
+    pub fn data(&self) -> PathBuf {
+        self.processes.dir().join(self.name)
     }
 
     async fn program(&self) -> Result<Program> {
         let peer = format!("http://{}", self.peer);
         let args = [
-            format!("--data-dir={}", self.processes.dir().join(NAME).display()),
+            format!("--data-dir={}", self.data().display()),
             format!("--listen-client-urls={}", self.url()),
             format!("--advertise-client-urls={}", self.url()),
             format!("--listen-peer-urls={peer}"),
@@ -82,6 +94,6 @@ impl Etcd {
             "--unsafe-no-fsync=true".to_owned(),
         ];
         let path = binaries::locate(Tool::Etcd).await?;
-        Ok(Program { name: NAME.to_owned(), path, args: args.into(), env: Vec::new() })
+        Ok(Program { name: self.name.to_owned(), path, args: args.into(), env: Vec::new() })
     }
 }

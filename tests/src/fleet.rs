@@ -4,6 +4,7 @@
 
 mod component;
 mod furnish;
+mod loss;
 mod state;
 
 use std::path::{Path, PathBuf};
@@ -52,6 +53,8 @@ pub struct Blueprint {
     pub set: Vec<String>,
     /// KubeVirt's own virt-api and virt-controller on every remote; the simulator plays nodes and storage only.
     pub real_kubevirt: bool,
+    /// The supervisor has an etcd of its own, which can be lost or set back without the remotes.
+    pub own_etcd: bool,
     /// Told what has been done, in words for people.
     pub say: fn(&str),
 }
@@ -60,7 +63,7 @@ impl Blueprint {
     /// A fleet with these remotes and nothing special.
     pub fn of(remotes: &[&str]) -> Self {
         let remotes = remotes.iter().map(|&name| name.to_owned()).collect();
-        Self { remotes, env: Vec::new(), set: Vec::new(), real_kubevirt: false, say: |_| {} }
+        Self { remotes, env: Vec::new(), set: Vec::new(), real_kubevirt: false, own_etcd: false, say: |_| {} }
     }
 }
 
@@ -69,6 +72,8 @@ impl Blueprint {
 pub struct Fleet {
     processes: Arc<Processes>,
     etcd: Etcd,
+    /// The supervisor's own, where it has one.
+    own_etcd: Option<Etcd>,
     supervisor: Plane,
     remotes: Vec<Plane>,
     state: State,
@@ -79,7 +84,7 @@ impl Fleet {
     ///
     /// What runs already in that folder stays as it is, so that this also completes what an earlier, killed call began.
     pub async fn up(processes: Processes, blueprint: Blueprint) -> Result<Self> {
-        let Blueprint { remotes, env, set, real_kubevirt, say } = blueprint;
+        let Blueprint { remotes, env, set, real_kubevirt, own_etcd, say } = blueprint;
         let bins = workspace::build_workspace_bins().await?;
         for tool in Tool::ALL.into_iter().chain(Tool::KUBEVIRT.into_iter().filter(|_| real_kubevirt)) {
             binaries::locate(tool).await?;
@@ -87,13 +92,18 @@ impl Fleet {
         if processes.all_running().is_empty() {
             ports::forget_taken(processes.dir());
         }
-        let mut fleet = Self::assemble(processes, State { remotes, real_kubevirt, bins, ..State::default() })?;
+        let mut fleet =
+            Self::assemble(processes, State { remotes, real_kubevirt, own_etcd, bins, ..State::default() })?;
         fleet.etcd.start().await?;
+        if let Some(own) = &fleet.own_etcd {
+            own.start().await?;
+        }
         let definitions = furnish::remote_definitions().await?;
         let remotes = fleet.remotes.iter().map(|remote| furnish::remote(&fleet, remote, &definitions, say));
         let release = furnish::release(&fleet, &set)?;
         let (rendered, _) = try_join!(furnish::supervisor(&fleet.supervisor, &release, say), try_join_all(remotes))?;
         furnish::introduce(&fleet).await?;
+        furnish::users(&fleet).await?;
         fleet.state.take_env(&rendered, &env)?;
         fleet.state.write(fleet.dir())?;
 
@@ -113,9 +123,10 @@ impl Fleet {
     fn assemble(processes: Processes, state: State) -> Result<Self> {
         let processes = Arc::new(processes);
         let etcd = Etcd::new(&processes)?;
-        let supervisor = Plane::new(&processes, &etcd, SUPERVISOR)?;
+        let own_etcd = state.own_etcd.then(|| Etcd::named(&processes, "supervisor-etcd")).transpose()?;
+        let supervisor = Plane::new(&processes, own_etcd.as_ref().unwrap_or(&etcd), SUPERVISOR)?;
         let remotes = state.remotes.iter().map(|name| Plane::new(&processes, &etcd, name)).collect::<Result<_>>()?;
-        Ok(Self { processes, etcd, supervisor, remotes, state })
+        Ok(Self { processes, etcd, own_etcd, supervisor, remotes, state })
     }
 
     /// Stops everything that was started in this folder; data, keys and addresses stay.

@@ -9,6 +9,7 @@
 //! | Who asked an API server for what? | [`audit`] |
 //! | How do manifests and the chart get onto a plane? | [`install`] |
 //! | What is a whole fleet, and in which order does it start? | [`fleet`] |
+//! | What is the night like in which a supervisor is lost? | [`drill`] |
 //! | How does a test wait for what has no signal? | [`wait`] |
 //! | Who builds the product's binaries before a suite runs them? | [`workspace`] |
 //! | Which files does this repository have, and which are generated? | [`repository`], [`generated`] |
@@ -17,6 +18,7 @@
 
 pub mod audit;
 pub mod binaries;
+pub mod drill;
 pub mod error;
 pub mod etcd;
 pub mod fleet;

@@ -1,6 +1,7 @@
-//! Looks at what the watches do not show: a VM that is to be adopted, and the instance of one that was. I/O: that cluster.
+//! Looks at what the watches do not show: a VM that is to be adopted, and the instance of one that was, or was taken over. I/O: that
+//! cluster.
 //!
-//! An instance gets its labels from its VM's template, which adoption does not touch: no watch of ours shows it.
+//! An instance gets its labels from its VM's template when it starts: one that others started no watch of ours shows.
 
 use std::collections::BTreeSet;
 
@@ -64,7 +65,7 @@ pub(super) async fn look(
         }
     }
     if let (Some(vm), None) = (&objects.vm, &objects.vmi)
-        && vm.adopted.is_some()
+        && (vm.adopted.is_some() || vm.macs_of.is_some())
     {
         objects.vmi = if let Some(known) = ctx.instances.find(vm) {
             known

@@ -1,7 +1,8 @@
-//! What one reconcile sees. I/O: none while the watches are fresh; three LISTs, or four, when a creation stayed unseen; one GET of a VM
+//! What one reconcile sees. I/O: none while the watches are fresh; three LISTs, or four, when a creation stayed unseen, and where a Machine
+//! takes over what another supervisor made; one GET of a VM
 //! that is to be adopted, and of the instance of one that was; two before a Machine leaves nothing behind; those of `data`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -54,9 +55,8 @@ pub(super) enum Asking<'t> {
 /// Reads a Machine.
 pub(super) fn read(machine: &Machine, ctx: &Context) -> Read {
     let config = cluster_of(machine).and_then(|name| ctx.configs.get(&ctx.scope.key(&name)));
-    let mapped = config.as_ref().and_then(|config| config.spec.namespace.as_deref());
     let (connection, shown) = connect(machine, ctx);
-    let intent = Intent::of(machine, &ctx.vm_prefix, mapped, &shown); // pure
+    let intent = Intent::of(machine, &ctx.vm_prefix, config.as_ref().map(|config| &config.spec), &shown); // pure
     Read { config, connection, intent }
 }
 
@@ -111,6 +111,13 @@ pub(super) async fn gather(
         }
         Intent::Run(_) | Intent::Leave(_) | Intent::Undecided(..) | Intent::Foreign => Lookup::Unasked,
     };
+    let earlier = match past.gone(identity) {
+        Some(uid) if asking != Asking::Nobody && matches!(found, Lookup::Earlier(_) | Lookup::Absent) => {
+            lookup::find_earlier(&cluster, identity, uid).await?
+        }
+        Some(uid) => cluster.index.objects.beside(uid, &identity.vm.namespace),
+        None => BTreeSet::new(),
+    };
     let mut networks = see_networks(intent, identity, &past, &cluster, ctx).await;
     networks.macs_of = objects.vm.as_ref().and_then(|vm| vm.macs_of.clone());
     let (cloud_init, data_secret) = match intent {
@@ -138,7 +145,6 @@ pub(super) async fn gather(
     let OwnObjects { vm, vmi, claims, imports } = objects;
     let imports = known_imports(&cluster, imports);
     let (turn_of_vm, claim_turns) = turns(intent, vm.as_ref(), &claims, asking, ctx);
-    let earlier = past.gone(identity).map(|uid| cluster.index.objects.beside(uid, &identity.vm.namespace));
     let seen = Observed {
         turn: turn_of_vm,
         claim_turns,
@@ -151,7 +157,7 @@ pub(super) async fn gather(
         storage_classes,
         awaited,
         found,
-        earlier: earlier.unwrap_or_default(),
+        earlier,
         address_of: ctx.uids.elder(&identity.uid),
         copied_labels: ctx.machine_labels.clone(),
         cloud_init,

@@ -14,6 +14,7 @@ use runtime::clusters::Cluster;
 use super::remote::ask_in_time;
 use crate::context::{Fault, Unanswered};
 use crate::disks::{data_volumes, read_claim, read_data_volume};
+use crate::imports::Served;
 use crate::objects::{ObjectKey, Record, key_of, owner_of, read_vm, read_vmi, resource_of};
 use crate::session::ClusterIndex;
 
@@ -49,7 +50,8 @@ pub(super) async fn look_up(
     awaited: &BTreeSet<(Kind, String)>,
 ) -> Result<Option<Vmi>, Fault> {
     let imports = awaited.iter().any(|(kind, _)| *kind == Kind::DataVolume);
-    let asked = list(&cluster.client, &identity.vm.namespace, &identity.uid, supervisor, imports);
+    let by = format!("= {supervisor}");
+    let asked = list(&cluster.client, &identity.vm.namespace, &identity.uid, &by, imports);
     let listed = ask_in_time(cluster, asked).await.map_err(Unanswered::from).and_then(|listed| Ok(listed?));
     let (claims, imports, vms, vmis) =
         listed.map_err(|source| Fault::Cluster { cluster: cluster.name.clone(), source })?;
@@ -69,16 +71,31 @@ pub(super) async fn look_up(
     Ok(vmis.iter().find(|vmi| vmi.name_any() == identity.vm.name).map(read_vmi))
 }
 
+/// What carries the UID of the earlier self, which is gone. Of other supervisors' objects, which it may have been on, no watch tells.
+pub(super) async fn find_earlier(
+    cluster: &Cluster<ClusterIndex>,
+    identity: &Identity,
+    uid: &str,
+) -> Result<BTreeSet<(Kind, String)>, Fault> {
+    let mut found = cluster.index.objects.beside(uid, &identity.vm.namespace);
+    if !identity.lost.is_empty() {
+        let imports = !matches!(cluster.index.cdi.known(), Served::Missing | Served::Refused(_));
+        let by = format!("in ({})", identity.lost.join(","));
+        let asked = list(&cluster.client, &identity.vm.namespace, uid, &by, imports);
+        let listed = ask_in_time(cluster, asked).await.map_err(Unanswered::from).and_then(|listed| Ok(listed?));
+        let (claims, imports, vms, vmis) =
+            listed.map_err(|source| Fault::Cluster { cluster: cluster.name.clone(), source })?;
+        found.extend(claims.iter().map(|claim| (Kind::Claim, claim.name_any())));
+        found.extend(imports.iter().map(|import| (Kind::DataVolume, import.name_any())));
+        found.extend(vms.iter().chain(&vmis).map(|vm| (Kind::Vm, vm.name_any())));
+    }
+    Ok(found)
+}
+
 type Listed = (Vec<PersistentVolumeClaim>, Vec<DynamicObject>, Vec<DynamicObject>, Vec<DynamicObject>);
 
-async fn list(
-    client: &Client,
-    namespace: &str,
-    uid: &str,
-    supervisor: &str,
-    imports: bool,
-) -> Result<Listed, kube::Error> {
-    let ours = ListParams::default().labels(&format!("{MACHINE_UID}={uid},{SUPERVISOR}={supervisor}"));
+async fn list(client: &Client, namespace: &str, uid: &str, by: &str, imports: bool) -> Result<Listed, kube::Error> {
+    let ours = ListParams::default().labels(&format!("{MACHINE_UID}={uid},{SUPERVISOR} {by}"));
     let dynamic = |kind: &str| Api::<DynamicObject>::namespaced_with(client.clone(), namespace, &resource_of(kind));
     let claims = Api::<PersistentVolumeClaim>::namespaced(client.clone(), namespace).list(&ours).await?.items;
     let filled = Api::<DynamicObject>::namespaced_with(client.clone(), namespace, &data_volumes());

@@ -25,6 +25,7 @@ fn identity() -> Identity {
         resource_version: None,
         cluster_id: None,
         take_over: None,
+        lost: Vec::new(),
     }
 }
 

@@ -10,6 +10,7 @@ use kube::{Api, ResourceExt};
 use model::api::Machine;
 use model::names::{MACHINE_UID, SUPERVISOR, TAKE_OVER};
 use serde_json::{Value, json};
+use tests::drill::Found;
 use tests::fleet::{Component, Endpoint};
 use tests::install::kubectl;
 use tests::probe;
@@ -160,6 +161,13 @@ async fn x99_fr4_r23_a_restored_machine_takes_over_its_earlier_self_without_a_re
     ground.gone("web").await;
     assert_eq!(there(&ground).await, BTreeMap::new(), "what was taken over goes with its Machine");
     one_that_was_admitted_unseen_waits_and_what_stopped_half_way_goes_on(&ground).await;
+}
+
+#[tokio::test]
+async fn x99_r23_a_lost_supervisor_costs_no_restart_and_one_that_was_set_back_deletes_nothing() {
+    let found = tests::drill::run(12, |_| {}).await.unwrap_or_else(|error| panic!("{error}"));
+    let want = Found { orphans: 3, running: 12, kept: 13, labelled: 12, restarts: 0, deletes: 0 };
+    assert_eq!(found, want, "{found}");
 }
 
 /// The next instance has the new labels; until then what happens to the old one shows, too.

@@ -84,11 +84,15 @@ pub(super) async fn inhabited(fleet: &Fleet, remote: &Plane) -> Result<()> {
     fleet.processes.until_ready(&sim.to_string(), INHABITED_WITHIN, look).await
 }
 
-/// Gives the supervisor a KubevirtConfig and kubeconfigs for every remote, and both processes theirs for the supervisor.
+/// Gives the supervisor a KubevirtConfig and kubeconfigs for every remote.
 pub(super) async fn introduce(fleet: &Fleet) -> Result<()> {
     let objects = try_join_all(fleet.remotes.iter().map(config)).await?;
     let list = json!({ "apiVersion": "v1", "kind": "List", "items": objects.concat() });
-    apply(&fleet.supervisor, &list.to_string()).await?;
+    apply(&fleet.supervisor, &list.to_string()).await.map(drop)
+}
+
+/// Gives both processes their kubeconfigs for the supervisor.
+pub(super) async fn users(fleet: &Fleet) -> Result<()> {
     let users = fleet.dir().join("users");
     fs::create_dir_all(&users).map_err(io("cannot create", &users))?;
     for (name, account) in [("webhook", WEBHOOK_ACCOUNT), ("controller", CONTROLLER_ACCOUNT)] {

@@ -17,6 +17,9 @@ pub(super) struct State {
     pub(super) remotes: Vec<String>,
     #[serde(default)]
     pub(super) real_kubevirt: bool,
+    /// The supervisor has an etcd of its own.
+    #[serde(default)]
+    pub(super) own_etcd: bool,
     /// Folder of the product's binaries.
     pub(super) bins: PathBuf,
     pub(super) webhook: Env,

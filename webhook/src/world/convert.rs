@@ -35,6 +35,7 @@ pub fn config(config: &KubevirtConfig, inventory: Inventory) -> Config {
         namespace: spec.namespace.clone().filter(|namespace| !namespace.is_empty()),
         weight: spec.weight.and_then(|weight| u32::try_from(weight).ok()).filter(|weight| *weight > 0).unwrap_or(1),
         allow_scheduling_patches: spec.allow_scheduling_patches.unwrap_or(false),
+        take_over_from: spec.take_over_from.clone(),
         unhealthy: failed.map(|status| status.message.clone().unwrap_or_default()),
         emulated_machines: machines.filter(|machines| !machines.is_empty()),
         capacity: status.and_then(|status| status.capacity.as_ref()).map(capacity),

@@ -22,7 +22,7 @@ fn x68_all_that_a_kubevirt_config_says_is_kept() {
     let config = read(json!({
         "metadata": {"name": "east", "labels": {"region": "eu"}, "deletionTimestamp": "2026-11-27T00:00:00Z"},
         "spec": {"name": "east", "kubeconfigSecretRef": "s", "schedulable": false, "weight": 3, "namespace": "vms",
-            "allowSchedulingPatches": true, "allowedNamespaces": {"matchLabels": {"team": "shop"}}},
+            "allowSchedulingPatches": true, "takeOverFrom": ["s-1"], "allowedNamespaces": {"matchLabels": {"team": "shop"}}},
         "status": {"phase": "Failed", "message": "no answer",
             "facts": {"emulatedMachines": ["q35*"]},
             "capacity": {"largestNode": {"cpu": "63500m", "memory": "256Gi"},
@@ -31,6 +31,7 @@ fn x68_all_that_a_kubevirt_config_says_is_kept() {
     assert!(!config.schedulable && config.allow_scheduling_patches && config.leaving);
     assert_eq!((config.weight, config.namespace.as_deref(), config.labels["region"].as_str()), (3, Some("vms"), "eu"));
     assert_eq!(config.allowed_namespaces.expect("a selector").match_labels["team"], "shop");
+    assert_eq!(config.take_over_from, ["s-1"]);
     assert_eq!(
         (config.unhealthy.as_deref(), config.emulated_machines),
         (Some("no answer"), Some(vec!["q35*".to_owned()]))

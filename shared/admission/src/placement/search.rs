@@ -53,11 +53,14 @@ impl<'r, 'a> Subject<'r, 'a> {
         selector.filter(|selector| !(selector.match_labels.is_empty() && selector.match_expressions.is_empty()))
     }
 
-    /// What it asks for a VM as. `alone`: no other namespace has its VMs where this one has.
-    pub(super) fn asking<'s>(&'s self, alone: bool, world: &'s World) -> Asking<'s> {
+    /// What it asks for a VM as, on the cluster of this KubevirtConfig. It is alone where no other namespace has its VMs there.
+    pub(super) fn asking<'s>(&'s self, config: &'s Config, world: &'s World) -> Asking<'s> {
         let uid = self.object.metadata.uid.as_deref().unwrap_or_default();
         let take_over = self.object.annotation(|all| &all.take_over);
-        Asking { machine: &self.key, uid, supervisor: &world.policy.supervisor, alone, take_over }
+        let (supervisor, lost) = (&world.policy.supervisor, &config.take_over_from);
+        let own = &*self.request.namespace;
+        let alone = config.is_alone(own, &config.remote_namespace(own));
+        Asking { machine: &self.key, uid, supervisor, lost, alone, take_over }
     }
 
     /// The names that its VM may have on a cluster (X38).
@@ -179,8 +182,7 @@ pub(super) fn locate(subject: &Subject<'_, '_>, (cluster, config): Member<'_>, w
     }
     for (index, key) in subject.vms(config).iter().enumerate() {
         let Some(vm) = config.inventory.vms.get(key) else { continue };
-        let own = &*subject.request.namespace;
-        let asking = subject.asking(config.is_alone(own, &config.remote_namespace(own)), world);
+        let asking = subject.asking(config, world);
         let stranger = || owner::stranger(vm, asking, world.policy.adoption);
         let whose = if is_held(subject, cluster, key, world) { None } else { stranger() };
         match whose {
@@ -208,7 +210,9 @@ pub(super) fn warn_unless_left(
     };
     let vms = subject.vms(config);
     let mut there = vms.iter().filter_map(|key| config.inventory.vms.get(key)?.owner.as_ref());
-    let is_its = |owner: &Owner| matches!(owner, Owner::Machine { uid, supervisor, .. } if *uid == earlier && *supervisor == world.policy.supervisor);
+    let asking = subject.asking(config, world);
+    let is_its =
+        |owner: &Owner| matches!(owner, Owner::Machine { uid, supervisor, .. } if asking.is_left(uid, supervisor));
     if config.inventory.silent.is_none() && !subject.name().is_empty() && !there.any(is_its) {
         found.warn(format!(
             "metadata.annotations[{}]: cluster {:?} has no VirtualMachine of an earlier self of UID {:?}, so that at most disks are taken over: check the UID, and that the Machine goes to the cluster and namespace where it was",

@@ -58,6 +58,7 @@ fn admitted(ask: &Ask<'_>, decided: Decided<'_>, world: &World) -> Admitted {
             alone: true,
             cluster_id: Some(String::new()),
             take_over: None,
+            lost: Vec::new(),
         },
         cluster: decided.cluster.cloned().unwrap_or_else(|| ClusterName(String::new())),
         sizing: decided.sizing.cloned().unwrap_or_else(|| stand_in(ask.object)),

@@ -33,6 +33,8 @@ pub struct Config {
     pub weight: u32,
     /// User patches may touch scheduling (X46).
     pub allow_scheduling_patches: bool,
+    /// Supervisors that are lost, whose Machines' VMs may be taken over (X99).
+    pub take_over_from: Vec<String>,
     /// Why the controller cannot use it, from its status.
     pub unhealthy: Option<String>,
     /// Machine types that its KubeVirt takes, `*` as wildcard; absent: unknown (X45).
@@ -56,6 +58,7 @@ impl Default for Config {
             namespace: None,
             weight: 1,
             allow_scheduling_patches: false,
+            take_over_from: Vec::new(),
             unhealthy: None,
             emulated_machines: None,
             capacity: None,

@@ -141,6 +141,13 @@ fn x99_fr4_a_machine_that_names_its_earlier_self_is_admitted_where_that_is() {
     let there = VmKey { namespace: "vms".to_owned(), name: "vm-web".to_owned() };
     let offer = Ownership { adopt_by: Some("default/web".to_owned()), ..vm };
     config(&mut offered, "east").inventory.vms.insert_mut(there, offer);
+    let mut lost = with_vm_of_web("default");
+    let supervisor = std::mem::replace(&mut Arc::make_mut(&mut lost.policy).supervisor, "a-new-one".to_owned());
+    let unlisted = lost.clone();
+    config(&mut lost, "east").take_over_from = vec![supervisor.clone()];
+    let another = format!(
+        "belongs to another supervisor, {supervisor}: if that is lost for good, whoever runs the fleet lists it in spec.takeOverFrom of the KubevirtConfig"
+    );
     let on = "on cluster \"east\", VirtualMachine default/vm-web belongs to an earlier self of this Machine, of UID m-1: it is kept as it is, with its disks, and taken over only with the annotation vitistack.io/take-over: m-1 on this Machine";
     #[rustfmt::skip]
     let cases = [
@@ -151,6 +158,9 @@ fn x99_fr4_a_machine_that_names_its_earlier_self_is_admitted_where_that_is() {
         ("X2: and that is no name to give away", plain(), legacy,           Err(on.replace("vm-web", "web") + ": give the Machine another name, or place it elsewhere")),
         ("ATK6: several share it", named("m-1"), shared,                    Err("and vitistack.io/adopt-by: default/web on the VirtualMachine".to_owned())),
         ("and it is offered",      named("m-1"), offered,                   Ok("vm-web")),
+        ("a lost supervisor's",    named("m-1"), lost.clone(),              Ok("vm-web")),
+        ("and it names none",      plain(),      lost,                      Err(format!("{on}: give the Machine another name"))),
+        ("one that is not listed", named("m-1"), unlisted,                  Err(another)),
     ];
     every_row(cases, |(name, object, world, want)| match (judge("CREATE", &object, None, &world), want) {
         (Verdict::Admit(admission), Ok(vm)) => {

@@ -106,7 +106,17 @@ pub struct KubevirtConfigSpec {
     /// spread, priority class. Default: false.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub allow_scheduling_patches: Option<bool>,
+    /// Supervisors that are lost for good, by the UID of their namespace `kube-system`. What they made on this cluster is taken over
+    /// by a Machine that names its earlier self with the annotation `vitistack.io/take-over`. Never list one whose Machines
+    /// are still there. Default: none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 8), extend("x-kubernetes-list-type" = "set"))]
+    #[schemars(extend("items" = json!({"type": "string", "maxLength": 36, "pattern": UID})))]
+    pub take_over_from: Vec<String>,
 }
+
+/// A UID as Kubernetes writes it.
+const UID: &str = "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$";
 
 impl Default for KubevirtConfigSpec {
     fn default() -> Self {
@@ -123,6 +133,7 @@ impl Default for KubevirtConfigSpec {
             decommissioned: None,
             weight: None,
             allow_scheduling_patches: None,
+            take_over_from: Vec::new(),
         }
     }
 }

@@ -7,7 +7,7 @@ use kube::ResourceExt;
 
 use super::owner::Asking;
 use super::write::Kind;
-use crate::api::Machine;
+use crate::api::{KubevirtConfigSpec, Machine};
 use crate::message::{Recorded, Reference, is_ours, said};
 use crate::names::{
     self, ClusterName, MachineKey, NAMESPACE_LENGTH, VmKey, is_alone, namespace_on_cluster, vm_name, vm_names,
@@ -32,13 +32,15 @@ pub struct Identity {
     pub cluster_id: Option<String>,
     /// UID of the earlier self that it takes over, by its annotation.
     pub take_over: Option<String>,
+    /// Other supervisors that its earlier self may have been on: `spec.takeOverFrom` of its KubevirtConfig.
+    pub lost: Vec<String>,
 }
 
 impl Identity {
     /// What it asks for a VM as.
     pub fn asking<'a>(&'a self, supervisor: &'a str) -> Asking<'a> {
         let take_over = self.take_over.as_deref();
-        Asking { machine: &self.key, uid: &self.uid, supervisor, alone: self.alone, take_over }
+        Asking { machine: &self.key, uid: &self.uid, supervisor, lost: &self.lost, alone: self.alone, take_over }
     }
 
     /// The namespace on the cluster, where it is not the Machine's own.
@@ -108,13 +110,19 @@ pub(super) fn astray(identity: &Identity, recorded: Option<Recorded<'_>>, shown:
     wrong.map(|wrong| format!("its KubevirtConfig sends it to {wrong}: correct spec.namespace there"))
 }
 
+/// The namespace that a KubevirtConfig sends everything to.
+pub(super) fn mapped(config: Option<&KubevirtConfigSpec>) -> Option<&str> {
+    said(config?.namespace.as_deref())
+}
+
 pub(super) fn identity(
     machine: &Machine,
     recorded: Option<Recorded<'_>>,
     vm_prefix: &str,
-    mapped: Option<&str>,
+    config: Option<&KubevirtConfigSpec>,
     shown: &Shown,
 ) -> Identity {
+    let mapped = mapped(config);
     let (own, name) = (machine.namespace().unwrap_or_default(), machine.name_any());
     let expected = namespace_on_cluster(mapped, &own);
     let home = recorded.map(|recorded| recorded.namespace.unwrap_or(&own));
@@ -130,6 +138,7 @@ pub(super) fn identity(
         said(machine.annotations().get(names::TAKE_OVER).map(String::as_str)).filter(|earlier| *earlier != uid);
     Identity {
         take_over: earlier.map(str::to_owned),
+        lost: config.map(|config| config.take_over_from.clone()).unwrap_or_default(),
         alone: is_alone(mapped, &own, &home),
         vm: VmKey { name: vm.unwrap_or_else(|| vm_name(vm_prefix, &name)), namespace: home },
         key: MachineKey { namespace: own, name },

@@ -7,7 +7,7 @@ use kube::ResourceExt;
 use super::carried::may_need_secret;
 use super::identity::{Identity, Shown, astray, identity, recorded};
 use crate::api::machine::status::DiskStatus;
-use crate::api::{Machine, MachineSpec};
+use crate::api::{KubevirtConfigSpec, Machine, MachineSpec};
 use crate::message::{Sizing, is_ours, names_to_look_under, said};
 use crate::names::{self, ClusterName, vm_names};
 use crate::patch::UserPatches;
@@ -111,12 +111,12 @@ fn to_look_under(identity: &Identity, placement: Option<&str>, cluster: &Cluster
 }
 
 impl Intent {
-    /// Reads a Machine. `vm_prefix` names VMs that have no name yet; `mapped` is the namespace that its KubevirtConfig asks
-    /// for; `shown` is what carries the Machine's UID on its cluster.
+    /// Reads a Machine. `vm_prefix` names VMs that have no name yet; `config` is what its KubevirtConfig says;
+    /// `shown` is what carries the Machine's UID on its cluster.
     ///
     /// A recorded namespace counts where it is that one, or where there is something of the Machine: an edit of the
     /// KubevirtConfig moves no VM (X38), and whoever may write the status leads us nowhere (ATK4).
-    pub fn of(machine: &Machine, vm_prefix: &str, mapped: Option<&str>, shown: &Shown) -> Intent {
+    pub fn of(machine: &Machine, vm_prefix: &str, config: Option<&KubevirtConfigSpec>, shown: &Shown) -> Intent {
         // A provider that was changed while the webhook was away must not keep what we guard from being taken away.
         let guarded = machine.finalizers().iter().any(|name| name == names::CLEANUP);
         let leaving = machine.metadata.deletion_timestamp.is_some();
@@ -126,7 +126,7 @@ impl Intent {
         let annotation = |key: &str| said(machine.annotations().get(key).map(String::as_str));
         let assigned = annotation(names::KUBEVIRT_CONFIG);
         let recorded = recorded(machine, assigned);
-        let identity = identity(machine, recorded, vm_prefix, mapped, shown);
+        let identity = identity(machine, recorded, vm_prefix, config, shown);
         let was = recorded.and_then(|recorded| recorded.cluster);
         if let (Some(cluster), Some(was)) = (assigned, was.filter(|was| Some(*was) != assigned)) {
             let key = names::KUBEVIRT_CONFIG;

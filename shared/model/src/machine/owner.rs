@@ -125,6 +125,8 @@ pub struct Asking<'a> {
     pub uid: &'a str,
     /// UID of the supervisor's `kube-system`.
     pub supervisor: &'a str,
+    /// Other supervisors that are lost for good, by that UID: what their Machines had, it may take over.
+    pub lost: &'a [String],
     /// No other namespace than its own has its VMs where this one is.
     pub alone: bool,
     /// `vitistack.io/take-over`: UID of its earlier self.
@@ -137,8 +139,17 @@ impl Asking<'_> {
     fn may_take_over(&self, vm: &Ownership) -> bool {
         let Some(Owner::Machine { name, supervisor, uid }) = &vm.owner else { return false };
         let offered = || vm.adopt_by.as_deref() == Some(self.machine.to_string().as_str());
-        let named = !uid.is_empty() && self.take_over == Some(uid.as_str());
-        named && supervisor == self.supervisor && *name == self.machine.name && (self.alone || offered())
+        self.is_left(uid, supervisor) && *name == self.machine.name && (self.alone || offered())
+    }
+
+    /// Whether an object with these two UIDs is one of the earlier self that it names.
+    pub fn is_left(&self, uid: &str, supervisor: &str) -> bool {
+        !uid.is_empty() && self.take_over == Some(uid) && self.is_of(supervisor)
+    }
+
+    /// Whether a Machine of this supervisor may have been its earlier self.
+    fn is_of(&self, supervisor: &str) -> bool {
+        supervisor == self.supervisor || self.lost.iter().any(|lost| lost == supervisor)
     }
 
     /// Whether it is of an earlier self for certain. That one had its name, so it is gone.
@@ -149,7 +160,7 @@ impl Asking<'_> {
     /// What an object is that an earlier self of the Machine left, in words that follow "it"; nothing of any other object.
     pub fn earlier_self(&self, found: &Ownership) -> Option<String> {
         let Some(Owner::Machine { name, supervisor, uid }) = &found.owner else { return None };
-        if supervisor != self.supervisor || *name != self.machine.name || uid == self.uid {
+        if !self.is_of(supervisor) || *name != self.machine.name || uid == self.uid {
             return None;
         }
         let key = names::TAKE_OVER;
@@ -183,7 +194,22 @@ pub fn stranger(vm: &Ownership, asking: Asking<'_>, adoption: Adoption) -> Optio
             };
             Some(asking.earlier_self(vm).unwrap_or_else(another))
         }
-        (Some(Owner::Machine { .. }), _) => Some("belongs to another supervisor".to_owned()),
+        (Some(Owner::Machine { supervisor: theirs, uid, .. }), _) => {
+            if asking.may_take_over(vm) {
+                return None;
+            }
+            // Whoever names that UID knows of the other supervisor already.
+            let another = || match asking
+                .take_over
+                .filter(|said| !uid.is_empty() && said == uid && !asking.is_of(theirs))
+            {
+                Some(_) => format!(
+                    "belongs to another supervisor, {theirs}: if that is lost for good, whoever runs the fleet lists it in spec.takeOverFrom of the KubevirtConfig"
+                ),
+                None => "belongs to another supervisor".to_owned(),
+            };
+            Some(asking.earlier_self(vm).unwrap_or_else(another))
+        }
         (Some(Owner::Controller(name)), _) => Some(format!("belongs to {name}")),
         (None, Some(offered)) if *offered != machine.to_string() => {
             Some(format!("is offered to {}", names::say_machine(offered, &machine.namespace)))

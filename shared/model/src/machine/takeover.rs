@@ -58,8 +58,7 @@ fn in_use(admitted: &Admitted, vm: &str) -> Failure {
 pub fn change(live: &Value, kind: Kind, identity: &Identity, supervisor: &str) -> Result<Value, String> {
     let earlier = identity.take_over.as_deref().unwrap_or_default();
     let label = |key: &str| live["metadata"]["labels"][key].as_str().unwrap_or_default();
-    let is_of_it = !earlier.is_empty() && label(names::MACHINE_UID) == earlier;
-    if !is_of_it || label(names::SUPERVISOR) != supervisor {
+    if !identity.asking(supervisor).is_left(label(names::MACHINE_UID), label(names::SUPERVISOR)) {
         return Err(format!(
             "is not of the earlier self of UID {}: give the Machine another name, or correct the annotation {}",
             line(earlier, NAMED),
@@ -84,19 +83,26 @@ pub fn change(live: &Value, kind: Kind, identity: &Identity, supervisor: &str) -
         "labels": labels::owner(identity, supervisor),
     }});
     if kind == Kind::Vm {
-        change_vm(&mut change, live, earlier, identity);
+        change_vm(&mut change, live, identity, supervisor);
     }
     Ok(change)
 }
 
 /// A VM also says it to its next instance, to whoever deletes it with its owner, and to us: what it was written from last stays
 /// true, and so do the MAC addresses.
-fn change_vm(change: &mut Value, live: &Value, earlier: &str, identity: &Identity) {
-    let renamed = |object: &Value, pointer: &str| object.pointer(pointer).is_some_and(|uid| *uid == earlier);
-    let (own, template) =
-        ("/metadata/labels/vitistack.io~1machine-uid", "/spec/template/metadata/labels/vitistack.io~1machine-uid");
-    if renamed(live, template) {
-        change["spec"] = json!({"template": {"metadata": {"labels": {names::MACHINE_UID: identity.uid}}}});
+fn change_vm(change: &mut Value, live: &Value, identity: &Identity, supervisor: &str) {
+    let earlier = identity.take_over.as_deref().unwrap_or_default();
+    let theirs = live["metadata"]["labels"][names::SUPERVISOR].as_str().unwrap_or_default();
+    let renamed = [(names::MACHINE_UID, earlier, identity.uid.as_str()), (names::SUPERVISOR, theirs, supervisor)];
+    let template = &live["spec"]["template"]["metadata"]["labels"];
+    let mut labels = json!({});
+    for (key, before, now) in renamed {
+        if template[key] == *before && before != now {
+            labels[key] = json!(now);
+        }
+    }
+    if labels != json!({}) {
+        change["spec"] = json!({"template": {"metadata": {"labels": labels}}});
     }
     let metadata = &live["metadata"];
     let mut owners = metadata["ownerReferences"].clone();
@@ -111,9 +117,12 @@ fn change_vm(change: &mut Value, live: &Value, earlier: &str, identity: &Identit
     change["metadata"]["annotations"] = json!({names::MACS_OF: macs});
     let last = annotations[LAST_APPLIED].as_str().and_then(|text| serde_json::from_str::<Value>(text).ok());
     if let Some(mut last) = last {
-        for pointer in [own, template] {
-            if let Some(uid) = last.pointer_mut(pointer).filter(|uid| **uid == earlier) {
-                *uid = json!(identity.uid);
+        for pointer in ["/metadata/labels", "/spec/template/metadata/labels"] {
+            let Some(labels) = last.pointer_mut(pointer).and_then(Value::as_object_mut) else { continue };
+            for (key, before, now) in renamed {
+                if let Some(label) = labels.get_mut(key).filter(|label| **label == before) {
+                    *label = json!(now);
+                }
             }
         }
         change["metadata"]["annotations"][LAST_APPLIED] = json!(last.to_string());

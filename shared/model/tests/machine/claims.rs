@@ -107,7 +107,7 @@ fn t14_in_a_shared_namespace_no_claim_that_somebody_brings_is_used() {
         machine["status"]["kubevirtConfigRef"]["namespace"] = json!("tenants");
     });
     machine.status.as_mut().expect("a status").vm_name = Some("vm-web".to_owned());
-    let shared = Intent::of(&machine, "vm-", Some("tenants"), &Shown::new());
+    let shared = Intent::of(&machine, "vm-", Some(&mapping("tenants")), &Shown::new());
     let plan = plan(&shared, &bare());
     assert_eq!(brief(&plan), ["create Claim web-root", "refuse SourceInvalid"]);
     let says = plan.refused.expect("a refusal").message;

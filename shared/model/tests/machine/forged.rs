@@ -62,7 +62,7 @@ proptest! {
         let machine: Machine = serde_json::from_value(machine).expect("a Machine");
         let objects = [(Kind::Vm, before, "vm-web"), (Kind::Claim, before, "web-root")];
         let shown = if made { shown(&objects) } else { Shown::new() };
-        let intent = Intent::of(&machine, "vm-", mapped, &shown);
+        let intent = Intent::of(&machine, "vm-", mapped.map(mapping).as_ref(), &shown);
         let Some(identity) = intent.identity().cloned() else { return Ok(()) };
         let near = made && identity.vm.namespace == before;
         let left = if earlier { BTreeSet::from([(Kind::Claim, "web-root".to_owned())]) } else { BTreeSet::new() };

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use k8s_openapi::jiff::Timestamp;
-use model::api::{Machine, MachineStatus};
+use model::api::{KubevirtConfigSpec, Machine, MachineStatus};
 use model::machine::{
     Claim, Failure, Here, Import, Imports, Intent, Kind, Lookup, Nic, Observed, Plan, Remote, Shown, StorageClass,
     Terms, There, Vm, Vmi, Write, plan, record, status,
@@ -54,6 +54,11 @@ fn machine(change: impl Fn(&mut Value)) -> Machine {
     });
     change(&mut machine);
     serde_json::from_value(machine).expect("a Machine")
+}
+
+/// A KubevirtConfig that sends everything to this namespace.
+fn mapping(namespace: &str) -> KubevirtConfigSpec {
+    KubevirtConfigSpec { namespace: Some(namespace.to_owned()), ..KubevirtConfigSpec::default() }
 }
 
 fn intent(change: impl Fn(&mut Value)) -> Intent {

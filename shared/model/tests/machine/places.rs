@@ -21,10 +21,10 @@ fn recorded(namespace: Value) -> Value {
 /// Namespace and name of the VM, or why nothing is written.
 fn place(status: &Value, mapped: Option<&str>, shown: &Shown) -> String {
     let machine = machine(|it| it["status"] = status.clone());
-    match Intent::of(&machine, "vm-", mapped, shown) {
+    match Intent::of(&machine, "vm-", mapped.map(mapping).as_ref(), shown) {
         Intent::Run(admitted) => admitted.identity.vm.to_string(),
         Intent::Undecided(_, Reason::InvalidAssignment, why) => {
-            let intent = Intent::of(&machine, "vm-", mapped, shown);
+            let intent = Intent::of(&machine, "vm-", mapped.map(mapping).as_ref(), shown);
             assert_eq!(plan(&intent, &seen()), Plan::default(), "{why}");
             why
         }
@@ -187,7 +187,8 @@ fn atk6_atk12_what_a_machine_left_behind_is_a_strangers_for_every_other() {
     every_row(&cases, |(vm, own, shared)| {
         // That the shared one is called as the Machine's own changes nothing.
         for (mapped, wanted) in [(None, own), (Some("tenants"), shared), (Some("shop"), shared)] {
-            let intent = Intent::of(&machine(|it| it["status"] = json!({})), "vm-", mapped, &Shown::new());
+            let intent =
+                Intent::of(&machine(|it| it["status"] = json!({})), "vm-", mapped.map(mapping).as_ref(), &Shown::new());
             let vm: ObjectMeta = serde_json::from_value(vm.clone()).expect("metadata");
             let found = match found(&vm, intent.identity().expect("an identity"), "sup", Adoption::Unowned) {
                 Lookup::Free(_) => "free".to_owned(),

@@ -175,7 +175,8 @@ fn t6_t14_fr19_a_disk_is_filled_by_cdi_and_nothing_is_made_on_one_that_cannot_be
         imports,
         ..seen()
     };
-    let shared = |change: &dyn Fn(&mut Value)| Intent::of(&machine(change), "vm-", Some("tenants"), &Shown::new());
+    let shared =
+        |change: &dyn Fn(&mut Value)| Intent::of(&machine(change), "vm-", Some(&mapping("tenants")), &Shown::new());
     let copy = shared(&|machine| {
         machine["status"]["kubevirtConfigRef"]["namespace"] = json!("tenants");
         machine["spec"]["disks"] = json!([{"name": "data", "source": {"pvc": {"name": "image"}}}]);

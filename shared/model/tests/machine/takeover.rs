@@ -89,7 +89,7 @@ fn x99_fr4_only_the_uid_that_the_vm_has_takes_it_over() {
             it["metadata"]["annotations"][TAKE_OVER] = json!(annotation.unwrap_or_default());
             it["status"] = json!({});
         });
-        let intent = Intent::of(&machine, "vm-", *mapped, &Shown::new());
+        let intent = Intent::of(&machine, "vm-", mapped.map(mapping).as_ref(), &Shown::new());
         let metadata: ObjectMeta = serde_json::from_value(vm.clone()).expect("metadata");
         let found = match found(&metadata, intent.identity().expect("an identity"), "sup", Adoption::Unowned) {
             Lookup::Earlier(name) => format!("takes over {name}"),
@@ -234,4 +234,65 @@ fn x99_x65_the_guest_keeps_its_mac_addresses() {
     assert_eq!(writes(&after), Vec::<String>::new());
     let forgotten = Observed { vm: Some(kept), networks: networks(), ..running() };
     assert_eq!(writes(&forgotten), ["update Vm vm-web"]);
+}
+
+/// A Machine that takes over m-0, whose KubevirtConfig lists the supervisor "old" as lost.
+fn restored_elsewhere(namespace: Option<&str>) -> Intent {
+    let config = KubevirtConfigSpec {
+        take_over_from: vec!["older".to_owned(), "old".to_owned()],
+        namespace: namespace.map(str::to_owned),
+        ..KubevirtConfigSpec::default()
+    };
+    Intent::of(&machine(restored), "vm-", Some(&config), &Shown::new())
+}
+
+#[test]
+fn x99_what_another_supervisor_made_is_taken_over_where_the_kubevirtconfig_lists_it() {
+    let vm = |supervisor: &str, uid: &str, name: &str| json!({"name": "vm-web", "labels": {"vitistack.io/supervisor": supervisor, "vitistack.io/machine-uid": uid, "vitistack.io/machine": name}});
+    let (listed, unlisted) = (restored_elsewhere(None), intent(restored));
+    let (mapped, unnamed) = (restored_elsewhere(Some("tenants")), intent(|_| ()));
+    let lost = "belongs to another supervisor, old: if that is lost for good, whoever runs the fleet lists it in spec.takeOverFrom of the KubevirtConfig";
+    let earlier = "belongs to an earlier self of this Machine, of UID m-9: it is kept as it is, with its disks, and taken over only with the annotation vitistack.io/take-over: m-9 on this Machine, which says \"m-0\"";
+    let shared = "belongs to an earlier self of this Machine, or to a Machine of this name in another namespace: it is kept as it is, with its disks, and taken over only with the annotations vitistack.io/take-over, the UID of the earlier self, on this Machine, and vitistack.io/adopt-by: shop/web on the VirtualMachine";
+    #[rustfmt::skip]
+    let cases = [
+        ("listed",                         &listed,   vm("old", "m-0", "web"),   "takes over vm-web"),
+        ("the Machine names another UID",  &listed,   vm("old", "m-9", "web"),   earlier),
+        ("another Machine's",              &listed,   vm("old", "m-0", "db"),    "belongs to another supervisor"),
+        ("not listed",                     &listed,   vm("third", "m-9", "web"), "belongs to another supervisor"),
+        ("not listed, and it is named",    &unlisted, vm("old", "m-0", "web"),   lost),
+        ("nobody names it",                &unnamed,  vm("old", "m-0", "web"),   "belongs to another supervisor"),
+        ("its own UID is no other's",      &listed,   vm("old", "m-1", "web"),   "belongs to another supervisor"),
+        ("several share the namespace",    &mapped,   vm("old", "m-0", "web"),   shared),
+    ];
+    every_row(cases, |(name, intent, vm, wanted)| {
+        let metadata: ObjectMeta = serde_json::from_value(vm).expect("metadata");
+        let found = match found(&metadata, intent.identity().expect("an identity"), "sup", Adoption::Unowned) {
+            Lookup::Earlier(vm) => format!("takes over {vm}"),
+            Lookup::Taken(whose) => whose,
+            other => panic!("{name}: {other:?}"),
+        };
+        assert_eq!(found, wanted, "{name}");
+    });
+}
+
+#[test]
+fn x99_the_labels_of_the_other_supervisor_go_and_nothing_restarts() {
+    let text = live("m-0", Networks::default()).to_string().replace("\"sup\"", "\"old\"");
+    let mut vm: Value = serde_json::from_str(&text.replace("\\\"sup\\\"", "\\\"old\\\"")).expect("JSON");
+    assert_eq!(vm["spec"]["template"]["metadata"]["labels"]["vitistack.io/supervisor"], "old");
+    let listed = restored_elsewhere(None);
+    let identity = listed.identity().expect("an identity");
+    let refused = changed(&vm, Kind::Vm).expect_err("its KubevirtConfig does not list it");
+    assert!(refused.starts_with("is not of the earlier self of UID m-0"), "{refused}");
+    let change = change(&vm, Kind::Vm, identity, "sup").expect("it is its own");
+    assert_eq!((&change["metadata"]["uid"], &change["metadata"]["resourceVersion"]), (&json!("v-1"), &json!("9")));
+    let labels = json!({"vitistack.io/machine-uid": "m-1", "vitistack.io/supervisor": "sup"});
+    assert_eq!(change["spec"], json!({"template": {"metadata": {"labels": labels}}}), "labels of the template");
+    json_patch::merge(&mut vm, &change);
+    let mut wanted = live("m-1", Networks::default());
+    wanted["metadata"]["annotations"]["vitistack.io/macs-of"] = json!("m-0");
+    assert_eq!(vm, wanted);
+    let text = vm["metadata"]["annotations"]["vitistack.io/last-applied"].as_str().expect("a baseline");
+    assert_eq!(model::baseline::hash(text), written::HASH, "so that nothing is left to write");
 }
