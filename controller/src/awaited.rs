@@ -83,10 +83,16 @@ impl Awaited {
         }
     }
 
-    /// Everything of a Machine was looked up and taken in. Only a creation that may still be carried out stays awaited.
-    pub fn looked_up(&self, cluster: &ClusterName, machine: &str) {
-        self.known().entries.retain(|(of, ..), creation| {
-            of != cluster || creation.machine != machine || (!creation.certain && creation.since.elapsed() < LATE)
+    /// Everything of a Machine was looked up and taken in by that connection. Only a creation that may still be carried out stays
+    /// awaited from it.
+    pub fn looked_up(&self, cluster: &ClusterName, number: u64, machine: &str) {
+        let Known { entries, watched } = &mut *self.known();
+        entries.retain(|(of, ..), creation| {
+            if of != cluster || creation.machine != machine || (!creation.certain && creation.since.elapsed() < LATE) {
+                return true;
+            }
+            creation.shown.insert(number);
+            watched.get(cluster).is_some_and(|watched| !watched.is_subset(&creation.shown))
         });
     }
 
@@ -187,7 +193,7 @@ mod tests {
         );
         assert!(awaited.of(&ClusterName("west".to_owned()), 2, "m-1").all().is_empty());
 
-        awaited.looked_up(&east, "m-1");
+        awaited.looked_up(&east, 1, "m-1");
         let left = awaited.of(&east, 1, "m-1");
         assert_eq!(names(&left.uncertain), ["silent"], "it may still be carried out, so nothing is released over it");
         assert!(left.stored.is_empty(), "a lookup has the last word about what was answered");
@@ -213,6 +219,9 @@ mod tests {
         awaited.settled(&east, 2, Kind::Claim, &key("by-new"));
         assert_eq!(waits(1), ["by-new", "by-none"], "the old one does not show what only the new one does");
         assert_eq!(waits(2), ["by-none", "by-old"], "nor the other way round");
+        awaited.looked_up(&east, 1, "m-1");
+        assert!(waits(1).is_empty(), "it has looked");
+        assert_eq!(waits(2), ["by-none", "by-old"], "the other one has not");
         drop(old);
         assert_eq!(waits(2), ["by-none", "by-old"], "the new one has taken over, and its watch is behind");
         assert_eq!(awaited.known().entries.len(), 2, "what it had shown is not kept for the one that went");

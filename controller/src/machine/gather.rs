@@ -95,7 +95,7 @@ pub(super) async fn gather(
     let doubtful = waiting.overdue || (leaving && !waiting.is_empty());
     if asking != Asking::Nobody && doubtful && matches!(remote, Remote::Connected { .. }) {
         let vmi = lookup::look_up(&cluster, identity, &ctx.supervisor, &waiting.all()).await?;
-        ctx.awaited.looked_up(name, &identity.uid);
+        ctx.awaited.looked_up(name, cluster.number, &identity.uid);
         waiting = ctx.awaited.of(name, cluster.number, &identity.uid);
         objects = cluster.index.objects.of(identity);
         objects.vmi = objects.vmi.or(vmi);

@@ -78,7 +78,9 @@ pub(super) async fn find_earlier(
     uid: &str,
 ) -> Result<BTreeSet<(Kind, String)>, Fault> {
     let mut found = cluster.index.objects.beside(uid, &identity.vm.namespace);
-    if !identity.lost.is_empty() {
+    // Nothing carries what cannot be the value of a label, and a selector of it is refused.
+    let is_label = uid.len() <= 63 && uid.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+    if is_label && !identity.lost.is_empty() {
         let imports = !matches!(cluster.index.cdi.known(), Served::Missing | Served::Refused(_));
         let by = format!("in ({})", identity.lost.join(","));
         let asked = list(&cluster.client, &identity.vm.namespace, uid, &by, imports);

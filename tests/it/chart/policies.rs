@@ -105,7 +105,7 @@ fn t20_the_policy_of_kubevirt_configs_is_bound_denies_and_is_about_the_controlle
     let spec = &release.get("ValidatingAdmissionPolicy", "kubevirt-operator-in-use")["spec"];
     assert_eq!(spec["failurePolicy"], "Fail");
     let rule = only(&spec["matchConstraints"]["resourceRules"]);
-    assert_eq!((&rule["resources"], &rule["operations"]), (&json!(["kubevirtconfigs"]), &json!(["UPDATE"])));
+    assert_eq!((&rule["resources"], &rule["operations"]), (&json!(["kubevirtconfigs"]), &json!(["CREATE", "UPDATE"])));
     let account = text(&release.get("Deployment", super::CONTROLLER)["spec"]["template"]["spec"]["serviceAccountName"])
         .to_owned();
     assert_eq!(

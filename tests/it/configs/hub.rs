@@ -61,6 +61,7 @@ async fn e5_e17_x38_x40_x105_a_hub_is_registered_by_flags_and_an_administrators_
     );
     says(&configs, "north", "the cluster answers").await;
     // The fleet has a KubevirtConfig for every cluster; this one is to come by the flags.
+    the_controllers_account_makes_no_other_hub(&fleet).await;
     let args = ["--namespace", CONFIGS_NAMESPACE, "delete", "kvc/hub", "secret/hub-kubeconfig", "--timeout=60s"];
     said(kubectl(fleet.supervisor(), &args, "").await).expect("deleted");
 
@@ -157,10 +158,29 @@ async fn an_administrators_words_stay(fleet: &Fleet, configs: &Api<KubevirtConfi
     .await;
 }
 
+const NOTHING_ELSE: &str = "the controller changes the finalizers of a KubevirtConfig and nothing else";
+
+/// T20: nor can it make the hub with another Secret, or with words that only an administrator has.
+async fn the_controllers_account_makes_no_other_hub(fleet: &Fleet) {
+    let account = fleet::user(fleet::CONTROLLER_ACCOUNT);
+    let args = ["--as", &account, "--namespace", CONFIGS_NAMESPACE, "apply", "--server-side", "--filename", "-"];
+    for spec in [
+        json!({"name": "vmaas-primary", "kubeconfigSecretRef": "north-kubeconfig"}),
+        json!({"name": "vmaas-primary", "kubeconfigSecretRef": "vmaas-primary-kubeconfig", "takeOverFrom": ["0b7c1b3e-5d0a-4f3e-9f43-0d8f6a0b7c11"]}),
+        json!({"name": "vmaas-primary", "kubeconfigSecretRef": "vmaas-primary-kubeconfig", "secretNamespace": "default"}),
+    ] {
+        let hub = json!({
+            "apiVersion": "vitistack.io/v1alpha1", "kind": "KubevirtConfig", "metadata": {"name": "vmaas-primary"}, "spec": spec,
+        });
+        let refused = said(kubectl(fleet.supervisor(), &args, &hub.to_string()).await).expect_err("T20");
+        assert!(refused.contains(NOTHING_ELSE), "T20: {hub}: {refused}");
+    }
+}
+
 /// T20: whoever has its token cannot point the hub to another Secret, nor write another KubevirtConfig or Secret.
 async fn the_controllers_account_writes_no_more_than_that(fleet: &Fleet) {
     let account = fleet::user(fleet::CONTROLLER_ACCOUNT);
-    let only = "the controller changes the finalizers of a KubevirtConfig and nothing else";
+    let only = NOTHING_ELSE;
     let cases = [
         ("kvc/vmaas-primary", r#"{"spec": {"kubeconfigSecretRef": "mine"}}"#, only),
         ("kvc/vmaas-primary", r#"{"spec": {"weight": 1000}}"#, only),

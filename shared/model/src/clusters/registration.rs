@@ -63,6 +63,11 @@ impl Hub {
         if let Some(present) = present {
             self.judge(present, place)?;
         }
+        if let Some(namespace) = self.namespace.as_ref().filter(|_| place.cluster_scoped) {
+            return Err(format!(
+                "the CRD of KubevirtConfigs is the published one and has no spec.namespace for {namespace:?}: set VMAAS_HUB_NAMESPACE (vmaasHub.namespace of the chart) to nothing, or install the CRD of this chart"
+            ));
+        }
         let mut spec = json!({"name": self.id, "kubeconfigSecretRef": self.secret()});
         let mut wanted =
             vec![("name", Some(json!(self.id))), ("namespace", self.namespace.as_ref().map(|it| json!(it)))];

@@ -62,6 +62,8 @@ fn e5_x40_x105_a_hub_is_a_config_and_a_secret_of_its_name() {
     let kept = BASE64.decode(made.secret["data"]["kubeconfig"].as_str().unwrap()).unwrap();
     assert_eq!(kept, document().to_string().into_bytes());
     assert_eq!(made.kept, Vec::<String>::new());
+    let Err(why) = register(&hub(Some("a")), None, WIDE) else { panic!("the published CRD has no spec.namespace") };
+    assert!(why.contains("has no spec.namespace for \"a\": set VMAAS_HUB_NAMESPACE"), "{why}");
     // The published CRD has three fields, and its default is the same.
     let wide = register(&hub(None), None, WIDE).map_err(|why| panic!("{why}")).unwrap();
     assert_eq!(wide.config["metadata"], json!({"name": "vmaas-primary"}), "X9");

@@ -2,6 +2,7 @@
 //! then, and after that one request at a time, until one of them is answered otherwise. So whoever tries how often, a server that
 //! goes on asking is sent less than one request a second. No I/O but pauses.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -33,7 +34,21 @@ impl Default for Patience {
 
 /// A request may be sent: the only one, if it finds out whether the server has recovered.
 #[derive(Debug)]
-pub(super) struct Turn<'p>(Option<SemaphorePermit<'p>>);
+pub(super) struct Turn<'p> {
+    patience: &'p Patience,
+    /// Held by the only one.
+    only: Option<SemaphorePermit<'p>>,
+    answered: AtomicBool,
+}
+
+impl Drop for Turn<'_> {
+    /// A server that does not answer has not asked for patience: whoever waits finds that out for himself.
+    fn drop(&mut self) {
+        if self.only.is_some() && !self.answered.load(Ordering::Relaxed) {
+            *self.patience.until() = None;
+        }
+    }
+}
 
 impl Patience {
     fn until(&self) -> MutexGuard<'_, Option<Instant>> {
@@ -42,30 +57,32 @@ impl Patience {
 
     /// Waits until a request may be sent. If that is later than `latest`, the answer is one that the server would give.
     pub(super) async fn turn(&self, latest: Instant) -> Result<Turn<'_>, Response<Body>> {
+        let turn = |only| Turn { patience: self, only, answered: AtomicBool::new(false) };
         let mut one = None;
         loop {
             let until = *self.until();
             match until {
-                None => return Ok(Turn(None)),
+                None => return Ok(turn(None)),
                 Some(until) if until > latest => return Err(too_busy(until)),
                 Some(until) if one.is_none() => {
                     let Ok(permit) = timeout_at(latest, self.one.acquire()).await else { return Err(too_busy(until)) };
                     one = Some(permit.expect("invariant: it is never closed"));
                 }
                 Some(until) if until > Instant::now() => sleep_until(until).await,
-                Some(_) => return Ok(Turn(one)),
+                Some(_) => return Ok(turn(one)),
             }
         }
     }
 
     /// Takes in an answer to a request, and says whether it asks for patience.
     pub(super) fn hear(&self, status: StatusCode, headers: &HeaderMap, turn: &Turn<'_>) -> bool {
+        turn.answered.store(true, Ordering::Relaxed);
         let mut until = self.until();
         if let Some(pause) = asked(status, headers) {
             *until = (*until).max(Some(Instant::now() + pause));
             return true;
         }
-        if turn.0.is_some() {
+        if turn.only.is_some() {
             *until = None;
         }
         false
@@ -124,5 +141,17 @@ mod tests {
             let status = StatusCode::from_u16(status).expect("a status");
             assert_eq!(asked(status, &headers).map(|pause| pause.as_secs()), want, "R20: {name}");
         });
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn r20_a_server_that_falls_silent_is_asked_by_everybody_again() {
+        let patience = Patience::default();
+        let soon = || Instant::now() + Duration::from_secs(5);
+        let first = patience.turn(soon()).await.expect("nothing was asked for yet");
+        assert!(patience.hear(StatusCode::TOO_MANY_REQUESTS, &HeaderMap::new(), &first));
+        let trial = patience.turn(soon()).await.expect("after a second");
+        assert!(patience.turn(soon()).await.is_err(), "one at a time");
+        drop(trial);
+        assert!(patience.turn(Instant::now()).await.is_ok(), "it had no answer, so there is nothing to wait for");
     }
 }

@@ -6,6 +6,7 @@ use super::super::View;
 use super::conditions::Aspect;
 use super::seen::{Left, Seen};
 use crate::api::{KubevirtConfig, KubevirtConfigStatus};
+use crate::names::HUB_MANAGER;
 use crate::reason::Reason;
 
 /// Nothing stands against taking the cluster out. Present while it takes no new Machines.
@@ -63,9 +64,14 @@ fn behind(left: &Left, previous: &KubevirtConfigStatus) -> String {
 fn next(config: &KubevirtConfig, machines: usize, seen: &Seen) -> String {
     let (name, namespace) = (config.name_any(), config.namespace());
     let of = namespace.map(|namespace| format!("-n {namespace} ")).unwrap_or_default();
+    let mut managers = config.metadata.managed_fields.iter().flatten();
+    let by_flags = managers.any(|entry| entry.manager.as_deref() == Some(HUB_MANAGER));
     let away = !matches!(seen.view, View::Connected { .. } | View::Connecting);
     match (machines, config.metadata.deletion_timestamp.is_some()) {
         (0, true) => "it goes by itself".to_owned(),
+        (0, false) if by_flags => format!(
+            "take VMAAS_HUB_KUBECONFIG (vmaasHub.kubeconfigSecret of the chart) away where it is set, else it is registered again within a minute and takes new Machines; then kubectl {of}delete kubevirtconfig {name}"
+        ),
         (0, false) => format!("take it out: kubectl {of}delete kubevirtconfig {name}"),
         _ if config.spec.decommissioned == Some(true) => "delete them: they do not wait for the cluster, and what they leave is recorded in status.orphans".to_owned(),
         _ if away => format!(
@@ -77,7 +83,7 @@ fn next(config: &KubevirtConfig, machines: usize, seen: &Seen) -> String {
 
 #[cfg(test)]
 mod tests {
-    use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+    use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ManagedFieldsEntry, Time};
     use k8s_openapi::jiff::Timestamp;
 
     use super::*;
@@ -113,6 +119,10 @@ mod tests {
     #[test]
     fn kvo32_r4_r5_a_cluster_that_takes_no_new_machines_says_what_is_left_and_what_to_do() {
         let cordoned = || config(|it| it.spec.schedulable = false);
+        let registered = || {
+            let by = ManagedFieldsEntry { manager: Some(HUB_MANAGER.to_owned()), ..ManagedFieldsEntry::default() };
+            config(|it| (it.spec.schedulable, it.metadata.managed_fields) = (false, Some(vec![by])))
+        };
         let leaving = || config(|it| it.metadata.deletion_timestamp = Some(Time(Timestamp::UNIX_EPOCH)));
         let gone = || config(|it| it.spec.decommissioned = Some(true));
         let away = || View::Unreachable("no route".to_owned());
@@ -122,6 +132,8 @@ mod tests {
             ("R5: not known yet",       cordoned(),     up(),   None,                         None),
             ("R5: nothing is left",     cordoned(),     up(),   Some(left(&[], 0)),
                 Some("True/Drained: no Machine is recorded here; take it out: kubectl -n kubevirt-configs delete kubevirtconfig east")),
+            ("X105: the flags would make it again", registered(), up(), Some(left(&[], 0)),
+                Some("True/Drained: no Machine is recorded here; take VMAAS_HUB_KUBECONFIG (vmaasHub.kubeconfigSecret of the chart) away where it is set, else it is registered again within a minute and takes new Machines; then kubectl -n kubevirt-configs delete kubevirtconfig east")),
             ("R5: it goes",             leaving(),      up(),   Some(left(&[], 0)),
                 Some("True/Drained: no Machine is recorded here; it goes by itself")),
             ("R5: one is left",         cordoned(),     up(),   Some(left(&["shop/web"], 0)),
