@@ -8,7 +8,8 @@ fn key(namespace: &str, name: &str) -> ObjectKey {
     ObjectKey { namespace: namespace.to_owned(), name: name.to_owned() }
 }
 
-fn machine() -> Identity {
+/// Machine `shop/web`, of UID `m-1`, whose VM is in a namespace that no other has.
+pub(crate) fn machine() -> Identity {
     Identity {
         vm: VmKey { namespace: "shop".to_owned(), name: "vm-web".to_owned() },
         key: MachineKey { namespace: "shop".to_owned(), name: "web".to_owned() },

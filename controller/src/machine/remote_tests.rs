@@ -7,27 +7,14 @@ use axum::http::{Method, StatusCode};
 use axum::response::IntoResponse;
 use axum::routing::any;
 use kube::Client;
-use model::names::{ClusterName, MachineKey, VmKey};
+use model::names::ClusterName;
 use serde_json::json;
 
 use super::*;
+use crate::index::tests::machine;
 use crate::table::every_row;
 
 const CLAIM: &str = "/api/v1/namespaces/shop/persistentvolumeclaims";
-
-fn identity() -> Identity {
-    Identity {
-        vm: VmKey { namespace: "shop".to_owned(), name: "vm-web".to_owned() },
-        key: MachineKey { namespace: "shop".to_owned(), name: "web".to_owned() },
-        alone: true,
-        uid: "m-1".to_owned(),
-        generation: 1,
-        resource_version: None,
-        cluster_id: None,
-        take_over: None,
-        lost: Vec::new(),
-    }
-}
 
 fn claim(uid: &str, supervisor: &str) -> Value {
     let labels = json!({MACHINE_UID: uid, SUPERVISOR: supervisor});
@@ -74,7 +61,7 @@ async fn r22_a_creation_of_unknown_outcome_is_ours_or_a_conflict_and_is_never_ma
     let mut outcomes = Vec::new();
     for (name, code, created, there, outcome, awaits) in cases {
         let (cluster, asked) = cluster(code, created, there);
-        let (identity, supervisor, awaited) = (identity(), "s-1".to_owned(), Awaited::default());
+        let (identity, supervisor, awaited) = (machine(), "s-1".to_owned(), Awaited::default());
         let at =
             Target { cluster: &cluster, identity: &identity, supervisor: &supervisor, awaited: &awaited, phase: "" };
         let made = match create(&at, Kind::Claim, "web-root", &claim("m-1", "s-1")).await {
