@@ -11,14 +11,15 @@ use kube::api::Patch;
 use kube::runtime::events::{EventType, Recorder};
 use kube::runtime::reflector::Store;
 use kube::{Client, Resource, ResourceExt};
-use model::api::{KubevirtConfig, KubevirtConfigStatus};
+use model::api::{KubevirtConfig, KubevirtConfigSpec, KubevirtConfigStatus};
 use model::clusters::hold::finalizers;
 use model::clusters::status::{Left, Seen, is_draining, news, status};
 use model::machine::cluster_of;
 use model::merge::changes;
-use model::names::{ClusterName, KUBEVIRT_CONFIG};
+use model::message::is_ours;
+use model::names::{ClusterName, KUBEVIRT_CONFIG, MachineKey};
 use model::reason::Severity;
-use runtime::clusters::{Cluster, ClusterMap, DEADLINE, Scope, code, said};
+use runtime::clusters::{Cluster, ClusterMap, DEADLINE, Scope, State, code, said};
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use tokio::time::{MissedTickBehavior, interval};
@@ -63,8 +64,28 @@ struct Told {
 #[derive(Default)]
 struct Book {
     told: BTreeMap<ClusterName, Told>,
+    /// The specs that its Machines were last looked at with.
+    specs: BTreeMap<ClusterName, KubevirtConfigSpec>,
     unwritten: BTreeSet<ClusterName>,
     budget: EventBudget,
+}
+
+impl Book {
+    fn forget(&mut self, name: &ClusterName) {
+        self.told.remove(name);
+        self.specs.remove(name);
+    }
+
+    /// Whether a spec says something else than before, which may be what Machines wait for: that their cluster is gone for
+    /// good, or that an earlier self may be taken over. One that was not there before comes with a connection, which tells.
+    fn is_news(&mut self, name: &ClusterName, spec: &KubevirtConfigSpec) -> bool {
+        let known = self.specs.get(name);
+        let news = known.is_some_and(|known| known != spec);
+        if known != Some(spec) {
+            self.specs.insert(name.clone(), spec.clone());
+        }
+        news
+    }
 }
 
 impl Configs {
@@ -102,12 +123,9 @@ impl Configs {
     }
 
     fn wake(&self, cluster: &ClusterName) {
-        for machine in self.machines.state() {
-            let concerned = machine.0.as_ref().ok().and_then(cluster_of);
-            if machine.annotations().get(KUBEVIRT_CONFIG) == Some(&cluster.0) || concerned.as_ref() == Some(cluster) {
-                // The receiver lives as long as the process.
-                let _ = self.touch.send(machine.uid().unwrap_or_default());
-            }
+        for machine in self.machines.state().iter().filter(|machine| concerns(machine, cluster)) {
+            // The receiver lives as long as the process.
+            let _ = self.touch.send(machine.uid().unwrap_or_default());
         }
     }
 
@@ -129,9 +147,12 @@ impl Configs {
     /// Brings status and finalizer of one KubevirtConfig in line with what is known; false when that has to be tried again.
     async fn tell(&self, name: &ClusterName, book: &mut Book) -> bool {
         let Some(config) = self.configs.get(&self.scope.key(name)) else {
-            book.told.remove(name);
+            book.forget(name);
             return true;
         };
+        if book.is_news(name, &config.spec) {
+            self.wake(name);
+        }
         let Some(entry) = self.clusters.load().get(name).cloned() else { return true };
         let cluster = entry.cluster.as_ref();
         let machines = self.uids.recorded_on(name);
@@ -164,13 +185,19 @@ impl Configs {
         self.write(name, patch, false).await.is_ok()
     }
 
-    /// What is left on a cluster that takes no new Machines.
+    /// What is left on a cluster that takes no new Machines: a look at every Machine of the fleet.
     fn left_on(&self, name: &ClusterName, cluster: Option<&Cluster<ClusterIndex>>) -> Option<Left> {
-        let of_nobody = |cluster: &Cluster<ClusterIndex>| {
-            cluster.index.objects.of_nobody(|uid| self.uids.find(uid).is_some()).len()
-        };
-        let mut left = self.uids.left_on(name)?;
-        left.orphans = cluster.map(of_nobody).unwrap_or_default();
+        if !self.uids.are_listed() {
+            return None;
+        }
+        let mut left = Left::default();
+        let ours = |machine: &Guarded| machine.0.as_ref().map_or(true, |it| is_ours(it.spec.provider.as_deref()));
+        for machine in self.machines.state().iter().filter(|machine| ours(machine) && concerns(machine, name)) {
+            left.count(&MachineKey { namespace: machine.namespace().unwrap_or_default(), name: machine.name_any() });
+        }
+        // One that is away tells nothing, also of what it told before.
+        let answers = cluster.filter(|cluster| matches!(*cluster.state.borrow(), State::Connected { .. }));
+        left.orphans = answers.map(|it| it.index.objects.of_nobody(|uid| self.uids.find(uid).is_some()).len());
         Some(left)
     }
 
@@ -215,6 +242,12 @@ impl Configs {
             }
         }
     }
+}
+
+/// Whether a Machine is assigned to a cluster, or recorded there.
+fn concerns(machine: &Guarded, cluster: &ClusterName) -> bool {
+    let concerned = machine.0.as_ref().ok().and_then(cluster_of);
+    machine.annotations().get(KUBEVIRT_CONFIG) == Some(&cluster.0) || concerned.as_ref() == Some(cluster)
 }
 
 /// The first and the last Machine of a cluster matter at once; in between the number may be a little old.

@@ -199,6 +199,7 @@ async fn work(
     };
     let following = tokio::spawn(of_configs.follow(links, configs_changed, offered));
     let counting = tokio::spawn(Orphans::of(&ctx).count(ctx.metrics.clone()));
+    let reaping = tokio::spawn(machine::reap::Reaper { ctx: ctx.clone(), machines: machines.clone() }.follow());
     // Nobody else does it.
     let _ = at_work.set(Known { ctx: ctx.clone(), machines: machines.clone() });
     let queue = triggers::queue(Api::all(client), writer, touched, uids, shutdown);
@@ -223,6 +224,7 @@ async fn work(
         ended = registry => Err(format!("the cluster registry ended: {ended:?}").into()),
         ended = joining => Err(format!("networks are not followed any more: {ended:?}").into()),
         ended = ending => Err(format!("namespaces are not followed any more: {ended:?}").into()),
+        ended = reaping => Err(format!("orphans are not taken away any more: {ended:?}").into()),
         ended = counting => Err(format!("orphans are not counted any more: {ended:?}").into()),
         ended = following => Err(format!("the status of KubevirtConfigs is not kept any more: {ended:?}").into()),
     }

@@ -8,6 +8,7 @@ mod forsake;
 mod gather;
 mod lookup;
 pub(crate) mod preview;
+pub(crate) mod reap;
 mod record;
 mod remains;
 mod remote;

@@ -12,7 +12,6 @@ use kube::core::DeserializeGuard;
 use kube::runtime::reflector::ObjectRef;
 use kube::runtime::watcher::Event;
 use model::api::Machine;
-use model::clusters::status::Left;
 use model::machine::{Identity, recorded_on};
 use model::message::is_ours;
 use model::names::{ClusterName, MachineKey, TAKE_OVER, say_machine};
@@ -139,15 +138,6 @@ impl Uids {
     pub(crate) fn recorded_on(&self, cluster: &ClusterName) -> Option<usize> {
         let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
         known.listed.then(|| known.recorded.get(cluster).copied().unwrap_or_default())
-    }
-
-    /// What is recorded on a cluster: a look at every Machine of the fleet.
-    pub(crate) fn left_on(&self, cluster: &ClusterName) -> Option<Left> {
-        let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        let mut left = Left::default();
-        let there = known.now.values().filter(|known| known.cluster.as_ref() == Some(cluster));
-        there.for_each(|known| left.count(&known.key));
-        known.listed.then_some(left)
     }
 
     /// The Machine of a UID, unless there is none or the watch has not shown it yet.

@@ -117,7 +117,8 @@ pub(super) async fn execute(
     Ok(done)
 }
 
-async fn write_there(
+/// Does one write on the Machine's cluster.
+pub(super) async fn write_there(
     write: &There,
     identity: &Identity,
     phase: &str,

@@ -23,6 +23,7 @@ mod observed;
 pub mod outcome;
 pub mod owner;
 pub mod published;
+pub mod reap;
 pub mod restart;
 pub mod standing;
 pub mod status;

@@ -117,7 +117,7 @@ async fn what_stands_against_taking_it_out_is_described(ground: &Ground<'_>, con
     shown(configs, "east", "a plan", |status| condition(status, "Drained") == "False/Draining").await;
     let args = ["--namespace", CONFIGS_NAMESPACE, "describe", "kvc", "east"];
     let described = said(kubectl(ground.fleet.supervisor(), &args, "").await).expect("described");
-    let plan = "2 Machines are recorded here: 2 in default (one, two); delete them, with the annotation";
+    let plan = "2 Machines are here: 2 in default (one, two); delete them, with the annotation";
     assert!(described.contains(plan), "R5: {described}");
     cordon(true).await;
     shown(configs, "east", "no plan", |status| condition(status, "Drained").is_empty()).await;

@@ -1,13 +1,14 @@
 //! A cluster that is gone for good, and the Machines that it had.
 
-use kube::api::{Patch, PatchParams};
+use kube::api::{DeleteParams, Patch, PatchParams};
+use kube::runtime::wait::await_condition;
 use kube::{Api, ResourceExt};
 use model::api::KubevirtConfig;
 use serde_json::{Value, json};
 use tests::install::{apply, kubectl};
 use tests::process::Stop;
 
-use super::{Ground, machine, said};
+use super::{Ground, LIMIT, machine, said};
 
 /// Lets somebody do this with Machines.
 fn allow(namespace: &str, user: &str, verbs: &[&str]) -> [Value; 2] {
@@ -34,6 +35,9 @@ pub(super) async fn r4_a_machine_goes_without_its_cluster_only_by_the_word_of_so
         ground.applied(&machine(name, Some("west"), &json!({"template": "small"}))).await;
         ground.running(name).await;
     }
+    let retain = "vitistack.io/deletion-policy=Retain";
+    let args = ["--namespace", &ground.namespace, "annotate", "machine", "left-two", retain];
+    said(kubectl(ground.fleet.supervisor(), &args, "").await).unwrap_or_else(|error| panic!("{error}"));
     let editor = allow(&ground.namespace, "editor", &["get", "patch", "update"]);
     let releaser = allow(&ground.namespace, "releaser", &["get", "patch", "update", "release"]);
     let items = [editor, releaser].concat();
@@ -71,4 +75,22 @@ pub(super) async fn r4_a_machine_goes_without_its_cluster_only_by_the_word_of_so
     for name in ["left-one", "left-two"] {
         assert!(!ground.remains("west", name).await.is_empty(), "{name} left its VM behind");
     }
+    what_was_left_goes_by_the_word_of_who_may_edit_the_config(ground, &configs).await;
+}
+
+async fn what_was_left_goes_by_the_word_of_who_may_edit_the_config(ground: &Ground<'_>, configs: &Api<KubevirtConfig>) {
+    let word = Patch::Merge(json!({"spec": {"orphanPolicy": "Delete"}}));
+    configs.patch("west", &PatchParams::default(), &word).await.expect("patched");
+    let forgotten = await_condition(configs.clone(), "west", |config: Option<&KubevirtConfig>| {
+        config.and_then(|config| config.status.as_ref()).is_some_and(|status| status.orphans.is_empty())
+    });
+    tokio::time::timeout(LIMIT, forgotten).await.expect("in time").expect("a watch");
+    for name in ["left-one", "left-two"] {
+        assert_eq!(ground.remains("west", name).await, Vec::<String>::new(), "{name}");
+    }
+    let claims = ground.remote("west", "PersistentVolumeClaim", "").await;
+    assert_eq!(claims.get_opt("left-one-root").await.expect("an answer").map(|it| it.name_any()), None);
+    let kept = claims.get("left-two-root").await.expect("Retain keeps its disks");
+    assert_eq!(kept.labels().get("vitistack.io/retained").map(String::as_str), Some("true"));
+    claims.delete("left-two-root", &DeleteParams::default()).await.expect("deleted");
 }

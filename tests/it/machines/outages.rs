@@ -188,4 +188,22 @@ async fn what_is_mended_or_changed_is_noticed_at_once(ground: &Ground<'_>) {
     vmis.delete("vm-mended", &DeleteParams::default()).await.expect("deleted");
     ground.until("mended", "seen without its instance", |machine| phase(machine) != "Running").await;
     ground.running("mended").await;
+
+    // What a KubevirtConfig grants its Machines.
+    let configs: Api<KubevirtConfig> = Api::namespaced(ground.supervisor.clone(), CONFIGS_NAMESPACE);
+    let grant = async |granted: bool| {
+        let patch = Patch::Merge(json!({"spec": {"allowSchedulingPatches": granted}}));
+        configs.patch("east", &PatchParams::default(), &patch).await.expect("patched");
+    };
+    grant(true).await;
+    let mut placed = machine("placed", Some("east"), &json!({"template": "small"}));
+    placed["metadata"]["annotations"]["platform.kubevirt.io/patch"] =
+        json!(r#"[{"op": "add", "path": "/spec/template/spec/priorityClassName", "value": "system-node-critical"}]"#);
+    ground.applied(&placed).await;
+    ground.running("placed").await;
+    grant(false).await;
+    let of_vm = |machine: &Machine| condition(machine, "VirtualMachineReady");
+    ground.until("placed", "refused", |machine| of_vm(machine) == "False/PatchRefused").await;
+    grant(true).await;
+    ground.until("placed", "taken as it is", |machine| of_vm(machine).starts_with("True/")).await;
 }

@@ -97,6 +97,11 @@ pub struct KubevirtConfigSpec {
     /// `status.orphans`. As long as it answers it is used as before, except for new Machines. Default: false.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub decommissioned: Option<bool>,
+    /// What becomes of what `status.orphans` lists once the cluster answers again: `Keep` leaves it, `Delete` does what the
+    /// deletion of each Machine would have done, by the deletion policy that it had. Default: Keep.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("enum" = ["Keep", "Delete"]))]
+    pub orphan_policy: Option<String>,
     /// Share of the load under PLACEMENT_STRATEGY=balanced: a cluster of weight 2 gets twice the Machines of one of
     /// weight 1. Default: 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -131,6 +136,7 @@ impl Default for KubevirtConfigSpec {
             allowed_namespaces: None,
             schedulable: yes(),
             decommissioned: None,
+            orphan_policy: None,
             weight: None,
             allow_scheduling_patches: None,
             take_over_from: Vec::new(),
@@ -185,6 +191,10 @@ optional! {
         pub virtual_machine: String,
         /// UID of the cluster's `kube-system` namespace, where it was recorded.
         pub cluster_id: Option<String>,
+        /// The deletion policy of the Machine: Delete, Retain or Orphan.
+        pub deletion_policy: Option<String>,
+        /// UID of the `kube-system` namespace of the supervisor whose Machine it was.
+        pub supervisor: Option<String>,
     }
 
     /// What a cluster offers.

@@ -45,7 +45,7 @@ pub fn plan(leaving: &Leaving, seen: &Observed) -> Plan {
         Remote::Connected { id } if leaving.identity.cluster_id.as_ref().is_none_or(|recorded| recorded == id) => {}
         Remote::Connected { .. } | Remote::Missing | Remote::Unreachable(_) if is_forsaken(leaving, seen) => {
             let mut plan = release();
-            plan.writes.splice(0..0, forsake(leaving).map(Write::Here));
+            plan.writes.splice(0..0, forsake(leaving, policy, &seen.supervisor).map(Write::Here));
             return plan;
         }
         Remote::Connected { .. } | Remote::Missing | Remote::Connecting | Remote::Unreachable(_) => {
@@ -106,13 +106,15 @@ pub fn is_forsaken(leaving: &Leaving, seen: &Observed) -> bool {
 }
 
 /// What is recorded before the Machine goes, which is all that is known of its VM then.
-fn forsake(leaving: &Leaving) -> Option<Here> {
+fn forsake(leaving: &Leaving, policy: DeletionPolicy, supervisor: &str) -> Option<Here> {
     let (identity, cluster) = (&leaving.identity, leaving.cluster.clone()?);
     let orphan = Orphan {
         machine: identity.key.to_string(),
         uid: identity.uid.clone(),
         virtual_machine: identity.vm.to_string(),
         cluster_id: identity.cluster_id.clone(),
+        deletion_policy: Some(policy.word().to_owned()),
+        supervisor: Some(supervisor.to_owned()),
     };
     Some(Here::Forsake { cluster, orphan: Box::new(orphan) })
 }

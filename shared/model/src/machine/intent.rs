@@ -74,6 +74,27 @@ pub enum DeletionPolicy {
     Orphan,
 }
 
+impl DeletionPolicy {
+    /// The policy of a word, which is `Delete` unless one is said; an error is a word that nobody knows.
+    pub fn read(word: Option<&str>) -> Result<Self, String> {
+        match word {
+            None | Some("Delete") => Ok(Self::Delete),
+            Some("Retain") => Ok(Self::Retain),
+            Some("Orphan") => Ok(Self::Orphan),
+            Some(unknown) => Err(unknown.to_owned()),
+        }
+    }
+
+    /// Its word.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Delete => DELETION_POLICIES[0],
+            Self::Retain => DELETION_POLICIES[1],
+            Self::Orphan => DELETION_POLICIES[2],
+        }
+    }
+}
+
 /// What a Machine asks for.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Intent {
@@ -141,12 +162,7 @@ impl Intent {
             return Intent::Leave(Leaving {
                 cluster: was.or(assigned).map(|name| ClusterName(name.to_owned())),
                 finalizers: finalizers.cloned().collect(),
-                policy: match machine.annotations().get(names::DELETION_POLICY).map(String::as_str) {
-                    None | Some("Delete") => Ok(DeletionPolicy::Delete),
-                    Some("Retain") => Ok(DeletionPolicy::Retain),
-                    Some("Orphan") => Ok(DeletionPolicy::Orphan),
-                    Some(unknown) => Err(unknown.to_owned()),
-                },
+                policy: DeletionPolicy::read(machine.annotations().get(names::DELETION_POLICY).map(String::as_str)),
                 may_have_secret: may_need_secret(&machine.spec),
                 forsakes_cluster: annotation(names::RELEASE_FROM).is_some_and(|name| was.or(assigned) == Some(name)),
                 identity,

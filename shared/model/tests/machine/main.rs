@@ -26,6 +26,7 @@ mod networks;
 mod places;
 mod published;
 mod reach;
+mod reap;
 mod records;
 mod shown;
 mod steps;

@@ -27,9 +27,9 @@ pub(super) fn drained(config: &KubevirtConfig, previous: &KubevirtConfigStatus, 
     let Some(left) = &seen.left else { return Aspect::kept(DRAINED, previous) };
     let machines: usize = left.machines.values().map(|(count, _)| count).sum();
     let (status, reason, first) = match machines {
-        0 => ("True", Reason::Drained, "no Machine is recorded here".to_owned()),
-        1 => ("False", Reason::Draining, format!("one Machine is recorded here: {}", named(left))),
-        _ => ("False", Reason::Draining, format!("{machines} Machines are recorded here: {}", named(left))),
+        0 => ("True", Reason::Drained, "no Machine is here".to_owned()),
+        1 => ("False", Reason::Draining, format!("one Machine is here: {}", named(left))),
+        _ => ("False", Reason::Draining, format!("{machines} Machines are here: {}", named(left))),
     };
     let message = format!("{first}{}; {}", behind(left, previous), next(config, machines, seen));
     Some(Aspect::new(DRAINED, status, reason, message))
@@ -54,11 +54,15 @@ fn named(left: &Left) -> String {
 /// What is there beside Machines.
 fn behind(left: &Left, previous: &KubevirtConfigStatus) -> String {
     let counted = [
-        (left.orphans, "objects of nobody are there, which /debug/orphans of the controller lists"),
-        (previous.orphans.len(), "deleted Machines left something, which status.orphans lists"),
+        (left.orphans.unwrap_or_default(), "objects of nobody are there, which /debug/orphans of the controller lists"),
+        (
+            previous.orphans.len(),
+            "deleted Machines left something, which status.orphans lists and spec.orphanPolicy is about",
+        ),
     ];
     let said = counted.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!(", and {count} {what}"));
-    said.collect::<Vec<_>>().concat()
+    let unknown = if left.orphans.is_none() { ", and what nobody has there is not known while it is away" } else { "" };
+    said.collect::<Vec<_>>().concat() + unknown
 }
 
 fn next(config: &KubevirtConfig, machines: usize, seen: &Seen) -> String {
@@ -93,7 +97,7 @@ mod tests {
     use crate::table::every_row;
 
     fn left(machines: &[&str], orphans: usize) -> Left {
-        let mut left = Left { orphans, ..Left::default() };
+        let mut left = Left { orphans: Some(orphans), ..Left::default() };
         for machine in machines {
             let (namespace, name) = machine.split_once('/').unwrap();
             left.count(&MachineKey { namespace: namespace.to_owned(), name: name.to_owned() });
@@ -124,6 +128,7 @@ mod tests {
             config(|it| (it.spec.schedulable, it.metadata.managed_fields) = (false, Some(vec![by])))
         };
         let leaving = || config(|it| it.metadata.deletion_timestamp = Some(Time(Timestamp::UNIX_EPOCH)));
+        let unseen = || Left { orphans: None, ..left(&["shop/web"], 0) };
         let gone = || config(|it| it.spec.decommissioned = Some(true));
         let away = || View::Unreachable("no route".to_owned());
         #[rustfmt::skip]
@@ -131,21 +136,23 @@ mod tests {
             ("in use",                  config(|_| ()), up(),   Some(left(&["shop/web"], 0)), None),
             ("R5: not known yet",       cordoned(),     up(),   None,                         None),
             ("R5: nothing is left",     cordoned(),     up(),   Some(left(&[], 0)),
-                Some("True/Drained: no Machine is recorded here; take it out: kubectl -n kubevirt-configs delete kubevirtconfig east")),
+                Some("True/Drained: no Machine is here; take it out: kubectl -n kubevirt-configs delete kubevirtconfig east")),
             ("X105: the flags would make it again", registered(), up(), Some(left(&[], 0)),
-                Some("True/Drained: no Machine is recorded here; take VMAAS_HUB_KUBECONFIG (vmaasHub.kubeconfigSecret of the chart) away where it is set, else it is registered again within a minute and takes new Machines; then kubectl -n kubevirt-configs delete kubevirtconfig east")),
+                Some("True/Drained: no Machine is here; take VMAAS_HUB_KUBECONFIG (vmaasHub.kubeconfigSecret of the chart) away where it is set, else it is registered again within a minute and takes new Machines; then kubectl -n kubevirt-configs delete kubevirtconfig east")),
             ("R5: it goes",             leaving(),      up(),   Some(left(&[], 0)),
-                Some("True/Drained: no Machine is recorded here; it goes by itself")),
+                Some("True/Drained: no Machine is here; it goes by itself")),
             ("R5: one is left",         cordoned(),     up(),   Some(left(&["shop/web"], 0)),
-                Some("False/Draining: one Machine is recorded here: 1 in shop (web); delete them, with the annotation vitistack.io/deletion-policy: Retain or Orphan where disks or VMs shall stay on the cluster; nothing moves them to another one")),
+                Some("False/Draining: one Machine is here: 1 in shop (web); delete them, with the annotation vitistack.io/deletion-policy: Retain or Orphan where disks or VMs shall stay on the cluster; nothing moves them to another one")),
             ("R5: most first, few names", leaving(),    up(),   Some(left(&["a/z", "shop/e", "shop/d", "shop/c", "shop/b", "shop/a"], 0)),
-                Some("False/Draining: 6 Machines are recorded here: 5 in shop (a, b, c, …), 1 in a (z); delete them")),
+                Some("False/Draining: 6 Machines are here: 5 in shop (a, b, c, …), 1 in a (z); delete them")),
             ("R5: what nobody has",     cordoned(),     up(),   Some(left(&[], 3)),
-                Some("True/Drained: no Machine is recorded here, and 3 objects of nobody are there, which /debug/orphans of the controller lists; take it out")),
+                Some("True/Drained: no Machine is here, and 3 objects of nobody are there, which /debug/orphans of the controller lists; take it out")),
             ("R4: it is away",          cordoned(),     away(), Some(left(&["shop/web"], 0)),
-                Some("False/Draining: one Machine is recorded here: 1 in shop (web); while the cluster is away they cannot be cleaned up: if it is gone for good, say so with kubectl -n kubevirt-configs patch kubevirtconfig east --type=merge -p '{\"spec\":{\"decommissioned\":true}}', and delete them")),
+                Some("False/Draining: one Machine is here: 1 in shop (web); while the cluster is away they cannot be cleaned up: if it is gone for good, say so with kubectl -n kubevirt-configs patch kubevirtconfig east --type=merge -p '{\"spec\":{\"decommissioned\":true}}', and delete them")),
+            ("R4: what is there is not known", cordoned(), away(), Some(unseen()),
+                Some("False/Draining: one Machine is here: 1 in shop (web), and what nobody has there is not known while it is away; while the cluster is away")),
             ("R4 KVO32: gone for good", gone(),         away(), Some(left(&["shop/web"], 0)),
-                Some("False/Draining: one Machine is recorded here: 1 in shop (web); delete them: they do not wait for the cluster, and what they leave is recorded in status.orphans")),
+                Some("False/Draining: one Machine is here: 1 in shop (web); delete them: they do not wait for the cluster, and what they leave is recorded in status.orphans")),
         ];
         every_row(cases, |(name, config, view, left, want)| {
             let seen = seen(view, left);
@@ -170,7 +177,7 @@ mod tests {
         let said = next.conditions.iter().find(|it| it.type_ == DRAINED).unwrap();
         assert!(
             said.message.contains(
-                "and others in 12 more namespaces, and 2 deleted Machines left something, which status.orphans lists;"
+                "and others in 12 more namespaces, and 2 deleted Machines left something, which status.orphans lists and spec.orphanPolicy is about;"
             ),
             "{}",
             said.message

@@ -25,14 +25,14 @@ pub struct Offered {
 /// What is left on a cluster.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Left {
-    /// How many Machines of each namespace are recorded there, and the first of their names.
+    /// How many Machines of each namespace are recorded there, or assigned and not made yet, and the first of their names.
     pub(super) machines: BTreeMap<String, (usize, BTreeSet<String>)>,
-    /// Objects of this supervisor that no Machine accounts for.
-    pub orphans: usize,
+    /// Objects of this supervisor that no Machine accounts for; absent while the cluster does not tell.
+    pub orphans: Option<usize>,
 }
 
 impl Left {
-    /// Counts a Machine that is recorded there.
+    /// Counts a Machine that is there, or is to be.
     pub fn count(&mut self, key: &MachineKey) {
         if !self.machines.contains_key(&key.namespace) {
             self.machines.insert(key.namespace.clone(), (0, BTreeSet::new()));
