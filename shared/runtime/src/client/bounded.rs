@@ -16,6 +16,7 @@ use tower::layer::layer_fn;
 
 use super::answer::{Content, Excess, Lines, Whole};
 use super::bounds::{Bounds, Deadline};
+use super::fence::MayWrite;
 use super::lists::{Lists, Page};
 use super::patience::Patience;
 
@@ -142,6 +143,7 @@ where
                 Ok(turn) => turn,
                 Err(too_busy) => return Ok(too_busy),
             };
+            MayWrite::check(&head.extensions)?;
             let sent = Request::from_parts(head.clone(), body.take().unwrap_or_else(client::Body::empty));
             let answer = self.send(sent).await?;
             let asked = self.patience.hear(answer.status(), answer.headers(), &turn);

@@ -1,26 +1,45 @@
 //! A client that writes only as long as it may. I/O: passes requests on.
 
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use axum::BoxError;
-use axum::http::{Method, Request, Response};
+use axum::http::{Extensions, Method, Request, Response};
 use futures::future::BoxFuture;
 use kube::Client;
 use kube::client::Body;
 use tower::Service;
 
-/// The client, but every request that may change something fails, without being sent, once `may_write` says no.
-pub fn fenced(client: Client, may_write: impl Fn() -> bool + Send + 'static) -> Client {
+/// What a refused write says.
+const OVER: &str = "this process does not lead any more, so it writes nothing";
+
+/// The client, but every request that may change something fails, without being sent, once `may_write` says no. A request that
+/// waits for a busy server is asked about once more before it is sent.
+pub fn fenced(client: Client, may_write: impl Fn() -> bool + Send + Sync + 'static) -> Client {
     let namespace = client.default_namespace().to_owned();
-    Client::new(Fence { client, may_write }, namespace)
+    Client::new(Fence { client, may_write: MayWrite(Arc::new(may_write)) }, namespace)
 }
 
-struct Fence<F> {
+/// Goes with a request that may change something.
+#[derive(Clone)]
+pub(super) struct MayWrite(Arc<dyn Fn() -> bool + Send + Sync>);
+
+impl MayWrite {
+    /// Refuses a request that is fenced, once nothing may be written.
+    pub(super) fn check(extensions: &Extensions) -> Result<(), BoxError> {
+        match extensions.get::<Self>() {
+            Some(Self(may_write)) if !may_write() => Err(OVER.into()),
+            Some(_) | None => Ok(()),
+        }
+    }
+}
+
+struct Fence {
     client: Client,
-    may_write: F,
+    may_write: MayWrite,
 }
 
-impl<F: Fn() -> bool> Service<Request<Body>> for Fence<F> {
+impl Service<Request<Body>> for Fence {
     type Response = Response<Body>;
     type Error = BoxError;
     type Future = BoxFuture<'static, Result<Response<Body>, BoxError>>;
@@ -29,18 +48,20 @@ impl<F: Fn() -> bool> Service<Request<Body>> for Fence<F> {
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, request: Request<Body>) -> Self::Future {
-        if !matches!(*request.method(), Method::GET | Method::HEAD) && !(self.may_write)() {
-            return Box::pin(async { Err("this process does not lead any more, so it writes nothing".into()) });
+    fn call(&mut self, mut request: Request<Body>) -> Self::Future {
+        if !matches!(*request.method(), Method::GET | Method::HEAD) {
+            request.extensions_mut().insert(self.may_write.clone());
         }
         let client = self.client.clone();
-        Box::pin(async move { Ok(client.send(request).await?) })
+        Box::pin(async move {
+            MayWrite::check(request.extensions())?;
+            Ok(client.send(request).await?)
+        })
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
     use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
     use k8s_openapi::api::core::v1::ConfigMap;

@@ -1,8 +1,12 @@
 //! What takes time. It can be paused where there are no sockets.
 
+use std::sync::atomic::AtomicBool;
+
+use kube::api::{Patch, PatchParams};
 use tokio::sync::Notify;
 
 use super::*;
+use crate::client::fenced;
 
 /// A client of a server that answers like this.
 fn without_sockets(routes: Router) -> Client {
@@ -181,4 +185,25 @@ async fn r20_nobody_waits_for_long_and_nobody_loses_the_lease_by_it() {
     assert_eq!((began.elapsed(), asked.lock().unwrap().len()), (Duration::ZERO, 1), "no hope within 5 s");
     let leases = Api::<k8s_openapi::api::coordination::v1::Lease>::namespaced(client, "ours");
     assert!(leases.get("leader").await.is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn r11_r20_a_write_that_waits_for_a_busy_server_is_not_sent_by_who_leads_no_more() {
+    let (routes, asked) = without_time(429, Some("3"));
+    let leads = Arc::new(AtomicBool::new(true));
+    let may_write = leads.clone();
+    let client = fenced(without_sockets(routes), move || may_write.load(Ordering::Relaxed));
+    let maps = Api::<ConfigMap>::namespaced(client, "default");
+    let write = async || {
+        let patch = Patch::Merge(json!({"data": {"a": "b"}}));
+        said(&maps.patch("a", &PatchParams::default(), &patch).await.map(drop).unwrap_err())
+    };
+    assert!(write().await.contains("no"), "it asks for patience");
+    let over = async {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        leads.store(false, Ordering::Relaxed);
+    };
+    let (why, ()) = futures::join!(write(), over);
+    assert_eq!(why, "this process does not lead any more, so it writes nothing");
+    assert_eq!(asked.lock().unwrap().len(), 1, "the second was not sent");
 }
