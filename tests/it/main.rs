@@ -13,6 +13,7 @@ mod parity;
 mod planes;
 mod real;
 mod simulator;
+mod sweep;
 #[path = "../table.rs"]
 mod table;
 mod webhook;

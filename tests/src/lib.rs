@@ -10,6 +10,7 @@
 //! | How do manifests and the chart get onto a plane? | [`install`] |
 //! | What is a whole fleet, and in which order does it start? | [`fleet`] |
 //! | What is the night like in which a supervisor is lost? | [`drill`] |
+//! | Who does harm between the controller and the API servers, and what must hold then? | [`faultline`], [`sweep`] |
 //! | How does a test wait for what has no signal? | [`wait`] |
 //! | Who builds the product's binaries before a suite runs them? | [`workspace`] |
 //! | Which files does this repository have, and which are generated? | [`repository`], [`generated`] |
@@ -21,6 +22,7 @@ pub mod binaries;
 pub mod drill;
 pub mod error;
 pub mod etcd;
+pub mod faultline;
 pub mod fleet;
 pub mod generated;
 pub mod hostile;
@@ -34,6 +36,7 @@ pub mod probe;
 pub mod process;
 pub mod remote_crds;
 pub mod repository;
+pub mod sweep;
 #[cfg(test)]
 #[path = "../table.rs"]
 mod table;

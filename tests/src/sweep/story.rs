@@ -1,0 +1,284 @@
+//! The lives that Machines have in a sweep. I/O: the supervisor and the clusters, as an administrator.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
+
+use k8s_openapi::api::core::v1::Secret;
+use kube::api::{ApiResource, DeleteParams, DynamicObject, ListParams, Patch, PatchParams, PostParams};
+use kube::core::GroupVersionKind;
+use kube::runtime::wait::await_condition;
+use kube::{Api, Client, ResourceExt};
+use model::api::Machine;
+use model::names::{CLOUD_INIT, KUBECONFIG_KEY, MACS_OF, TAKE_OVER};
+use serde_json::{Value, json};
+use tokio::time::timeout;
+
+use crate::error::{Error, Result, kube};
+use crate::faultline::Faultline;
+use crate::fleet::{CONFIGS_NAMESPACE, Fleet};
+use crate::plane::Plane;
+use crate::wait::LIMIT;
+
+const NAME: &str = "web";
+/// What a Machine has on its cluster.
+const KINDS: [(&str, &str); 4] = [
+    ("kubevirt.io", "VirtualMachine"),
+    ("kubevirt.io", "VirtualMachineInstance"),
+    ("", "PersistentVolumeClaim"),
+    ("", "Secret"),
+];
+/// What differs from one life to the next; cloud-init data name the instance, and a VM its earlier self.
+const OWN: [&str; 9] = [
+    "uid",
+    "resourceVersion",
+    "creationTimestamp",
+    "generation",
+    "managedFields",
+    "ownerReferences",
+    "volumeName",
+    CLOUD_INIT,
+    MACS_OF,
+];
+
+/// A life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Story {
+    /// It is made, runs, is stopped and started, and is deleted.
+    Life,
+    /// The supervisor loses it while it runs; a new one takes over what it had, and is deleted.
+    TakeOver,
+}
+
+impl Story {
+    /// All of them.
+    pub const ALL: [Self; 2] = [Self::Life, Self::TakeOver];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Life => "life",
+            Self::TakeOver => "take-over",
+        }
+    }
+}
+
+impl fmt::Display for Story {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for Story {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let all = Self::ALL.map(Self::name).join(", ");
+        Self::ALL
+            .into_iter()
+            .find(|it| it.name() == text)
+            .ok_or_else(|| format!("there is no story {text:?}; there are {all}"))
+    }
+}
+
+/// What the cluster held while the Machine ran, leaf by leaf, without what differs each time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Told(BTreeMap<String, String>);
+
+impl Told {
+    /// Where this is another life than that one.
+    pub(super) fn differs(&self, usual: &Self) -> Vec<String> {
+        let names = self.0.keys().chain(usual.0.keys()).collect::<std::collections::BTreeSet<_>>();
+        let differing = names.into_iter().filter(|name| self.0.get(*name) != usual.0.get(*name));
+        let shown =
+            |all: &BTreeMap<String, String>, name: &String| all.get(name).cloned().unwrap_or("nothing".to_owned());
+        differing.map(|it| format!("{it} is {} instead of {}", shown(&self.0, it), shown(&usual.0, it))).collect()
+    }
+}
+
+/// The fleet, for an administrator.
+pub(super) struct Ground<'f> {
+    supervisor: Client,
+    clusters: Vec<(String, Client)>,
+    fleet: &'f Fleet,
+    faultline: &'f Faultline,
+}
+
+impl<'f> Ground<'f> {
+    pub(super) async fn new(fleet: &'f Fleet, faultline: &'f Faultline) -> Result<Self> {
+        let mut clusters = Vec::new();
+        for remote in fleet.remotes() {
+            clusters.push((remote.name().to_owned(), remote.client().await?));
+        }
+        Ok(Self { supervisor: fleet.supervisor().client().await?, clusters, fleet, faultline })
+    }
+
+    /// What there is in a namespace of all clusters.
+    async fn there(&self, namespace: &str) -> Result<BTreeMap<String, Value>, String> {
+        let mut all = BTreeMap::new();
+        for (cluster, client) in &self.clusters {
+            for (group, kind) in KINDS {
+                let resource = ApiResource::from_gvk(&GroupVersionKind::gvk(group, "v1", kind));
+                let api: Api<DynamicObject> = Api::namespaced_with(client.clone(), namespace, &resource);
+                let listed = api.list(&ListParams::default()).await.map_err(|why| format!("{kind}: {why}"))?;
+                all.extend(listed.into_iter().map(|object| {
+                    let key = format!("{kind} {} on {cluster}", object.name_any());
+                    (key, serde_json::to_value(object).unwrap_or_default())
+                }));
+            }
+        }
+        Ok(all)
+    }
+
+    async fn told(&self, namespace: &str, uid: &str) -> Result<Told, String> {
+        let mut all = self.there(namespace).await?;
+        all.retain(|key, _| !key.starts_with("VirtualMachineInstance"));
+        let mut leaves = BTreeMap::new();
+        for (key, mut object) in all {
+            if let Some(all) = object.as_object_mut() {
+                all.remove("status");
+            }
+            flatten(&key, &object, &mut leaves);
+        }
+        let masked =
+            leaves.into_iter().map(|(path, leaf)| (path, leaf.replace(uid, "UID").replace(namespace, "NAMESPACE")));
+        Ok(Told(masked.collect()))
+    }
+}
+
+/// The leaves of a value by their paths.
+fn flatten(path: &str, value: &Value, leaves: &mut BTreeMap<String, String>) {
+    match value {
+        Value::Object(all) => {
+            let all = all.iter().filter(|(key, _)| !OWN.contains(&key.as_str()));
+            all.for_each(|(key, value)| flatten(&format!("{path}.{key}"), value, leaves));
+        }
+        Value::Array(all) => {
+            all.iter().enumerate().for_each(|(at, value)| flatten(&format!("{path}[{at}]"), value, leaves));
+        }
+        leaf => drop(leaves.insert(path.to_owned(), leaf.to_string())),
+    }
+}
+
+/// Has the kubeconfig of the controller for a cluster lead through the proxy.
+pub(super) async fn lead_through(fleet: &Fleet, remote: &Plane, faultline: &Faultline) -> Result<()> {
+    let secrets: Api<Secret> = Api::namespaced(fleet.supervisor().client().await?, CONFIGS_NAMESPACE);
+    let name = format!("{}-kubeconfig", remote.name());
+    let secret = secrets.get(&name).await.map_err(kube(format!("cannot read Secret {name}")))?;
+    let data = secret.data.unwrap_or_default().remove(KUBECONFIG_KEY);
+    let text = data.and_then(|bytes| String::from_utf8(bytes.0).ok());
+    let text = text.ok_or_else(|| Error::Absent { what: format!("kubeconfig in Secret {name}") })?;
+    let patch = Patch::Merge(json!({"stringData": {KUBECONFIG_KEY: faultline.through(remote, &text)?}}));
+    let patched = secrets.patch(&name, &PatchParams::default(), &patch).await;
+    patched.map(drop).map_err(kube(format!("cannot write Secret {name}")))
+}
+
+/// One Machine of a life.
+struct Life<'g> {
+    ground: &'g Ground<'g>,
+    namespace: &'g str,
+    machines: Api<Machine>,
+}
+
+impl Story {
+    /// Lives it in a namespace that nobody has; an error says what did not come about.
+    pub(super) async fn live(self, ground: &Ground<'_>, namespace: &str) -> Result<Told, String> {
+        ground.fleet.supervisor().ensure_namespace(namespace).await.map_err(|error| error.to_string())?;
+        let machines = Api::namespaced(ground.supervisor.clone(), namespace);
+        let life = Life { ground, namespace, machines };
+        let uid = life.make(None).await?;
+        life.until("Running").await?;
+        let told = match self {
+            Self::Life => {
+                let told = ground.told(namespace, &uid).await?;
+                for (power, phase) in [("Halted", "Stopped"), ("Always", "Running")] {
+                    life.patch(&json!({"spec": {"runStrategy": power}})).await?;
+                    life.until(phase).await?;
+                }
+                told
+            }
+            Self::TakeOver => {
+                life.lose().await?;
+                let uid = life.make(Some(&uid)).await?;
+                life.until("Running").await?;
+                ground.told(namespace, &uid).await?
+            }
+        };
+        life.machines.delete(NAME, &DeleteParams::default()).await.map_err(|why| format!("cannot delete it: {why}"))?;
+        life.gone().await?;
+        let left = ground.there(namespace).await?;
+        if left.is_empty() { Ok(told) } else { Err(format!("it is gone, and left {:?} (I4)", left.keys())) }
+    }
+}
+
+impl Life<'_> {
+    /// Its UID.
+    async fn make(&self, earlier: Option<&str>) -> Result<String, String> {
+        let mut machine = json!({
+            "apiVersion": "vitistack.io/v1alpha1", "kind": "Machine",
+            "metadata": {"name": NAME, "annotations": {"vitistack.io/kubevirt-config": "east"}},
+            "spec": {
+                "template": "small", "disks": [{"name": "data", "size": "5Gi"}], "networks": [{"name": "nic"}],
+                "cloudInit": {"userData": format!("#cloud-config\n# {}\n", "x".repeat(3000))},
+            },
+        });
+        if let Some(earlier) = earlier {
+            machine["metadata"]["annotations"][TAKE_OVER] = json!(earlier);
+        }
+        let machine = serde_json::from_value(machine).map_err(|why| why.to_string())?;
+        let made = self.machines.create(&PostParams::default(), &machine).await;
+        Ok(made.map_err(|why| format!("cannot make it: {why}"))?.uid().unwrap_or_default())
+    }
+
+    async fn patch(&self, change: &Value) -> Result<(), String> {
+        let patched = self.machines.patch(NAME, &PatchParams::default(), &Patch::Merge(change)).await;
+        patched.map(drop).map_err(|why| format!("cannot change it: {why}"))
+    }
+
+    async fn until(&self, phase: &str) -> Result<(), String> {
+        let is = |machine: Option<&Machine>| {
+            machine.is_some_and(|machine| {
+                let status = machine.status.clone().unwrap_or_default();
+                status.phase.as_deref() == Some(phase) && status.observed_generation == machine.metadata.generation
+            })
+        };
+        match timeout(LIMIT, await_condition(self.machines.clone(), NAME, is)).await {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(why)) => Err(format!("it is not {phase}: {why}")),
+            Err(_) => Err(format!("it is not {phase} within {LIMIT:?}: {}", self.shown().await)),
+        }
+    }
+
+    async fn gone(&self) -> Result<(), String> {
+        let gone = await_condition(self.machines.clone(), NAME, |machine: Option<&Machine>| machine.is_none());
+        match timeout(LIMIT, gone).await {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(why)) => Err(format!("it is not gone: {why}")),
+            Err(_) => Err(format!("it is not gone within {LIMIT:?}: {}", self.shown().await)),
+        }
+    }
+
+    async fn shown(&self) -> String {
+        match self.machines.get_opt(NAME).await {
+            Ok(Some(machine)) => {
+                let status = machine.status.unwrap_or_default();
+                format!("it shows {:?}, {:?}", status.phase.unwrap_or_default(), status.message.unwrap_or_default())
+            }
+            Ok(None) => "it is not there".to_owned(),
+            Err(why) => why.to_string(),
+        }
+    }
+
+    /// Takes it from the supervisor as a lost etcd does: it was never being deleted, and then it is not there.
+    async fn lose(&self) -> Result<(), String> {
+        self.ground.faultline.cut(self.namespace, true);
+        let freed = async {
+            // Nobody ever sees it being deleted.
+            self.patch(&json!({"metadata": {"finalizers": null}})).await?;
+            self.machines.delete(NAME, &DeleteParams::default()).await.map_err(|why| why.to_string())?;
+            self.gone().await
+        };
+        let freed = freed.await;
+        self.ground.faultline.cut(self.namespace, false);
+        freed
+    }
+}
