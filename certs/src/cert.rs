@@ -6,7 +6,8 @@ use time::OffsetDateTime;
 
 /// Begins the name of every CA of ours.
 pub(crate) const NAME: &str = "kubevirt-operator webhook CA";
-const BEGIN: &str = "-----BEGIN CERTIFICATE-----";
+/// Begins a certificate in a PEM text.
+pub(crate) const BEGIN: &str = "-----BEGIN CERTIFICATE-----";
 const END: &str = "-----END CERTIFICATE-----";
 /// More than this is not parsed.
 pub(crate) const MAX_BYTES: usize = 64 * 1024;
@@ -22,7 +23,7 @@ pub struct Cert {
     pub not_after: OffsetDateTime,
     /// Its name is one that we give.
     pub is_ours: bool,
-    der: CertificateDer<'static>,
+    pub(crate) der: CertificateDer<'static>,
 }
 
 impl Cert {

@@ -1,4 +1,5 @@
-//! The webhook's serving identity without cert-manager. I/O: one Secret, two webhook configurations, randomness, clock.
+//! The webhook's serving identity without cert-manager, and who may call it. I/O: one Secret, two webhook configurations, a file,
+//! randomness, clock.
 //!
 //! CAs in a Secret; every replica signs its own leaf in memory; API servers learn the CAs from the `caBundle` of the
 //! webhook configurations. A task re-derives all of it from what it observes, whenever one of the three changes and each
@@ -7,6 +8,7 @@
 
 pub mod api;
 pub mod authorities;
+pub mod callers;
 pub mod cert;
 pub mod inject;
 pub mod issue;
@@ -19,6 +21,7 @@ pub mod store;
 #[path = "../../tests/table.rs"]
 mod table;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use kube::Client;
@@ -26,6 +29,7 @@ use rustls::ServerConfig;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use callers::Callers;
 use inject::Target;
 use issue::{Ca, IssueError};
 pub use keeper::Clock;
@@ -48,6 +52,10 @@ pub struct Settings {
     pub validating: String,
     /// DNS names and IP addresses that the API server reaches the webhook by.
     pub names: Vec<String>,
+    /// File with the authorities of callers' client certificates; without it, nobody is asked for one.
+    pub client_authorities: Option<PathBuf>,
+    /// The names in these certificates.
+    pub client_names: Vec<String>,
     /// How long things take.
     pub pace: Pace,
     /// What time it is.
@@ -74,19 +82,31 @@ pub enum StartError {
     /// Lives that do not fit together.
     #[error("{0}")]
     Pace(String),
+    /// Callers that nobody can be, or a file that says nothing of them.
+    #[error("{0}")]
+    Callers(String),
 }
 
 /// Starts the identity. Returns at once: what is not there yet is waited for in the background.
 ///
 /// Fails only for settings that can never work.
 pub fn start(client: Client, settings: Settings, metrics: Metrics) -> Result<Identity, StartError> {
-    let Settings { namespace, secret, mutating, validating, names, pace, clock } = settings;
+    let Settings { namespace, secret, mutating, validating, names, client_authorities, client_names, pace, clock } =
+        settings;
     pace.check().map_err(StartError::Pace)?;
     let now = clock();
     Ca::new(pace.lives, now)?.sign(&names, pace.lives, now)?;
+    let callers = Callers::of(client_authorities.as_deref(), &client_names).map_err(StartError::Callers)?;
     let resolver = Arc::new(Resolver::default());
-    let tls = Arc::new(resolver::server_config(resolver.clone()).map_err(IssueError::from)?);
+    let tls = Arc::new(resolver::server_config(resolver.clone(), callers.clone()).map_err(IssueError::from)?);
     let (published, ready) = watch::channel(false);
+    let counted = metrics.clone();
+    let following = async move {
+        match callers {
+            Some(callers) => callers.keep(&counted).await,
+            None => std::future::pending().await,
+        }
+    };
     let keeper = Keeper {
         store: Store::new(client.clone(), &namespace, secret),
         targets: [Target::mutating(client.clone(), &mutating), Target::validating(client, &validating)],
@@ -99,5 +119,8 @@ pub fn start(client: Client, settings: Settings, metrics: Metrics) -> Result<Ide
         serving: None,
         live: None,
     };
-    Ok(Identity { tls, ready, task: tokio::spawn(keeper::keep(keeper, published)) })
+    let task = tokio::spawn(async move {
+        tokio::select! { () = keeper::keep(keeper, published) => {}, () = following => {} }
+    });
+    Ok(Identity { tls, ready, task })
 }

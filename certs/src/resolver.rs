@@ -9,6 +9,8 @@ use rustls::sign::CertifiedKey;
 use rustls::version::{TLS12, TLS13};
 use rustls::{Error, ServerConfig};
 
+use crate::callers::Callers;
+
 /// Holds the leaf that new connections are answered with; connections that exist go on. Empty, it refuses handshakes.
 #[derive(Debug, Default)]
 pub struct Resolver(ArcSwapOption<CertifiedKey>);
@@ -26,12 +28,16 @@ impl ResolvesServerCert for Resolver {
     }
 }
 
-/// TLS 1.2 and 1.3, HTTP/1.1. Nothing of a session outlives its connection: a resumed one would not meet a new leaf.
-pub fn server_config(resolver: Arc<Resolver>) -> Result<ServerConfig, Error> {
-    let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_protocol_versions(&[&TLS13, &TLS12])?
-        .with_no_client_auth()
-        .with_cert_resolver(resolver);
+/// TLS 1.2 and 1.3, HTTP/1.1, for anybody or for these callers. Nothing of a session outlives its connection: a resumed one would
+/// not meet a new leaf.
+pub fn server_config(resolver: Arc<Resolver>, callers: Option<Arc<Callers>>) -> Result<ServerConfig, Error> {
+    let builder = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_protocol_versions(&[&TLS13, &TLS12])?;
+    let builder = match callers {
+        Some(callers) => builder.with_client_cert_verifier(callers),
+        None => builder.with_no_client_auth(),
+    };
+    let mut config = builder.with_cert_resolver(resolver);
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     config.session_storage = Arc::new(NoServerSessionStorage {});
     config.send_tls13_tickets = 0;
@@ -81,7 +87,7 @@ mod tests {
         let now = OffsetDateTime::now_utc();
         let ca = Ca::new(LIVES, now).unwrap();
         let resolver = Arc::new(Resolver::default());
-        let server = TlsAcceptor::from(Arc::new(server_config(resolver.clone()).unwrap()));
+        let server = TlsAcceptor::from(Arc::new(server_config(resolver.clone(), None).unwrap()));
         for version in [&TLS13, &TLS12] {
             let client = client(&ca, version);
             for _ in 0..2 {
@@ -103,7 +109,7 @@ mod tests {
         let sign = |ca: &Ca| ca.sign(&["127.0.0.1".to_owned()], LIVES, now).unwrap().certified;
         let resolver = Arc::new(Resolver::default());
         resolver.swap(sign(&old));
-        let server = TlsAcceptor::from(Arc::new(server_config(resolver.clone()).unwrap()));
+        let server = TlsAcceptor::from(Arc::new(server_config(resolver.clone(), None).unwrap()));
         let connector = client(&old, &TLS13);
         let (near, far) = tokio::io::duplex(16 * 1024);
         let name = ServerName::try_from("127.0.0.1").unwrap();
@@ -123,7 +129,7 @@ mod tests {
     #[tokio::test]
     async fn without_a_leaf_there_is_no_connection() {
         let ca = Ca::new(LIVES, OffsetDateTime::now_utc()).unwrap();
-        let server = TlsAcceptor::from(Arc::new(server_config(Arc::default()).unwrap()));
+        let server = TlsAcceptor::from(Arc::new(server_config(Arc::default(), None).unwrap()));
         assert!(connect(&server, &client(&ca, &TLS13)).await.is_err());
     }
 }

@@ -76,6 +76,8 @@ mod tests {
         "VMAAS_HUB_KUBECONFIG",
         "VMAAS_HUB_NAMESPACE",
         "WEBHOOK_CA_SECRET",
+        "WEBHOOK_CLIENT_CA_FILE",
+        "WEBHOOK_CLIENT_NAMES",
         "WEBHOOK_CONFIGURATION",
         "WEBHOOK_DNS_NAMES",
         "WEBHOOK_REPLICAS",

@@ -89,6 +89,8 @@ impl Ground {
             mutating: self.name.to_owned(),
             validating: self.name.to_owned(),
             names: vec!["127.0.0.1".to_owned()],
+            client_authorities: None,
+            client_names: Vec::new(),
             pace: Pace::default(),
             clock: Arc::new({
                 let offset = offset.clone();

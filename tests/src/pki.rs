@@ -80,6 +80,11 @@ fn write_all(dir: &Path) -> Result<()> {
     write(dir, "sa.pub", &signing.public_key_pem())
 }
 
+/// A client certificate of this user by an authority of its own folder: `{name}.crt` and `{name}.key`.
+pub fn client_certificate(dir: &Path, name: &str, user: &str, issuer: &Issuer<'_, KeyPair>) -> Result<()> {
+    leaf(dir, name, client(user, None)?, issuer)
+}
+
 fn client(user: &str, group: Option<&str>) -> Result<CertificateParams> {
     let mut params = CertificateParams::new(Vec::new())?;
     params.distinguished_name.push(DnType::CommonName, user);
@@ -90,7 +95,8 @@ fn client(user: &str, group: Option<&str>) -> Result<CertificateParams> {
     Ok(params)
 }
 
-fn authority(dir: &Path, name: &str) -> Result<Issuer<'static, KeyPair>> {
+/// A new authority: `{name}.crt` and `{name}.key`.
+pub fn authority(dir: &Path, name: &str) -> Result<Issuer<'static, KeyPair>> {
     let key = KeyPair::generate()?;
     let mut params = CertificateParams::new(Vec::new())?;
     params.distinguished_name.push(DnType::CommonName, name);

@@ -80,6 +80,11 @@ impl Plane {
         self.processes.dir().join(format!("{}.kubeconfig", self.name))
     }
 
+    /// Where an AdmissionConfiguration may be written. Its API server starts with it if it is there, and without any otherwise.
+    pub fn admission(&self) -> PathBuf {
+        self.dir.join("admission.yaml")
+    }
+
     /// Its audit log.
     pub fn audit(&self) -> Audit {
         Audit::new(self.processes.dir().join(format!("logs/{}.audit.log", self.name)))

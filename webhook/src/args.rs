@@ -1,5 +1,6 @@
 //! The webhook's settings.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -73,6 +74,16 @@ pub struct Args {
     #[arg(long, env = "WEBHOOK_CA_ANNOUNCEMENT", default_value = "1m", value_name = "DURATION", value_parser = go_duration)]
     pub webhook_ca_announcement: Duration,
 
+    /// PEM file with the certificate authorities of callers: whoever has no client certificate of theirs is refused. It is read
+    /// again every 10 s [default: anybody may call]
+    #[arg(long, env = "WEBHOOK_CLIENT_CA_FILE", value_name = "FILE")]
+    pub webhook_client_ca_file: Option<PathBuf>,
+
+    /// Common names or DNS names in the client certificates of the API servers, separated by commas; goes with
+    /// WEBHOOK_CLIENT_CA_FILE
+    #[arg(long, env = "WEBHOOK_CLIENT_NAMES", value_delimiter = ',', value_name = "NAMES")]
+    pub webhook_client_names: Vec<String>,
+
     /// How many webhooks decide at the same time: under balanced, what one of them decided counts for each
     #[arg(long, env = "WEBHOOK_REPLICAS", default_value = "1", value_name = "NUMBER",
         value_parser = clap::value_parser!(u32).range(1..))]
@@ -98,6 +109,8 @@ impl Args {
             mutating: self.webhook_configuration.clone(),
             validating: self.webhook_configuration.clone(),
             names: self.webhook_dns_names.clone(),
+            client_authorities: self.webhook_client_ca_file.clone(),
+            client_names: self.webhook_client_names.clone(),
             pace: Pace {
                 lives: Lives { ca: whole(self.webhook_ca_validity), leaf: whole(self.webhook_certificate_validity) },
                 announcement: whole(self.webhook_ca_announcement),

@@ -65,7 +65,7 @@ impl Metrics {
         );
         registry.register(
             "kubevirt_operator_admission_connections_ended",
-            "Connections that were turned away, too slow, or had to make room because the admission port was full",
+            "Connections that were turned away, too slow, had to make room because the admission port was full, or were a caller's who may not call",
             ended.clone(),
         );
         Self { reviews, durations, placements, selections, connections, ended }

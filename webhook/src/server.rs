@@ -4,12 +4,14 @@ mod patience;
 mod places;
 mod watched;
 
+use std::collections::BTreeMap;
 use std::io;
-use std::net::IpAddr;
-use std::sync::Arc;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::Router;
+use certs::callers::refusal;
 use hyper::Request;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -20,7 +22,9 @@ use hyper_util::service::TowerToHyperService;
 use runtime::shutdown::Shutdown;
 use rustls::ServerConfig;
 use socket2::SockRef;
+use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::time::{Instant, timeout};
 use tokio_rustls::TlsAcceptor;
 
 use self::patience::Patience;
@@ -35,6 +39,10 @@ const DRAIN: Duration = Duration::from_secs(10);
 const READ_AHEAD: usize = 64 * 1024;
 /// How much of its answers the kernel keeps for a connection that does not read them; by itself it keeps megabytes (ATK2).
 const UNREAD: usize = 64 * 1024;
+/// Of each reason why callers are refused, no more than one a time this long is logged: nobody shall fill the log.
+const REFUSALS: Duration = Duration::from_secs(10);
+/// How long whoever is refused may take to hear it.
+const LINGER: Duration = Duration::from_secs(1);
 
 /// Serves until the process is asked to stop, then lets open requests end.
 pub async fn serve(
@@ -56,7 +64,7 @@ async fn serve_some(
 ) -> io::Result<()> {
     SockRef::from(&listener).set_send_buffer_size(UNREAD)?;
     let acceptor = TlsAcceptor::from(tls);
-    let open = GracefulShutdown::new();
+    let (open, told) = (GracefulShutdown::new(), Told::default());
     loop {
         let arrives = async {
             let (stream, peer) = listener.accept().await?;
@@ -79,11 +87,17 @@ async fn serve_some(
             tracing::debug!(%peer, "this address has too many connections");
             continue;
         };
-        let (acceptor, routes, watcher) = (acceptor.clone(), routes.clone(), open.watcher());
+        let (acceptor, routes, watcher, told) = (acceptor.clone(), routes.clone(), open.watcher(), told.clone());
         tokio::spawn(async move {
             tokio::select! {
-                ended = converse(&acceptor, stream, peer.ip(), routes, watcher, &place.patience) => if let Err(why) = ended {
-                    tracing::debug!(error = %why, "a connection ended early");
+                ended = converse(&acceptor, stream, peer.ip(), routes, watcher, &place.patience) => if let Err(error) = ended {
+                    match refusal(&error) {
+                        None => tracing::debug!(%error, "a connection ended early"),
+                        Some((why, reason)) => {
+                            place.given_up(why);
+                            told.refused(peer, why, &reason);
+                        }
+                    }
                 },
                 why = place.patience.ends() => {
                     place.given_up(why);
@@ -93,10 +107,24 @@ async fn serve_some(
         });
     }
     drop(listener);
-    if tokio::time::timeout(DRAIN, open.shutdown()).await.is_err() {
+    if timeout(DRAIN, open.shutdown()).await.is_err() {
         tracing::warn!("some requests were still open after {} s", DRAIN.as_secs());
     }
     Ok(())
+}
+
+/// Which refusals were logged, and when last.
+#[derive(Clone, Default)]
+struct Told(Arc<Mutex<BTreeMap<&'static str, Instant>>>);
+
+impl Told {
+    fn refused(&self, peer: SocketAddr, why: &'static str, reason: &str) {
+        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if last.get(why).is_none_or(|last| last.elapsed() >= REFUSALS) {
+            last.insert(why, Instant::now());
+            tracing::warn!(%peer, why, reason, "a caller of the webhook was refused");
+        }
+    }
 }
 
 /// Answers the requests of one connection until either side ends it.
@@ -109,7 +137,15 @@ async fn converse(
     patience: &Patience,
 ) -> io::Result<()> {
     stream.set_nodelay(true)?;
-    let stream = Watched { stream: acceptor.accept(stream).await?, patience: patience.clone() };
+    let stream = match acceptor.accept(stream).into_fallible().await {
+        Ok(stream) => Watched { stream, patience: patience.clone() },
+        Err((why, stream)) => {
+            if refusal(&why).is_some() {
+                let _ = timeout(LINGER, linger(stream)).await;
+            }
+            return Err(why);
+        }
+    };
     patience.greeted();
     let inner = TowerToHyperService::new(routes);
     let waits = patience.clone();
@@ -128,6 +164,12 @@ async fn converse(
         .max_buf_size(READ_AHEAD)
         .serve_connection(TokioIo::new(stream), service);
     watcher.watch(connection).await.map_err(io::Error::other)
+}
+
+/// Whoever still writes when his connection ends hears of a broken pipe, and not why he is refused.
+async fn linger(mut stream: TcpStream) -> io::Result<u64> {
+    stream.shutdown().await?;
+    tokio::io::copy(&mut stream, &mut tokio::io::sink()).await
 }
 
 #[cfg(test)]

@@ -130,6 +130,12 @@ app.kubernetes.io/component: {{ index . 1 }}
   value: {{ .webhook.certificate.validity | quote }}
 - name: WEBHOOK_CA_ANNOUNCEMENT
   value: {{ .webhook.certificate.announcement | quote }}
+{{- if (.webhook.clientCa).names }}
+- name: WEBHOOK_CLIENT_CA_FILE
+  value: /etc/kubevirt-operator/client-ca/ca.crt
+- name: WEBHOOK_CLIENT_NAMES
+  value: {{ join "," .webhook.clientCa.names | quote }}
+{{- end }}
 - name: WEBHOOK_REPLICAS
   value: {{ .webhook.replicas | int | quote }}
 {{- end }}

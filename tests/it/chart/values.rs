@@ -164,6 +164,11 @@ fn wrong_values_are_refused_by_name() {
         (&["leaderElection=maybe"],                    "at '/leaderElection': got string, want boolean"),
         (&["mode=remote", "webhook.url=https://h:1"],  "webhook.url: nothing is served on a remote"),
         (&["mode=remote", "defaultKubevirtConfig=e"],  "defaultKubevirtConfig: nothing is decided on a remote"),
+        (&["webhook.clientCa.names={a}"],              "webhook.clientCa.names: it needs secretName or configMapName"),
+        (&["webhook.clientCa.configMapName=ca"],       "webhook.clientCa.names: list the names in the client certificates"),
+        (&["webhook.clientCa.secretName=ca,webhook.clientCa.configMapName=ca,webhook.clientCa.names={a}"], "webhook.clientCa: secretName and configMapName are both set"),
+        (&["mode=remote", "webhook.clientCa.secretName=ca,webhook.clientCa.names={a}"], "webhook.clientCa: nothing is served on a remote"),
+        (&["webhook.clientCa.names[0]=a\\,b"],        "at '/webhook/clientCa/names/0'"),
         (&["extraEnv[0].name=LOG_LEVEL"],              "extraEnv: LOG_LEVEL is set already"),
         (&["webhook.extraEnv[0].name=NAMESPACE"],      "webhook.extraEnv: NAMESPACE is set already"),
     ];

@@ -73,3 +73,29 @@ fn the_webhook_can_be_called_by_url_and_tuned() {
         assert_eq!((&entry["timeoutSeconds"], &entry["failurePolicy"]), (&json!(10), &json!("Ignore")), "{route}");
     });
 }
+
+#[test]
+fn t15_the_authority_of_callers_is_mounted_and_named_only_where_the_values_say_so() {
+    let none = Rendered::with(&[]);
+    assert!(!none.env(WEBHOOK).keys().any(|name| name.starts_with("WEBHOOK_CLIENT")), "off by default");
+    let volume = |set: &str| {
+        let release = Rendered::with(&[set, "webhook.clientCa.names={kube-apiserver-admission,api.example.com}"]);
+        let env = release.env(WEBHOOK);
+        assert_eq!(env["WEBHOOK_CLIENT_CA_FILE"], "/etc/kubevirt-operator/client-ca/ca.crt", "{set}");
+        assert_eq!(env["WEBHOOK_CLIENT_NAMES"], "kube-apiserver-admission,api.example.com", "{set}");
+        let pod = release.pod(WEBHOOK);
+        let mount = json!({"name": "client-ca", "mountPath": "/etc/kubevirt-operator/client-ca", "readOnly": true});
+        assert_eq!(*only(&pod["containers"][0]["volumeMounts"]), mount, "{set}");
+        assert_eq!(
+            pod["containers"][0]["readinessProbe"],
+            none.pod(WEBHOOK)["containers"][0]["readinessProbe"],
+            "{set}"
+        );
+        only(&pod["volumes"]).clone()
+    };
+    let items = |key: &str| json!([{"key": key, "path": "ca.crt"}]);
+    let secret = json!({"name": "client-ca", "secret": {"secretName": "callers", "items": items("ca.crt")}});
+    assert_eq!(volume("webhook.clientCa.secretName=callers"), secret);
+    let map = json!({"name": "client-ca", "configMap": {"name": "callers", "items": items("bundle.pem")}});
+    assert_eq!(volume("webhook.clientCa.configMapName=callers,webhook.clientCa.key=bundle.pem"), map);
+}

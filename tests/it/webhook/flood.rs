@@ -32,7 +32,7 @@ async fn atk3_atk12_while_strangers_keep_every_place_all_applies_succeed() {
     let fleet = fresh(&["east"]).await;
     let ground = Ground::new(&fleet, "default").await;
     let address = fleet.address(Endpoint::Webhook).unwrap_or_else(|error| panic!("{error}"));
-    let connector = connector(&bundle(&ground.supervisor).await);
+    let connector = connector(&bundle(&ground.supervisor).await, None);
     let before = cost(&fleet, "webhook");
     let mut strangers = JoinSet::new();
     for at in 0..PLACES {

@@ -72,7 +72,7 @@ async fn apply(ground: &Ground<'_>, at: usize) -> Result<(), String> {
 }
 
 /// One request on a connection, and the first line of its answer.
-async fn ask(stream: &mut TlsStream<TcpStream>) -> Result<String, String> {
+pub(super) async fn ask(stream: &mut TlsStream<TcpStream>) -> Result<String, String> {
     let request = "POST /mutate/machines HTTP/1.1\r\nHost: webhook\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}";
     stream.write_all(request.as_bytes()).await.map_err(|error| error.to_string())?;
     let mut answer = Vec::new();

@@ -56,7 +56,9 @@ pub(super) fn apiserver(plane: &Plane) -> Vec<String> {
         "--audit-log-mode=blocking".to_owned(),
         "--audit-log-maxsize=1000000".to_owned(),
     ];
-    serving.into_iter().chain(who).chain(front_proxy).chain(audit).collect()
+    let admission = Some(plane.admission()).filter(|file| file.is_file());
+    let admission = admission.map(|file| format!("--admission-control-config-file={}", file.display()));
+    serving.into_iter().chain(who).chain(front_proxy).chain(audit).chain(admission).collect()
 }
 
 pub(super) fn kcm(plane: &Plane) -> Vec<String> {

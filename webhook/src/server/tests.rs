@@ -48,7 +48,7 @@ impl Server {
         let (ca, lives) = (Ca::new(Lives::default(), now).expect("a CA"), Lives::default());
         let resolver = Arc::new(Resolver::default());
         resolver.swap(ca.sign(&["localhost".to_owned()], lives, now).expect("a leaf").certified);
-        let tls = Arc::new(server_config(resolver).expect("a TLS configuration"));
+        let tls = Arc::new(server_config(resolver, None).expect("a TLS configuration"));
         let mut roots = RootCertStore::empty();
         roots.add(CertificateDer::from_pem_slice(ca.cert.pem.as_bytes()).expect("PEM")).expect("a root");
         runtime::client::install_crypto_provider();
