@@ -22,6 +22,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
 use model::clusters::kubeconfig::{Auth, Remote};
+use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 
@@ -94,17 +95,28 @@ pub async fn supervisor(kubeconfig: Option<&Path>) -> Result<Client, ClientError
 /// A client of a remote cluster, from nothing but what [`Remote`] holds: no file, no proxy, no program, no system CA.
 pub fn remote(remote: &Remote, deadlines: Deadlines) -> Result<Client, ClientError> {
     install_crypto_provider();
-    bounded::client(tuned(config(remote)?, deadlines), Bounds::default()).map_err(ClientError::Setup)
+    bounded::client(tuned(config(remote)?, deadlines), Bounds::default()).map_err(|why| match remote.auth {
+        Auth::Token(_) => ClientError::Setup(why),
+        // The authority was tried, so it is the pair that does not fit.
+        Auth::ClientCert { .. } => {
+            let cause = std::iter::successors(Some(&why as &dyn std::error::Error), |it| it.source()).last();
+            let cause = cause.map(ToString::to_string).unwrap_or_default();
+            ClientError::Part { field: "user.client-key-data", cause }
+        }
+    })
 }
 
 fn config(remote: &Remote) -> Result<Config, ClientError> {
     let Remote { server, ca_pem, auth } = remote;
     let wrong = |field, cause: &dyn std::fmt::Display| ClientError::Part { field, cause: cause.to_string() };
     let url = server.parse().map_err(|e: axum::http::uri::InvalidUri| wrong("cluster.server", &e))?;
-    let roots = CertificateDer::pem_slice_iter(ca_pem)
-        .map(|certificate| certificate.map(|der| der.to_vec()))
-        .collect::<Result<Vec<_>, _>>()
-        .map_err(|e| wrong("cluster.certificate-authority-data", &e))?;
+    let no_authority = |cause: &dyn std::fmt::Display| wrong("cluster.certificate-authority-data", cause);
+    let mut roots = Vec::new();
+    for certificate in CertificateDer::pem_slice_iter(ca_pem) {
+        let certificate = certificate.map_err(|why| no_authority(&why))?;
+        RootCertStore::empty().add(certificate.clone()).map_err(|why| no_authority(&why))?;
+        roots.push(certificate.to_vec());
+    }
     let mut config = Config::new(url);
     config.root_cert = Some(roots);
     match auth {

@@ -6,6 +6,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
+use std::time::Duration;
 
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 use rustls::pki_types::pem::PemObject;
@@ -15,6 +16,7 @@ use tokio::net::TcpListener;
 
 use crate::Fault;
 use crate::arms::Arm;
+use crate::links::clusters;
 
 /// The certificate that all arms serve, ECDSA P-256 as that of the product.
 pub(crate) struct Identity {
@@ -74,6 +76,13 @@ impl Served {
         Self::spawn(command.stderr(Stdio::null()))
     }
 
+    /// Starts clusters, each of whose answers takes so many milliseconds.
+    pub(crate) fn start_clusters(identity: &Identity, distance: u64) -> Result<Self, Fault> {
+        let mut command = Command::new(std::env::current_exe()?);
+        let dir = identity.dir.path().display().to_string();
+        Self::spawn(command.args(["--serve", "clusters", &dir, "127.0.0.1", &distance.to_string()]))
+    }
+
     fn spawn(command: &mut Command) -> Result<Self, Fault> {
         let child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
         let mut child = child.map_err(|why| format!("{}: {why}", command.get_program().display()))?;
@@ -102,10 +111,15 @@ impl Served {
 
     /// Resident memory, in KiB.
     pub(crate) fn memory(&self) -> Result<f64, Fault> {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).ok_or("no VmRSS")?;
-        Ok(line.trim().trim_end_matches(" kB").parse()?)
+        resident(self.child.id())
     }
+}
+
+/// Resident memory of a process, in KiB.
+pub(crate) fn resident(process: u32) -> Result<f64, Fault> {
+    let status = fs::read_to_string(format!("/proc/{process}/status"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).ok_or("no VmRSS")?;
+    Ok(line.trim().trim_end_matches(" kB").parse()?)
 }
 
 fn arguments(arm: Arm, identity: &Identity, ip: IpAddr, configs: usize) -> [String; 5] {
@@ -138,6 +152,14 @@ pub(crate) fn pin(core: usize) -> Result<(), Fault> {
     Ok(sched_setaffinity(None, &only)?)
 }
 
+/// The pipe of the input closes when whoever started this process is gone.
+pub(crate) fn end_with_parent() {
+    std::thread::spawn(|| {
+        let _ = std::io::stdin().read_to_end(&mut Vec::new());
+        std::process::exit(0);
+    });
+}
+
 /// The life of an arm's process. Its arguments are those that [`Served::start`] gives it.
 pub(crate) async fn serve(args: &[String]) -> Result<(), Fault> {
     let [arm, dir, ip, configs, core @ ..] = args else { return Err("too few arguments".into()) };
@@ -150,10 +172,9 @@ pub(crate) async fn serve(args: &[String]) -> Result<(), Fault> {
     let listener = TcpListener::bind((ip.parse::<IpAddr>()?, 0)).await?;
     println!("{}", listener.local_addr()?);
     std::io::stdout().flush()?;
-    // The pipe closes when whoever started this is gone.
-    std::thread::spawn(|| {
-        let _ = std::io::stdin().read_to_end(&mut Vec::new());
-        std::process::exit(0);
-    });
+    end_with_parent();
+    if arm == "clusters" {
+        return clusters::serve(listener, Arc::new(tls), Duration::from_millis(configs.parse()?)).await;
+    }
     Arm::named(arm)?.serve(listener, Arc::new(tls), configs.parse()?).await
 }

@@ -1,5 +1,5 @@
-//! What admission takes beside instructions: time, CPU and memory of the process that serves it. `docs/performance.md`
-//! says what the figures mean.
+//! What admission takes beside instructions: time, CPU and memory of the process that serves it; and what connections to many
+//! clusters take. `docs/performance.md` says what the figures mean.
 //!
 //! | Command | Line |
 //! |---|---|
@@ -7,6 +7,7 @@
 //! | `cargo bench -p tests --bench times -- instructions` | PERF-A3 without the kernel, by count; needs valgrind |
 //! | `cargo bench -p tests --bench times -- memory` | PERF-A5 |
 //! | `cargo bench -p tests --bench times -- create` | PERF-B1 |
+//! | `cargo bench -p tests --bench times -- links` | PERF-C5, PERF-C6 |
 //!
 //! Time is only ever a ratio of two arms of one run, which take turns. A limit is missed when the whole interval is beyond
 //! it. Every arm is a process of its own: this program again, with `--serve`.
@@ -16,6 +17,7 @@ mod children;
 mod client;
 mod create;
 mod instructions;
+mod links;
 mod memory;
 mod ratios;
 mod server;
@@ -28,11 +30,18 @@ type Fault = Box<dyn std::error::Error + Send + Sync>;
 /// The typical review (4.4 KB), as kube-apiserver would send it.
 const REVIEW: &str = include_str!("../../../webhook/benches/reviews/rev_typ.json");
 
-const MODES: [&str; 4] = ["memory", "create", "instructions", "server"];
+const MODES: [&str; 5] = ["memory", "create", "links", "instructions", "server"];
 
 fn main() -> Result<ExitCode, Fault> {
     tests::install_crypto();
     let args: Vec<String> = std::env::args().skip(1).filter(|arg| arg != "--bench").collect();
+    if let Some(("--links", rest)) = args.split_first().map(|(first, rest)| (first.as_str(), rest)) {
+        let (server, fleet, certificate) = links::arguments(rest)?;
+        children::end_with_parent();
+        // As many threads as the controller has.
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+        return runtime.block_on(links::connect::run(server, fleet, certificate)).map(|()| ExitCode::SUCCESS);
+    }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     if let Some(("--serve", rest)) = args.split_first().map(|(first, rest)| (first.as_str(), rest)) {
         return runtime.block_on(children::serve(rest)).map(|()| ExitCode::SUCCESS);
@@ -48,6 +57,9 @@ fn main() -> Result<ExitCode, Fault> {
     // Before `server`, which keeps this process on one core.
     if wanted("create") {
         passed &= runtime.block_on(create::measure())?;
+    }
+    if wanted("links") {
+        passed &= links::measure()?;
     }
     if wanted("instructions") {
         runtime.block_on(instructions::measure())?;

@@ -42,6 +42,6 @@ impl fmt::Display for Refused {
 impl std::error::Error for Refused {}
 
 pub(super) fn refuse(path: &str, field: &str, why: &'static str) -> Refused {
-    let field: String = field.chars().take(64).flat_map(char::escape_debug).collect();
+    let field: String = field.chars().flat_map(char::escape_debug).take(64).collect();
     Refused::Field { field: format!("{path}{field}"), why }
 }
