@@ -131,7 +131,12 @@ impl std::fmt::Debug for Ca {
 impl Leaf {
     /// Past half of its life, or the clock was set back to before it.
     pub fn is_due(&self, now: OffsetDateTime) -> bool {
-        now < self.signed - BACKDATED || now >= self.signed + (self.not_after - self.signed) / 2
+        now < self.signed - BACKDATED || now >= self.due()
+    }
+
+    /// Half of its life.
+    pub(crate) fn due(&self) -> OffsetDateTime {
+        self.signed + (self.not_after - self.signed) / 2
     }
 }
 

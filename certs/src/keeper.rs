@@ -85,10 +85,15 @@ pub(crate) async fn keep(mut keeper: Keeper, published: watch::Sender<bool>) {
     let (mut backoff, mut last) = (RETRY.0, String::new());
     loop {
         let now = (keeper.clock)();
-        let fault = match timeout(PASS_DEADLINE, keeper.pass(now)).await {
-            Ok(Ok(())) => None,
-            Ok(Err(fault)) => Some(fault),
-            Err(elapsed) => Some(Fault::Slow(elapsed)),
+        let due = keeper.due_in(now);
+        let fault = tokio::select! {
+            ended = timeout(PASS_DEADLINE, keeper.pass(now)) => match ended {
+                Ok(Ok(())) => None,
+                Ok(Err(fault)) => Some(fault),
+                Err(elapsed) => Some(Fault::Slow(elapsed)),
+            },
+            // Another pass begins with the leaf; what this one waits for, it asks again.
+            () = sleep(due) => continue,
         };
         let pause = match fault {
             None => {
@@ -147,6 +152,14 @@ impl Keeper {
     pub(crate) fn check_every(&self) -> Duration {
         let short = self.pace.announcement.min(self.pace.lives.leaf / 8);
         CHECK_EVERY.min(Duration::try_from(short).unwrap_or_default()).max(Duration::from_millis(500))
+    }
+
+    /// When the next leaf has to be signed: an API server that is slow must not hold that up.
+    fn due_in(&self, now: OffsetDateTime) -> Duration {
+        let left = self.serving.as_ref().map(|(_, leaf)| leaf.due() - now).filter(|left| left.is_positive());
+        // One that is due already is signed at the beginning of the pass. Toward the end of a CA, leaves are short.
+        let left = left.unwrap_or(self.pace.lives.leaf / 2).max(time::Duration::seconds(1));
+        Duration::try_from(left).unwrap_or(PASS_DEADLINE)
     }
 
     /// Makes everything true once. May be dropped at any await.

@@ -1,14 +1,21 @@
+use axum::Router;
 use kube::{Client, Config};
 
 use super::*;
+use crate::issue::Lives;
 use crate::plan::Pace;
+
+#[path = "kill_sweep_tests.rs"]
+mod kill_sweep;
 
 /// A keeper whose API server is away.
 fn alone(now: OffsetDateTime) -> Keeper {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let config = Config::new("http://127.0.0.1:1".parse().expect("an address"));
-    let client = Client::try_from(config).expect("a client");
-    let pace = Pace::default();
+    keeper(Client::try_from(config).expect("a client"), Pace::default(), now)
+}
+
+fn keeper(client: Client, pace: Pace, now: OffsetDateTime) -> Keeper {
     let mut keeper = Keeper {
         store: Store::new(client.clone(), "ns", "ca".to_owned()),
         targets: [Target::mutating(client.clone(), "hook"), Target::validating(client, "hook")],
@@ -36,6 +43,28 @@ async fn cert6_a_clock_that_jumps_forward_renews_the_leaf_at_once_whatever_else_
         assert_eq!(fault.at(), "webhook-configuration", "{fault}");
         assert_eq!(ends(&keeper), now + hours(until), "after {at} h");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn cert4_an_api_server_that_says_nothing_does_not_hold_up_the_next_leaf() {
+    let begun = OffsetDateTime::from_unix_timestamp(1_800_000_000).expect("a time");
+    let silent = Client::new(Router::new().fallback(async || std::future::pending::<()>().await), "default");
+    let lives = Lives { leaf: time::Duration::seconds(8), ..Lives::default() };
+    let mut keeper = keeper(silent, Pace { lives, ..Pace::default() }, begun);
+    let from = Instant::now();
+    keeper.clock = Arc::new(move || begun + from.elapsed());
+    let resolver = keeper.resolver.clone();
+    let leaf = || resolver.0.load_full().expect("a leaf").cert[0].clone();
+    let mut leaves = vec![(0, leaf())];
+    let kept = tokio::spawn(keep(keeper, watch::channel(false).0));
+    while from.elapsed() < Duration::from_secs(13) {
+        sleep(Duration::from_millis(100)).await;
+        if leaves.last().is_some_and(|(_, last)| *last != leaf()) {
+            leaves.push((from.elapsed().as_secs(), leaf()));
+        }
+    }
+    kept.abort();
+    assert_eq!(leaves.iter().map(|(at, _)| *at).collect::<Vec<_>>(), [0, 4, 8, 12]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -13,7 +13,7 @@ use crate::callers::Callers;
 
 /// Holds the leaf that new connections are answered with; connections that exist go on. Empty, it refuses handshakes.
 #[derive(Debug, Default)]
-pub struct Resolver(ArcSwapOption<CertifiedKey>);
+pub struct Resolver(pub(crate) ArcSwapOption<CertifiedKey>);
 
 impl Resolver {
     /// The next connection gets this one.

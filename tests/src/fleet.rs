@@ -2,6 +2,7 @@
 //! keep one in a temporary folder until their process ends; the demo keeps one in `target/demo` and finds it there again
 //! in its next invocation, so nothing about a fleet is known to a process only.
 
+mod beside;
 mod component;
 mod furnish;
 mod loss;
@@ -13,6 +14,7 @@ use std::sync::Arc;
 use futures::future::try_join_all;
 use futures::try_join;
 
+pub use beside::Webhooks;
 pub use component::{Component, Endpoint};
 use state::State;
 

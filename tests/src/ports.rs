@@ -17,7 +17,11 @@ pub fn claim(dir: &Path, name: &str) -> Result<SocketAddr> {
     if let Some(port) = fs::read_to_string(&file).ok().and_then(|text| text.trim().parse().ok()) {
         return Ok(local(port));
     }
-    let port = (0..1000).map(|_| random()).find(|port| is_free(*port)).ok_or_else(|| Error::Absent {
+    // Those of the same folder may be claimed and not listened on yet.
+    let others: Vec<u16> =
+        fs::read_dir(dir.join("ports")).into_iter().flatten().flatten().filter_map(remembered).collect();
+    let is_ours = |port: &u16| is_free(*port) && !others.contains(port);
+    let port = (0..1000).map(|_| random()).find(is_ours).ok_or_else(|| Error::Absent {
         what: format!("free port between {} and {} for {name}", RANGE.start, RANGE.end),
     })?;
     fs::write(&file, format!("{port}\n")).map_err(io("cannot write", &file))?;
@@ -35,11 +39,15 @@ pub fn require_free(address: SocketAddr, name: &str) -> Result<()> {
 /// Forgets the remembered ports that are taken. Only for a folder of which nothing runs.
 pub fn forget_taken(dir: &Path) {
     for file in fs::read_dir(dir.join("ports")).into_iter().flatten().flatten() {
-        let port = fs::read_to_string(file.path()).ok().and_then(|text| text.trim().parse().ok());
-        if !port.is_some_and(is_free) {
-            let _ = fs::remove_file(file.path());
+        let path = file.path();
+        if !remembered(file).is_some_and(is_free) {
+            let _ = fs::remove_file(path);
         }
     }
+}
+
+fn remembered(file: fs::DirEntry) -> Option<u16> {
+    fs::read_to_string(file.path()).ok()?.trim().parse().ok()
 }
 
 fn local(port: u16) -> SocketAddr {
