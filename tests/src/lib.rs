@@ -11,9 +11,11 @@
 //! | What is a whole fleet, and in which order does it start? | [`fleet`] |
 //! | What is the night like in which a supervisor is lost? | [`drill`] |
 //! | Who does harm between the controller and the API servers, and what must hold then? | [`faultline`], [`sweep`] |
+//! | Does an apply fail while the webhook's authority rotates? | [`rotations`], with the TLS of [`trust`] |
 //! | How does a test wait for what has no signal? | [`wait`] |
 //! | Who builds the product's binaries before a suite runs them? | [`workspace`] |
 //! | Which files does this repository have, and which are generated? | [`repository`], [`generated`] |
+//! | Which mistakes in a decision do which tests notice? | [`mutations`] |
 //! | Who plays a cluster that lies or is broken? | [`hostile`] |
 //! | Who plays KubeVirt? | [`kubevirt`], with the definitions of [`remote_crds`]; KubeVirt itself is [`virt`] |
 
@@ -29,6 +31,7 @@ pub mod hostile;
 pub mod install;
 pub mod keeper;
 pub mod kubevirt;
+pub mod mutations;
 pub mod pki;
 pub mod plane;
 pub mod ports;
@@ -36,10 +39,12 @@ pub mod probe;
 pub mod process;
 pub mod remote_crds;
 pub mod repository;
+pub mod rotations;
 pub mod sweep;
 #[cfg(test)]
 #[path = "../table.rs"]
 mod table;
+pub mod trust;
 pub mod virt;
 pub mod wait;
 pub mod workspace;

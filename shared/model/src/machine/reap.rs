@@ -7,8 +7,8 @@ use super::identity::Identity;
 use super::intent::{DeletionPolicy, Intent, Leaving};
 use super::observed::{Observed, Remote};
 use super::write::{Failure, Here, There, Write};
+use crate::api::KubevirtConfig;
 use crate::api::config::Orphan;
-use crate::api::{KubevirtConfig, KubevirtConfigSpec};
 use crate::names::{CLEANUP, ClusterName, MachineKey, VmKey};
 
 /// The word that lets orphans be deleted.
@@ -27,8 +27,7 @@ pub struct Step {
 
 /// The orphans of a KubevirtConfig that are to be deleted.
 pub fn wanted(config: &KubevirtConfig) -> &[Orphan] {
-    let KubevirtConfigSpec { orphan_policy, .. } = &config.spec;
-    let asked = orphan_policy.as_deref() == Some(DELETE);
+    let asked = config.spec.orphan_policy.as_deref() == Some(DELETE);
     config.status.as_ref().filter(|_| asked).map_or(&[], |status| &status.orphans)
 }
 

@@ -22,6 +22,7 @@ mod cloudinit;
 mod forged;
 mod hardware;
 mod kept;
+mod leaving;
 mod networks;
 mod places;
 mod published;
