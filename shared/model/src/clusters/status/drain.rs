@@ -53,16 +53,20 @@ fn named(left: &Left) -> String {
 
 /// What is there beside Machines.
 fn behind(left: &Left, previous: &KubevirtConfigStatus) -> String {
-    let counted = [
-        (left.orphans.unwrap_or_default(), "objects of nobody are there, which /debug/orphans of the controller lists"),
-        (
-            previous.orphans.len(),
-            "deleted Machines left something, which status.orphans lists and spec.orphanPolicy is about",
-        ),
-    ];
-    let said = counted.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!(", and {count} {what}"));
-    let unknown = if left.orphans.is_none() { ", and what nobody has there is not known while it is away" } else { "" };
-    said.collect::<Vec<_>>().concat() + unknown
+    let unowned = match left.orphans {
+        None => ", and which objects without a Machine are there is not known while it is away".to_owned(),
+        Some(0) => String::new(),
+        Some(count) => {
+            format!(", and {count} objects of nobody are there, which /debug/orphans of the controller lists")
+        }
+    };
+    let see = "something: see status.orphans and spec.orphanPolicy";
+    let deleted = match previous.orphans.len() {
+        0 => String::new(),
+        1 => format!(", and one deleted Machine left {see}"),
+        count => format!(", and {count} deleted Machines left {see}"),
+    };
+    unowned + &deleted
 }
 
 fn next(config: &KubevirtConfig, machines: usize, seen: &Seen) -> String {
@@ -150,7 +154,7 @@ mod tests {
             ("R4: it is away",          cordoned(),     away(), Some(left(&["shop/web"], 0)),
                 Some("False/Draining: one Machine is here: 1 in shop (web); while the cluster is away they cannot be cleaned up: if it is gone for good, say so with kubectl -n kubevirt-configs patch kubevirtconfig east --type=merge -p '{\"spec\":{\"decommissioned\":true}}', and delete them")),
             ("R4: what is there is not known", cordoned(), away(), Some(unseen()),
-                Some("False/Draining: one Machine is here: 1 in shop (web), and what nobody has there is not known while it is away; while the cluster is away")),
+                Some("False/Draining: one Machine is here: 1 in shop (web), and which objects without a Machine are there is not known while it is away; while the cluster is away")),
             ("R4 KVO32: gone for good", gone(),         away(), Some(left(&["shop/web"], 0)),
                 Some("False/Draining: one Machine is here: 1 in shop (web); delete them: they do not wait for the cluster, and what they leave is recorded in status.orphans")),
         ];
@@ -177,7 +181,7 @@ mod tests {
         let said = next.conditions.iter().find(|it| it.type_ == DRAINED).unwrap();
         assert!(
             said.message.contains(
-                "and others in 12 more namespaces, and 2 deleted Machines left something, which status.orphans lists and spec.orphanPolicy is about;"
+                "and others in 12 more namespaces, and 2 deleted Machines left something: see status.orphans and spec.orphanPolicy;"
             ),
             "{}",
             said.message
