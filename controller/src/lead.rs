@@ -7,9 +7,8 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use kube::Client;
 use model::lease::RENEW_WITHIN;
-use runtime::client::fenced;
+use runtime::client::MayWrite;
 
 /// Whether this process may work. Clones are the same one.
 #[derive(Clone, Debug)]
@@ -63,10 +62,10 @@ impl Lead {
         }
     }
 
-    /// A client that writes only while this process leads.
-    pub fn fence(&self, client: Client) -> Client {
+    /// Whether this process may write, asked at each write.
+    pub fn may_write(&self) -> MayWrite {
         let lead = self.clone();
-        fenced(client, move || lead.holds())
+        MayWrite::when(move || lead.holds())
     }
 
     /// Who leads, in a line for people.

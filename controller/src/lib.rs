@@ -47,6 +47,7 @@ use kube::{Api, Client};
 use model::machine::networks::IpSource;
 use model::machine::owner::Adoption;
 use prometheus_client::registry::Registry;
+use runtime::client::fenced;
 use runtime::clusters::{ClusterMap, KeyOrder, Source, identify};
 use runtime::pause::until_it_answers;
 use runtime::ready::{Latch, Ready};
@@ -125,7 +126,7 @@ async fn work(
     synced: &Latch,
     shutdown: Shutdown,
 ) -> Result<(), Fatal> {
-    let client = lead.fence(client);
+    let client = fenced(client, lead.may_write());
     let supervisor = until_it_answers("the supervisor does not answer yet", || identify(&client)).await;
     let (clusters, awaited) = (Arc::new(ClusterMap::default()), Arc::new(Awaited::default()));
     let (touch, touched) = mpsc::unbounded_channel();

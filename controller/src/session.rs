@@ -15,6 +15,7 @@ use kube::runtime::watcher::{self, watcher};
 use kube::{Api, Client, Resource, ResourceExt};
 use model::machine::StorageClass;
 use model::names::{ClusterName, MANAGED_BY, OPERATOR, SUPERVISOR};
+use runtime::client::MayWrite;
 use runtime::clusters::{Cluster, Session, explain};
 use runtime::listing::{Listing, Step, check_bytes, watching};
 use serde::de::DeserializeOwned;
@@ -79,8 +80,8 @@ type Stream = BoxStream<'static, Result<WatchStep, String>>;
 impl Session for Watches {
     type Index = ClusterIndex;
 
-    fn client(&self, client: Client) -> Client {
-        self.lead.fence(client)
+    fn may_write(&self) -> MayWrite {
+        self.lead.may_write()
     }
 
     fn tried(&self, connected: bool) {

@@ -10,6 +10,7 @@
 mod answer;
 mod bounded;
 mod bounds;
+mod connection;
 mod fence;
 mod lists;
 mod patience;
@@ -27,7 +28,7 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 
 use self::bounds::Bounds;
-pub use self::fence::fenced;
+pub use self::fence::{MayWrite, fenced};
 
 /// How long a client waits for the network. A call's own deadline is its caller's to set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,15 +94,17 @@ pub async fn supervisor(kubeconfig: Option<&Path>) -> Result<Client, ClientError
 }
 
 /// A client of a remote cluster, from nothing but what [`Remote`] holds: no file, no proxy, no program, no system CA.
-pub fn remote(remote: &Remote, deadlines: Deadlines) -> Result<Client, ClientError> {
+pub fn remote(remote: &Remote, deadlines: Deadlines, may_write: MayWrite) -> Result<Client, ClientError> {
     install_crypto_provider();
-    bounded::client(tuned(config(remote)?, deadlines), Bounds::default()).map_err(|why| match remote.auth {
-        Auth::Token(_) => ClientError::Setup(why),
-        // The authority was tried, so it is the pair that does not fit.
-        Auth::ClientCert { .. } => {
-            let cause = std::iter::successors(Some(&why as &dyn std::error::Error), |it| it.source()).last();
-            let cause = cause.map(ToString::to_string).unwrap_or_default();
-            ClientError::Part { field: "user.client-key-data", cause }
+    bounded::on_one_connection(tuned(config(remote)?, deadlines), Bounds::default(), may_write).map_err(|why| {
+        match remote.auth {
+            Auth::Token(_) => ClientError::Setup(why),
+            // The authority was tried, so it is the pair that does not fit.
+            Auth::ClientCert { .. } => {
+                let cause = std::iter::successors(Some(&why as &dyn std::error::Error), |it| it.source()).last();
+                let cause = cause.map(ToString::to_string).unwrap_or_default();
+                ClientError::Part { field: "user.client-key-data", cause }
+            }
         }
     })
 }

@@ -43,7 +43,7 @@ async fn t4_a_remote_config_takes_nothing_from_around_it() {
     );
     let auth = &config.auth_info;
     assert!(auth.token.is_some() && auth.exec.is_none() && auth.token_file.is_none() && auth.impersonate.is_none());
-    assert!(remote(&accepted("token: abc"), Deadlines::default()).is_ok());
+    assert!(remote(&accepted("token: abc"), Deadlines::default(), MayWrite::default()).is_ok());
 }
 
 #[tokio::test]
@@ -54,7 +54,7 @@ async fn parts_that_only_look_right_are_an_error_without_their_content() {
     let key = BASE64.encode("-----BEGIN PRIVATE KEY-----\nY2FuYXJ5\n-----END PRIVATE KEY-----\n");
     let with_junk_key = accepted(&format!("client-certificate-data: {certificate}, client-key-data: {key}"));
     every_row([with_junk_ca, with_junk_key], |broken| {
-        let error = remote(&broken, Deadlines::default()).map(|_| ()).unwrap_err();
+        let error = remote(&broken, Deadlines::default(), MayWrite::default()).map(|_| ()).unwrap_err();
         assert!(!format!("{error:?}").contains("canary") && !format!("{error:?}").contains("Y2FuYXJ5"), "{error:?}");
     });
 }

@@ -13,8 +13,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use kube::Client;
-use model::clusters::kubeconfig::Validity;
+use model::clusters::kubeconfig::Remote;
 use model::clusters::{Fingerprint, Newest, Op, View, diff};
 use model::names::ClusterName;
 use tokio::sync::mpsc;
@@ -25,7 +24,7 @@ pub use link::{Cluster, DEADLINE, Session, State, identify};
 pub use scope::Scope;
 pub use source::{KeyOrder, Source, Usable, Wanted};
 
-use crate::client::{self, Deadlines};
+use crate::client::{self, ClientError, Deadlines};
 use link::Heard;
 
 /// What is known of one KubevirtConfig's cluster.
@@ -121,7 +120,10 @@ pub async fn run<S: Session>(
                 }
                 let Some(now) = wanted.borrow_and_update().clone() else { continue };
                 let mut touched =
-                    step(&now, &mut running, &mut rejected, |remote| link::start(remote, &session, &events));
+                    step(&now, &mut running, &mut rejected, |name, remote| {
+                        let client = client::remote(remote, Deadlines::default(), session.may_write())?;
+                        Ok(link::start((name, client, remote.auth.validity()), &session, &events))
+                    });
                 let before = std::mem::replace(&mut webhooks, faults_of_webhooks(&now));
                 touched.extend(now.keys().filter(|name| before.get(*name) != webhooks.get(*name)).cloned());
                 touched
@@ -163,7 +165,7 @@ fn step<I>(
     wanted: &Wanted,
     running: &mut BTreeMap<ClusterName, Running<I>>,
     rejected: &mut BTreeMap<ClusterName, String>,
-    start: impl Fn((ClusterName, Client, Option<Validity>)) -> (Arc<Cluster<I>>, JoinHandle<()>),
+    start: impl Fn(ClusterName, &Remote) -> Result<(Arc<Cluster<I>>, JoinHandle<()>), ClientError>,
 ) -> Vec<ClusterName> {
     let fingerprints = wanted.iter().map(|(name, kubeconfig)| {
         (name.clone(), kubeconfig.as_ref().map(|usable| usable.fingerprint.clone()).map_err(Clone::clone))
@@ -191,13 +193,12 @@ fn step<I>(
             }
             Op::Start(_) | Op::Replace(_) => {
                 let Some(Ok(Usable { fingerprint, remote, .. })) = wanted.get(&name) else { continue };
-                match client::remote(remote, Deadlines::default()) {
+                match start(name.clone(), remote) {
                     Err(why) => {
                         outdated(running.get_mut(&name));
                         rejected.insert(name.clone(), why.to_string());
                     }
-                    Ok(client) => {
-                        let (cluster, task) = start((name.clone(), client, remote.auth.validity()));
+                    Ok((cluster, task)) => {
                         let link = Running { fingerprint: fingerprint.clone(), cluster, task, next: None };
                         match running.get_mut(&name) {
                             Some(old) => old.next = Some(Box::new(link)),

@@ -16,7 +16,8 @@ use tower::layer::layer_fn;
 
 use super::answer::{Content, Excess, Lines, Whole};
 use super::bounds::{Bounds, Deadline};
-use super::fence::MayWrite;
+use super::connection::{self, Signs};
+use super::fence::{Fence, MayWrite};
 use super::lists::{Lists, Page};
 use super::patience::Patience;
 
@@ -24,6 +25,13 @@ use super::patience::Patience;
 pub(super) fn client(config: Config, bounds: Bounds) -> kube::Result<Client> {
     let layer = layer_fn(|inner| Bounded::new(inner, bounds));
     Ok(ClientBuilder::try_from(config)?.with_layer(&layer).build())
+}
+
+/// The same with one connection for all that is asked at a time.
+pub(super) fn on_one_connection(config: Config, bounds: Bounds, may_write: MayWrite) -> kube::Result<Client> {
+    let inner = Bounded::new(connection::one(&config, Signs::default())?, bounds);
+    // Not by `fenced`: what kube puts before each client takes as much memory as a fifth of a connection.
+    Ok(ClientBuilder::new(Fence { inner, may_write }, config.default_namespace).build())
 }
 
 pub(super) struct Bounded<S>(Arc<Inner<S>>);

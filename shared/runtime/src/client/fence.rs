@@ -4,27 +4,32 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use axum::BoxError;
-use axum::http::{Extensions, Method, Request, Response};
+use axum::http::{Extensions, Method, Request};
 use futures::future::BoxFuture;
 use kube::Client;
 use kube::client::Body;
-use tower::Service;
+use tower::{Service, service_fn};
 
 /// What a refused write says.
 const OVER: &str = "this process does not lead any more, so it writes nothing";
 
-/// The client, but every request that may change something fails, without being sent, once `may_write` says no. A request that
-/// waits for a busy server is asked about once more before it is sent.
-pub fn fenced(client: Client, may_write: impl Fn() -> bool + Send + Sync + 'static) -> Client {
-    let namespace = client.default_namespace().to_owned();
-    Client::new(Fence { client, may_write: MayWrite(Arc::new(may_write)) }, namespace)
+/// Whether something may be written now. Clones ask the same.
+#[derive(Clone)]
+pub struct MayWrite(Arc<dyn Fn() -> bool + Send + Sync>);
+
+/// Always.
+impl Default for MayWrite {
+    fn default() -> Self {
+        Self::when(|| true)
+    }
 }
 
-/// Goes with a request that may change something.
-#[derive(Clone)]
-pub(super) struct MayWrite(Arc<dyn Fn() -> bool + Send + Sync>);
-
 impl MayWrite {
+    /// By what this says at each write.
+    pub fn when(may_write: impl Fn() -> bool + Send + Sync + 'static) -> Self {
+        Self(Arc::new(may_write))
+    }
+
     /// Refuses a request that is fenced, once nothing may be written.
     pub(super) fn check(extensions: &Extensions) -> Result<(), BoxError> {
         match extensions.get::<Self>() {
@@ -34,29 +39,45 @@ impl MayWrite {
     }
 }
 
-struct Fence {
-    client: Client,
-    may_write: MayWrite,
+/// The client, but every request that may change something fails, without being sent, once nothing may be written. A request that
+/// waits for a busy server is asked about once more before it is sent.
+pub fn fenced(client: Client, may_write: MayWrite) -> Client {
+    let namespace = client.default_namespace().to_owned();
+    let inner = service_fn(move |request| {
+        let client = client.clone();
+        async move { client.send(request).await }
+    });
+    Client::new(Fence { inner, may_write }, namespace)
 }
 
-impl Service<Request<Body>> for Fence {
-    type Response = Response<Body>;
-    type Error = BoxError;
-    type Future = BoxFuture<'static, Result<Response<Body>, BoxError>>;
+pub(super) struct Fence<S> {
+    pub(super) inner: S,
+    pub(super) may_write: MayWrite,
+}
 
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
-        Poll::Ready(Ok(()))
+impl<S> Service<Request<Body>> for Fence<S>
+where
+    S: Service<Request<Body>>,
+    S::Future: Send + 'static,
+    S::Error: Into<BoxError>,
+{
+    type Response = S::Response;
+    type Error = BoxError;
+    type Future = BoxFuture<'static, Result<S::Response, BoxError>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        self.inner.poll_ready(context).map_err(Into::into)
     }
 
     fn call(&mut self, mut request: Request<Body>) -> Self::Future {
         if !matches!(*request.method(), Method::GET | Method::HEAD) {
             request.extensions_mut().insert(self.may_write.clone());
         }
-        let client = self.client.clone();
-        Box::pin(async move {
-            MayWrite::check(request.extensions())?;
-            Ok(client.send(request).await?)
-        })
+        if let Err(over) = MayWrite::check(request.extensions()) {
+            return Box::pin(async { Err(over) });
+        }
+        let sent = self.inner.call(request);
+        Box::pin(async { sent.await.map_err(Into::into) })
     }
 }
 
@@ -64,6 +85,7 @@ impl Service<Request<Body>> for Fence {
 mod tests {
     use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
+    use axum::http::Response;
     use k8s_openapi::api::core::v1::ConfigMap;
     use kube::Api;
     use kube::api::{Patch, PatchParams};
@@ -94,7 +116,7 @@ mod tests {
         let (server, leads) = (Server::default(), Arc::new(AtomicBool::new(true)));
         let asked = server.0.clone();
         let may_write = leads.clone();
-        let client = fenced(Client::new(server, "default"), move || may_write.load(Ordering::SeqCst));
+        let client = fenced(Client::new(server, "default"), MayWrite::when(move || may_write.load(Ordering::SeqCst)));
         let maps: Api<ConfigMap> = Api::default_namespaced(client);
         let write = async || {
             let patch = Patch::Merge(serde_json::json!({"data": {"a": "b"}}));

@@ -16,6 +16,7 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use super::errors::{code, explain, is_unserved};
+use crate::client::MayWrite;
 use crate::pause::{APART, Pause, spread};
 
 /// Every single request to a remote cluster ends after this long.
@@ -97,9 +98,9 @@ pub trait Session: Send + Sync + 'static {
     /// What it keeps.
     type Index: Default + Send + Sync + 'static;
 
-    /// The client that everybody uses who works on the connection.
-    fn client(&self, client: Client) -> Client {
-        client
+    /// Whether who works on the connection may write.
+    fn may_write(&self) -> MayWrite {
+        MayWrite::default()
     }
 
     /// A connection was tried: whether it came about. E19.
@@ -122,7 +123,7 @@ pub(super) fn start<S: Session>(
     session: &Arc<S>,
     events: &mpsc::Sender<Heard>,
 ) -> (Arc<Cluster<S::Index>>, JoinHandle<()>) {
-    let cluster = Arc::new(Cluster::new(name, session.client(client), validity));
+    let cluster = Arc::new(Cluster::new(name, client, validity));
     let task = tokio::spawn(keep(cluster.clone(), session.clone(), events.clone()));
     (cluster, task)
 }

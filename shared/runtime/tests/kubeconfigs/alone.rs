@@ -14,7 +14,7 @@ use std::thread::JoinHandle;
 use std::{env, fs};
 
 use model::clusters::kubeconfig;
-use runtime::client::{Deadlines, install_crypto_provider, remote};
+use runtime::client::{Deadlines, MayWrite, install_crypto_provider, remote};
 use runtime::clusters::identify;
 use rustix::fs::inotify::{self, CreateFlags, ReadFlags, WatchFlags};
 use rustix::io::Errno;
@@ -97,7 +97,7 @@ async fn judges_all_and_reads_nothing() {
     let mut document = good();
     document["clusters"][0]["cluster"]["server"] = json!(format!("https://{}", env::var(SERVER).expect("an address")));
     let accepted = kubeconfig::parse(document.to_string().as_bytes()).expect("accepted");
-    let client = remote(&accepted, Deadlines::default()).expect("a client");
+    let client = remote(&accepted, Deadlines::default(), MayWrite::default()).expect("a client");
     let refused = identify(&client).await.expect_err("it is somebody else");
     assert!(refused.contains("certificate"), "T3: {refused}");
 }

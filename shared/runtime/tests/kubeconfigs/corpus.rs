@@ -3,7 +3,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use model::clusters::kubeconfig;
-use runtime::client::{Deadlines, remote};
+use runtime::client::{Deadlines, MayWrite, remote};
 use serde_json::{Value, json};
 
 use crate::{accepted, credentials, detours, documents, files, programs, servers, trust};
@@ -82,7 +82,7 @@ pub(crate) fn secrets() -> Vec<String> {
 /// As the registry does it: read, then made into a client, which sends nothing yet. The reason is what the status shows.
 pub(crate) fn judged(text: &[u8]) -> Result<(), String> {
     let accepted = kubeconfig::parse(text).map_err(|refused| refused.to_string())?;
-    remote(&accepted, Deadlines::default()).map(drop).map_err(|refused| refused.to_string())
+    remote(&accepted, Deadlines::default(), MayWrite::default()).map(drop).map_err(|refused| refused.to_string())
 }
 
 pub(crate) fn encode(text: impl AsRef<[u8]>) -> String {

@@ -9,10 +9,10 @@ use std::time::Duration;
 use axum::body::{Body, Bytes};
 use futures::{StreamExt, stream};
 use hyper::body::Incoming;
-use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
-use hyper_util::rt::TokioIo;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::server::conn::auto::Builder;
 use model::names::MACHINE_UID;
 use rustls::ServerConfig;
 use serde_json::{Value, json};
@@ -35,7 +35,10 @@ type News = Mutex<HashMap<String, watch::Sender<Bytes>>>;
 
 /// Serves until the process ends; each answer takes so long.
 pub(crate) async fn serve(listener: TcpListener, tls: Arc<ServerConfig>, distance: Duration) -> Result<(), Fault> {
-    let acceptor = TlsAcceptor::from(tls);
+    let mut tls = ServerConfig::clone(&tls);
+    // As every API server.
+    tls.alpn_protocols = ["h2", "http/1.1"].map(|it| it.as_bytes().to_vec()).to_vec();
+    let acceptor = TlsAcceptor::from(Arc::new(tls));
     let news: Arc<News> = Arc::default();
     loop {
         let (stream, _) = listener.accept().await?;
@@ -43,14 +46,16 @@ pub(crate) async fn serve(listener: TcpListener, tls: Arc<ServerConfig>, distanc
         let (acceptor, news) = (acceptor.clone(), news.clone());
         tokio::spawn(async move {
             let Ok(tls) = acceptor.accept(stream).await else { return };
-            let service = service_fn(async |request: Request<Incoming>| {
-                tokio::time::sleep(distance).await;
-                Ok::<_, Infallible>(
-                    answer(request.uri().path(), request.uri().query().unwrap_or_default(), &news).await,
-                )
+            let service = service_fn(move |request: Request<Incoming>| {
+                let news = news.clone();
+                async move {
+                    tokio::time::sleep(distance).await;
+                    let uri = request.uri();
+                    Ok::<_, Infallible>(answer(uri.path(), uri.query().unwrap_or_default(), &news).await)
+                }
             });
             // Ends when the client hangs up.
-            let _ = http1::Builder::new().serve_connection(TokioIo::new(tls), service).await;
+            let _ = Builder::new(TokioExecutor::new()).serve_connection(TokioIo::new(tls), service).await;
         });
     }
 }

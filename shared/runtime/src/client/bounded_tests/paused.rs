@@ -192,7 +192,7 @@ async fn r11_r20_a_write_that_waits_for_a_busy_server_is_not_sent_by_who_leads_n
     let (routes, asked) = without_time(429, Some("3"));
     let leads = Arc::new(AtomicBool::new(true));
     let may_write = leads.clone();
-    let client = fenced(without_sockets(routes), move || may_write.load(Ordering::Relaxed));
+    let client = fenced(without_sockets(routes), MayWrite::when(move || may_write.load(Ordering::Relaxed)));
     let maps = Api::<ConfigMap>::namespaced(client, "default");
     let write = async || {
         let patch = Patch::Merge(json!({"data": {"a": "b"}}));
