@@ -2,6 +2,7 @@
 
 mod callers;
 mod flood;
+mod killed;
 mod links;
 mod rotation;
 mod secrets;

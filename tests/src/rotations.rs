@@ -89,7 +89,7 @@ pub async fn run(rotations: usize, say: fn(&str)) -> Result<Found> {
             say(&format!("{done} of {rotations} rotations after {seconds} s, {applies} applies, {failures} failed"));
         }
     };
-    let all = parts.iter().enumerate().map(|(at, part)| exercise(&fleet, part, turns(at), &found, &rotated));
+    let all = parts.iter().enumerate().map(|(at, part)| exercise(&fleet, part, turns(at), &found, &rotated, say));
     try_join_all(all).await?;
     Ok(Found { took: begun.elapsed(), ..found.into_inner() })
 }
@@ -101,6 +101,7 @@ async fn exercise(
     turns: usize,
     found: &RefCell<Found>,
     rotated: &impl Fn(),
+    say: fn(&str),
 ) -> Result<()> {
     let client = fleet.supervisor().client().await?;
     let over = Cell::new(false);
@@ -109,6 +110,7 @@ async fn exercise(
         found.failures += 1;
         if found.told.len() < TOLD {
             let after = format!("after {} rotations, {what} of {}", found.rotations, part.namespace);
+            say(&format!("{after}: {why}"));
             found.told.push(format!("{after}: {why}"));
         }
     };

@@ -99,7 +99,7 @@ async fn serve_some(
                         }
                     }
                 },
-                why = place.patience.ends() => {
+                why = place.ends() => {
                     place.given_up(why);
                     tracing::debug!(why, "a connection was given up");
                 }

@@ -4,6 +4,7 @@
 //! | Command | Line |
 //! |---|---|
 //! | `cargo bench -p tests --bench times -- server` | PERF-A2, PERF-A3 |
+//! | `cargo bench -p tests --bench times -- handshakes` | PERF-A4 |
 //! | `cargo bench -p tests --bench times -- instructions` | PERF-A3 without the kernel, by count; needs valgrind |
 //! | `cargo bench -p tests --bench times -- memory` | PERF-A5 |
 //! | `cargo bench -p tests --bench times -- create` | PERF-B1 |
@@ -16,6 +17,7 @@ mod arms;
 mod children;
 mod client;
 mod create;
+mod handshakes;
 mod instructions;
 mod links;
 mod memory;
@@ -30,7 +32,7 @@ type Fault = Box<dyn std::error::Error + Send + Sync>;
 /// The typical review (4.4 KB), as kube-apiserver would send it.
 const REVIEW: &str = include_str!("../../../webhook/benches/reviews/rev_typ.json");
 
-const MODES: [&str; 5] = ["memory", "create", "links", "instructions", "server"];
+const MODES: [&str; 6] = ["memory", "create", "links", "instructions", "server", "handshakes"];
 
 fn main() -> Result<ExitCode, Fault> {
     tests::install_crypto();
@@ -54,7 +56,7 @@ fn main() -> Result<ExitCode, Fault> {
     if wanted("memory") {
         passed &= runtime.block_on(memory::measure())?;
     }
-    // Before `server`, which keeps this process on one core.
+    // Before `server` and `handshakes`, which keep this process on one core.
     if wanted("create") {
         passed &= runtime.block_on(create::measure())?;
     }
@@ -66,6 +68,9 @@ fn main() -> Result<ExitCode, Fault> {
     }
     if wanted("server") {
         passed &= runtime.block_on(server::measure())?;
+    }
+    if wanted("handshakes") {
+        passed &= runtime.block_on(handshakes::measure())?;
     }
     Ok(if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

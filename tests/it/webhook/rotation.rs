@@ -1,5 +1,5 @@
-//! A whole rotation of the webhook's certificate authority, with two webhooks, short lives, and somebody who applies Machines
-//! all the time.
+//! Rotations of the webhook's certificate authority, with two webhooks, short lives, and somebody who applies Machines all the time:
+//! one in each of its phases, and twenty as `cargo rotations` makes them.
 
 use std::cell::Cell;
 use std::net::SocketAddr;
@@ -22,31 +22,37 @@ use super::trust::{bundle, connect};
 use crate::fleet::with;
 use crate::machines::Ground;
 
-const SECRET: &str = "kubevirt-operator-webhook-ca";
+pub(super) const SECRET: &str = "kubevirt-operator-webhook-ca";
 /// A leaf of six seconds is signed anew each three; a new CA is used after three; the former is retired after twelve.
-const PACE: [(&str, &str); 3] =
+pub(super) const PACE: [(&str, &str); 3] =
     [("WEBHOOK_CERTIFICATE_VALIDITY", "6s"), ("WEBHOOK_CA_ANNOUNCEMENT", "3s"), ("WEBHOOK_CA_VALIDITY", "1h")];
 const ENDPOINTS: [Endpoint; 2] = [Endpoint::Webhook, Endpoint::SecondWebhook];
 
 /// What is stored about authorities: the current one, and whether there is a next and a former one.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Phase {
-    current: String,
-    has_next: bool,
-    has_former: bool,
+pub(super) struct Phase {
+    pub(super) current: String,
+    pub(super) has_next: bool,
+    pub(super) has_former: bool,
 }
 
-fn secrets(ground: &Ground<'_>) -> Api<Secret> {
+impl Phase {
+    pub(super) fn of(secret: &Secret) -> Self {
+        let data = secret.data.as_ref().expect("data");
+        let current = String::from_utf8(data["ca.crt"].0.clone()).expect("text");
+        Self { current, has_next: data.contains_key("next.crt"), has_former: data.contains_key("former.crt") }
+    }
+}
+
+pub(super) fn secrets(ground: &Ground<'_>) -> Api<Secret> {
     Api::namespaced(ground.supervisor.clone(), NAMESPACE)
 }
 
 async fn phase(ground: &Ground<'_>) -> Phase {
-    let data = secrets(ground).get(SECRET).await.expect("a Secret").data.expect("data");
-    let current = String::from_utf8(data["ca.crt"].0.clone()).expect("text");
-    Phase { current, has_next: data.contains_key("next.crt"), has_former: data.contains_key("former.crt") }
+    Phase::of(&secrets(ground).get(SECRET).await.expect("a Secret"))
 }
 
-async fn until(ground: &Ground<'_>, what: &str, wanted: impl Fn(&Phase) -> bool) -> Phase {
+pub(super) async fn until(ground: &Ground<'_>, what: &str, wanted: impl Fn(&Phase) -> bool) -> Phase {
     eventually(what, async || {
         let phase = phase(ground).await;
         if wanted(&phase) { Ok(phase) } else { Err(format!("{phase:?}")) }
@@ -64,7 +70,7 @@ async fn drive(over: &Cell<bool>, once: impl AsyncFn(usize) -> Result<(), String
     (count, failed)
 }
 
-async fn apply(ground: &Ground<'_>, at: usize) -> Result<(), String> {
+pub(super) async fn apply(ground: &Ground<'_>, at: usize) -> Result<(), String> {
     let dry = PostParams { dry_run: true, ..PostParams::default() };
     let spec = serde_json::from_value(json!({"template": "small"})).expect("a spec");
     let applied = ground.machines().create(&dry, &Machine::new(&format!("rotated-{at}"), spec)).await;
@@ -97,7 +103,7 @@ fn address(fleet: &Fleet, endpoint: Endpoint) -> SocketAddr {
 }
 
 /// Whoever trusts this certificate alone takes both webhooks.
-async fn both_serve(fleet: &Fleet, authority: &str) -> Result<(), String> {
+pub(super) async fn both_serve(fleet: &Fleet, authority: &str) -> Result<(), String> {
     for endpoint in ENDPOINTS {
         connect(address(fleet, endpoint), authority.as_bytes()).await.map_err(|why| format!("{endpoint:?}: {why}"))?;
     }
@@ -119,7 +125,7 @@ async fn steps(fleet: &Fleet, step: &str) -> f64 {
 }
 
 /// Both start at the same moment, and there is no Secret.
-async fn begin(ground: &Ground<'_>) {
+pub(super) async fn begin(ground: &Ground<'_>) {
     let fleet = ground.fleet;
     fleet.stop(&Component::Webhook, Stop::AtOnce).await.unwrap_or_else(|error| panic!("{error}"));
     secrets(ground).delete(SECRET, &DeleteParams::default()).await.expect("deleted");
@@ -191,4 +197,12 @@ async fn g5_cert1_cert3_cert4_cert10_no_apply_fails_through_a_whole_rotation() {
     let records = fleet.supervisor().audit().since(mark).expect("an audit log");
     let refused: Vec<_> = records.iter().filter(|it| it.user == user(WEBHOOK_ACCOUNT) && it.code == 403).collect();
     assert!(refused.is_empty(), "CERT7: {refused:#?}");
+}
+
+#[tokio::test]
+async fn g5_cert1_cert4_no_apply_fails_through_twenty_rotations() {
+    let found = tests::rotations::run(20, |_| {}).await.unwrap_or_else(|error| panic!("{error}"));
+    println!("{found}");
+    assert!(found.is_well(20), "{found}");
+    assert!(found.applies > 200 && found.handshakes > 200, "{found}");
 }

@@ -9,8 +9,10 @@ use tokio::time::{Instant, timeout};
 
 /// For the TLS handshake.
 const HANDSHAKE: Duration = Duration::from_secs(3);
-/// From the handshake to the last byte of the first head. Go keeps a connection that it made and did not need; when it
-/// is closed, Go makes another one.
+/// From the handshake to the first byte, when places are scarce. Else as long as between two requests: Go makes connections
+/// ahead, and does not send a request again that it had begun on the first use of one that was just being closed.
+const SILENT: Duration = Duration::from_secs(3);
+/// From the first byte to the last of the first head.
 const FIRST: Duration = Duration::from_secs(3);
 /// Between two requests; the API server keeps its connections for 90 s.
 const IDLE: Duration = Duration::from_secs(100);
@@ -24,6 +26,8 @@ const WRITE: Duration = Duration::from_secs(5);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
     Handshake,
+    /// Nothing came after the handshake.
+    Silent,
     First,
     Idle,
     Head,
@@ -55,7 +59,7 @@ impl Patience {
 
     /// The handshake is done, and nothing was asked yet.
     pub(super) fn greeted(&self) {
-        self.enter(Phase::First);
+        self.enter(Phase::Silent);
     }
 
     /// A head is complete, and being answered.
@@ -75,7 +79,11 @@ impl Patience {
 
     /// Bytes came.
     pub(super) fn bytes(&self) {
-        self.turn(|phase| (phase == Phase::Idle).then_some(Phase::Head));
+        self.turn(|phase| match phase {
+            Phase::Silent => Some(Phase::First),
+            Phase::Idle => Some(Phase::Head),
+            _ => None,
+        });
     }
 
     /// What is lost with it, and since when it is as it is; nothing when it is leaving.
@@ -103,12 +111,14 @@ impl Patience {
         });
     }
 
-    /// Returns when the other side took too long, or its place is needed, and says which.
-    pub(super) async fn ends(&self) -> &'static str {
-        let mut phase = self.0.subscribe();
+    /// Returns when the other side took too long, or its place is needed, and says which. `scarce` says whether places are.
+    pub(super) async fn ends(&self, scarce: impl Fn() -> bool) -> &'static str {
+        let mut seen = self.0.subscribe();
         loop {
-            let limit = match phase.borrow_and_update().0 {
+            let (phase, since) = *seen.borrow_and_update();
+            let limit = match phase {
                 Phase::Handshake => HANDSHAKE,
+                Phase::Silent => SILENT,
                 Phase::First => FIRST,
                 Phase::Idle => IDLE,
                 Phase::Head => HEAD,
@@ -116,7 +126,10 @@ impl Patience {
                 Phase::Write => WRITE,
                 Phase::Leaving => return "made-room",
             };
-            if timeout(limit, phase.changed()).await.is_err() {
+            if timeout(limit, seen.changed()).await.is_ok() {
+                continue;
+            }
+            if phase != Phase::Silent || scarce() || since.elapsed() >= IDLE {
                 return "too-slow";
             }
         }
@@ -126,7 +139,7 @@ impl Patience {
 impl Phase {
     fn worth(self) -> Option<Worth> {
         match self {
-            Phase::Handshake | Phase::First => Some(Worth::Nothing),
+            Phase::Handshake | Phase::Silent | Phase::First => Some(Worth::Nothing),
             Phase::Idle => Some(Worth::Kept),
             Phase::Head | Phase::Answer | Phase::Write => Some(Worth::Busy),
             Phase::Leaving => None,
@@ -141,7 +154,7 @@ mod tests {
     /// How long a connection at which nothing happens any more is waited for.
     async fn waited(patience: &Patience) -> Duration {
         let began = Instant::now();
-        patience.ends().await;
+        patience.ends(|| true).await;
         began.elapsed()
     }
 
@@ -167,9 +180,22 @@ mod tests {
         let patience = Patience::new();
         assert!(waited(&patience).await < HANDSHAKE * 2);
         patience.greeted();
-        assert!(waited(&patience).await < FIRST * 2);
+        assert!(waited(&patience).await < SILENT * 2);
         patience.greeted();
         assert!(trickled(&patience).await < FIRST * 2, "its head may take no longer");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn g5_t17_a_connection_made_ahead_is_kept_until_places_are_scarce() {
+        let patience = Patience::new();
+        patience.greeted();
+        let began = Instant::now();
+        patience.ends(|| false).await;
+        assert!((IDLE..IDLE + SILENT * 2).contains(&began.elapsed()), "{:?}", began.elapsed());
+        patience.greeted();
+        let began = Instant::now();
+        patience.ends(|| began.elapsed() > Duration::from_secs(30)).await;
+        assert!(began.elapsed() < Duration::from_secs(30) + SILENT * 2, "{:?}", began.elapsed());
     }
 
     #[tokio::test(start_paused = true)]
@@ -213,7 +239,7 @@ mod tests {
             }
         };
         let began = Instant::now();
-        tokio::select! { () = trickle => {}, _ = patience.ends() => {} }
+        tokio::select! { () = trickle => {}, _ = patience.ends(|| false) => {} }
         began.elapsed()
     }
 }

@@ -18,12 +18,15 @@ pub(super) const CONNECTIONS: usize = 1024;
 const SHARE: usize = 256;
 /// Those of one address that never go for the sake of another address: about what one API server keeps.
 const FEW: usize = 32;
+/// While fewer than one in so many places is free, nobody who never asked anything is waited for.
+const SCARCE: usize = 2;
 /// How long one that shall leave may take before another one shall.
 const LEAVES: Duration = Duration::from_millis(100);
 
 /// The places of one listener.
 #[derive(Clone)]
 pub(super) struct Places {
+    all: usize,
     free: Arc<Semaphore>,
     taken: Arc<Mutex<Taken>>,
     metrics: Metrics,
@@ -46,7 +49,7 @@ pub(super) struct Place {
 
 impl Places {
     pub(super) fn new(connections: usize, metrics: Metrics) -> Self {
-        Self { free: Arc::new(Semaphore::new(connections)), taken: Arc::default(), metrics }
+        Self { all: connections, free: Arc::new(Semaphore::new(connections)), taken: Arc::default(), metrics }
     }
 
     /// Gives a place to this address, unless it has its share. While there is none, somebody has to make room; an address
@@ -102,6 +105,11 @@ impl Places {
 }
 
 impl Place {
+    /// Returns when whoever has it took too long, or it is needed, and says which.
+    pub(super) async fn ends(&self) -> &'static str {
+        self.patience.ends(|| self.places.free.available_permits() * SCARCE < self.places.all).await
+    }
+
     /// Whoever had it was given up.
     pub(super) fn given_up(&self, why: &'static str) {
         self.places.metrics.ended(why);

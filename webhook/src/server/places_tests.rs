@@ -17,7 +17,7 @@ async fn take(places: &Places, address: IpAddr) -> Place {
 
 /// Whether its holder has to leave: now, because time stands still.
 async fn has_to_leave(place: &Place) -> bool {
-    timeout(Duration::ZERO, place.patience.ends()).await.is_ok()
+    timeout(Duration::ZERO, place.ends()).await.is_ok()
 }
 
 #[tokio::test(start_paused = true)]
@@ -50,7 +50,7 @@ async fn t17_whoever_is_idle_for_longest_makes_room_and_whoever_is_answered_does
     idle.patience.written();
 
     let gives = async {
-        silent.patience.ends().await;
+        silent.ends().await;
         assert!(!has_to_leave(&answered).await && !has_to_leave(&idle).await);
         drop(silent);
     };
@@ -58,7 +58,7 @@ async fn t17_whoever_is_idle_for_longest_makes_room_and_whoever_is_answered_does
     new.as_ref().expect("a place").patience.answering();
 
     let gives = async {
-        idle.patience.ends().await;
+        idle.ends().await;
         assert!(!has_to_leave(&answered).await);
         drop(idle);
     };
@@ -66,10 +66,10 @@ async fn t17_whoever_is_idle_for_longest_makes_room_and_whoever_is_answered_does
     newer.as_ref().expect("a place").patience.answering();
 
     let becomes_idle = async {
-        assert!(timeout(LEAVES * 3, answered.patience.ends()).await.is_err(), "everybody is being answered");
+        assert!(timeout(LEAVES * 3, answered.ends()).await.is_err(), "everybody is being answered");
         answered.patience.answered();
         answered.patience.written();
-        timeout(LEAVES * 2, answered.patience.ends()).await.expect("it is the only idle one now");
+        timeout(LEAVES * 2, answered.ends()).await.expect("it is the only idle one now");
         drop(answered);
     };
     let (newest, ()) = tokio::join!(places.give(GREEDY), becomes_idle);
@@ -106,7 +106,7 @@ async fn atk3_whoever_holds_most_makes_room_and_the_least_is_lost() {
     let mut new = Vec::new();
     for goes in [never, most.remove(0)] {
         let gives = async {
-            goes.patience.ends().await;
+            goes.ends().await;
             drop(goes);
         };
         let (place, ()) = tokio::join!(places.give(OTHER), gives);
@@ -117,7 +117,7 @@ async fn atk3_whoever_holds_most_makes_room_and_the_least_is_lost() {
         place.patience.answering();
     }
     let gives = async {
-        busy.patience.ends().await;
+        busy.ends().await;
         drop(busy);
     };
     let (place, ()) = tokio::join!(places.give(OTHER), gives);
