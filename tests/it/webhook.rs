@@ -1,5 +1,6 @@
 //! The webhook beside its decisions: what it sees of the fleet, what it asks, and what that costs.
 
+mod burst;
 mod callers;
 mod flood;
 mod killed;

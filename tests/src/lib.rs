@@ -9,6 +9,7 @@
 //! | Who asked an API server for what? | [`audit`] |
 //! | How do manifests and the chart get onto a plane? | [`install`] |
 //! | What is a whole fleet, and in which order does it start? | [`fleet`] |
+//! | Who makes several webhooks one address? | [`balancer`] |
 //! | What is the night like in which a supervisor is lost? | [`drill`] |
 //! | Who does harm between the controller and the API servers, and what must hold then? | [`faultline`], [`sweep`] |
 //! | Does an apply fail while the webhook's authority rotates? | [`rotations`], with the TLS of [`trust`] |
@@ -20,6 +21,7 @@
 //! | Who plays KubeVirt? | [`kubevirt`], with the definitions of [`remote_crds`]; KubeVirt itself is [`virt`] |
 
 pub mod audit;
+pub mod balancer;
 pub mod binaries;
 pub mod drill;
 pub mod error;

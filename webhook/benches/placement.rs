@@ -1,5 +1,5 @@
 //! PERF-E1: instructions that one request pays for its placement under `balanced`, in fleets of 10 to 10,000 clusters, with a
-//! selector and the filter of capabilities.
+//! selector and the filters of capabilities and of room.
 //!
 //! `cargo bench -p webhook --bench placement`. Counted is the whole decision of a request with a selector that half of the
 //! clusters match, less that of the same request in a fleet of one cluster, so that reading it is not counted.
@@ -10,7 +10,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use admission::review::decode;
-use admission::world::{Held, Strategy};
+use admission::world::{Capacity, Held, Room, Size, Strategy};
 use admission::{Config, Policy, Verdict, World, decide};
 use model::names::{ClusterName, MachineKey};
 use serde_json::json;
@@ -38,7 +38,8 @@ fn main() -> ExitCode {
     if within { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// Every second cluster has the label, every tenth lacks the capability; loads and weights differ, as they do in a fleet.
+/// Every second cluster has the label, every tenth lacks the capability, every eighth has no room; loads and weights differ, as
+/// they do in a fleet.
 fn world(clusters: u32) -> World {
     let mut world = World {
         policy: Arc::new(Policy { strategy: Strategy::Balanced, replicas: 3, ..Policy::default() }),
@@ -47,11 +48,16 @@ fn world(clusters: u32) -> World {
     for at in 0..clusters {
         let name = ClusterName(format!("prod-region-{at:06}"));
         let labels = [("zone".to_owned(), if at % 2 == 0 { "a" } else { "b" }.to_owned())].into();
-        let config = Config { weight: at % 4 + 1, virtual_machines: at % 10 != 9, labels, ..Config::default() };
+        let room = |cpu, gib: u64| Room { cpu: Some(cpu), memory: Some(gib << 30) };
+        let free = if at % 8 == 6 { room(500, 1) } else { room(64_000, 512) };
+        let capacity = Some(Capacity { largest: room(32_000, 256), free, read: Some(1) });
+        let config =
+            Config { weight: at % 4 + 1, virtual_machines: at % 10 != 9, labels, capacity, ..Config::default() };
         world.configs.insert(name.clone(), Arc::new(config));
         for number in 0..at * 7 % 3 {
             let key = MachineKey { namespace: "shop".to_owned(), name: format!("web-{at}-{number}") };
-            world.machines.put(&key, Held { cluster: Some(name.clone()), ..Held::default() });
+            let awaited = Some(Box::new(Size { cpu: 1000, memory: 2 << 30 }));
+            world.machines.put(&key, Held { cluster: Some(name.clone()), awaited, ..Held::default() });
         }
     }
     world

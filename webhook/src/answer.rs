@@ -5,7 +5,7 @@ mod response;
 use admission::changes::Change;
 use admission::placement::Rule;
 use admission::review::{Request, decode, shortened};
-use admission::{Admission, Answers, Verdict, World, decide, hold};
+use admission::{Admission, Answers, Verdict, World, decide, hold, pledge};
 use model::names;
 
 use self::response::{ADMITTED, admit, refuse, unstable};
@@ -56,7 +56,11 @@ pub fn decided(route: Route, request: &Request<'_>, verdict: Verdict, world: &Wo
             match route {
                 _ if answer.outcome != ADMITTED => answer,
                 Route::Validate => Answer { holds: hold(request, &admission, world), ..answer },
-                Route::Mutate => Answer { assigned: assigned(request, &admission), ..answer },
+                Route::Mutate => Answer {
+                    assigned: assigned(request, &admission),
+                    holds: pledge(request, &admission, world),
+                    ..answer
+                },
             }
         }
     }

@@ -25,13 +25,13 @@ use model::reason::{Reason, Violation};
 use self::changes::Change;
 use self::findings::Findings;
 pub use self::needs::{Answers, Needs};
-use self::placement::Placement;
+use self::placement::{Placement, Rule};
 use self::review::{Object, Request, Undecodable, decode};
 use self::rules::Ask;
 use self::rules::surroundings::{self, Decided};
 use self::sizing::Before;
 pub use self::world::{Config, Policy, World};
-use self::world::{Held, Stored};
+use self::world::{Held, Size, Stored};
 
 /// The answer to a review.
 #[derive(Clone, Debug, PartialEq)]
@@ -53,6 +53,8 @@ pub struct Admission {
     pub warnings: Vec<String>,
     /// Where it goes, unless it is none of ours.
     pub placement: Option<Placement>,
+    /// What it takes of its cluster.
+    pub size: Option<Size>,
 }
 
 /// Decides about one review. A function of its arguments alone: same review and world, same verdict. A World that knows
@@ -108,10 +110,11 @@ fn judge(request: &Request<'_>, object: &Object<'_>, old: Option<&Object<'_>>, w
         rules::warn(&ask, &mut found.warnings);
         resolved = resolve(object, old, world, &mut found);
     }
+    let size = resolved.as_ref().and_then(|resolved| resolved.sizing.as_ref()).map(Size::of);
     let mut placement = None;
     // Nothing is decided about a Machine that goes: what it was assigned to stays, and if nothing, then nothing.
     if leaving.is_none_or(|old| old.cluster().is_some()) {
-        match placement::place(request, object, old, world, &mut found) {
+        match placement::place(request, object, old, size, world, &mut found) {
             Err(violations) => found.wrong.extend(violations),
             Ok(placed) => placement = Some(placed),
         }
@@ -135,7 +138,7 @@ fn judge(request: &Request<'_>, object: &Object<'_>, old: Option<&Object<'_>>, w
     let text = resolved.as_ref().map(|resolved| resolved.text.as_str());
     let changes = changes::wanted(object, placement.as_ref(), text, leaving.is_some());
     let warnings = warnings.into_iter().flat_map(findings::lines).collect();
-    Verdict::Admit(Admission { changes, warnings, placement })
+    Verdict::Admit(Admission { changes, warnings, placement, size })
 }
 
 /// The value for `vitistack.io/resolved`, and the size if it parses.
@@ -212,6 +215,18 @@ const SIZE: [&str; 8] = [
     "metadata.labels",
 ];
 
+/// The share of the load that a new Machine is, once a cluster was drawn for it and unless somebody after us refuses it. The
+/// mutating route says so at once: whoever draws before the validating route is asked would take that cluster for as empty as
+/// it was. Under `generateName` nothing is known by which it could be told from another.
+pub fn pledge(request: &Request<'_>, admission: &Admission, world: &World) -> Option<(MachineKey, Held)> {
+    let drawn = admission.placement.as_ref().filter(|placement| placement.rule == Rule::Balanced)?;
+    let object = request.object.as_ref().filter(|object| request.dry_run != Some(true) && !object.name().is_empty())?;
+    let key = MachineKey { namespace: request.namespace.to_string(), name: object.name().to_owned() };
+    let is_new = world.machines.get(&key).is_none_or(|held| held.names.is_empty() && held.macs.is_empty());
+    let awaited = admission.size.map(Box::new);
+    is_new.then(|| (key, Held { cluster: Some(drawn.cluster.clone()), awaited, ..Held::default() }))
+}
+
 /// What an admitted Machine holds from now on, unless somebody after us refuses it, when it is new, newly assigned or takes
 /// more than before, and will be stored. The validating route is the last that is asked, and the one that knows its name under
 /// `generateName` (X77).
@@ -222,10 +237,9 @@ pub fn hold(request: &Request<'_>, admission: &Admission, world: &World) -> Opti
     let networks = object.spec.networks.as_deref().unwrap_or_default();
     let stored = Stored {
         cluster: Some(cluster.to_owned()),
-        disks: Stored::disks_of(object.annotation(|all| &all.resolved)),
         macs: networks.iter().filter_map(|network| Some(network.mac_address.as_deref()?.to_owned())).collect(),
         iso: rules::sources::iso(&object.spec).is_some(),
-        ..Stored::default()
+        ..Stored::sized(object.annotation(|all| &all.resolved))
     };
     let held = world.held(&key, &stored);
     // An edit that takes nothing new is not worth a note.

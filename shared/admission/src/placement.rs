@@ -6,6 +6,7 @@ mod choice;
 pub mod draw;
 mod outcome;
 mod refusals;
+pub(crate) mod room;
 mod search;
 
 use model::message::Explanation;
@@ -17,9 +18,11 @@ pub use self::outcome::{Placement, Rule};
 use self::search::{Located, Subject};
 use crate::findings::Findings;
 use crate::review::{Object, Request};
-use crate::world::{Config, World};
+use crate::world::{Config, Size, World};
 
 /// Picks the cluster, or says why none can be picked.
+///
+/// `size` is absent where it could not be found out: the Machine is refused then, wherever it would go.
 ///
 /// Guarantees: same inputs, same answer; an assignment changes only while no cluster identity is recorded, which is before
 /// the first write to the cluster (X60).
@@ -27,10 +30,11 @@ pub fn place(
     request: &Request<'_>,
     object: &Object<'_>,
     old: Option<&Object<'_>>,
+    size: Option<Size>,
     world: &World,
     found: &mut Findings,
 ) -> Result<Placement, Vec<Violation>> {
-    let subject = Subject::new(request, object, world);
+    let subject = Subject::new(request, object, size, world);
     let placement = choose(&subject, object, old, world, found)?;
     if let Some(config) = world.configs.get(&placement.cluster).filter(|_| !old.is_some_and(Object::is_leaving)) {
         search::warn_unless_left(&subject, old, (&placement.cluster, config), world, found);

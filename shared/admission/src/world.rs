@@ -3,11 +3,13 @@
 //! The large parts are persistent maps (`rpds`): a snapshot shares them with the one before it, so that a change costs the
 //! same in a fleet of ten Machines and of a hundred thousand.
 
+mod awaited;
 mod class;
 mod config;
 mod labels;
 pub mod machines;
 mod policy;
+mod size;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -22,6 +24,8 @@ pub use self::config::{Capacity, Config, Inventory, Networks, Room};
 pub use self::labels::Labels;
 pub use self::machines::{Held, Home, Load, Machines, Stored};
 pub use self::policy::{Policy, Strategy, WhenUnreachable};
+pub use self::size::Size;
+pub(crate) use self::size::{say_cpus, say_memory};
 use crate::needs::Answers;
 
 /// All that admission may know. To clone it costs a few reference counts and one for each cluster.
@@ -84,7 +88,8 @@ impl World {
             Some(namespace) if *namespace == key.namespace => Home::Own,
             Some(_) => Home::Another(stored.uid.as_str().into()),
         };
-        Held { cluster: Some(cluster), names, macs, home }
+        let awaited = stored.size.filter(|_| stored.on_node.is_none()).map(Box::new);
+        Held { cluster: Some(cluster), names, macs, home, awaited }
     }
 
     /// Another Machine that holds a name; of several, the first by name.

@@ -158,6 +158,9 @@ pub struct Explanation<'a> {
     /// How many clusters were left out, by reason.
     #[serde(borrow, default, skip_serializing_if = "BTreeMap::is_empty")]
     pub dropped: BTreeMap<Cow<'a, str>, usize>,
+    /// The first of those that had no room: how much there is, in words.
+    #[serde(borrow, default, skip_serializing_if = "Vec::is_empty")]
+    pub room: Vec<Cow<'a, str>>,
     /// How many there were to choose from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub candidates: Option<usize>,

@@ -79,19 +79,29 @@ pub(super) async fn apply(ground: &Ground<'_>, at: usize) -> Result<(), String> 
 
 /// One request on a connection, and the first line of its answer.
 pub(super) async fn ask(stream: &mut TlsStream<TcpStream>) -> Result<String, String> {
-    let request = "POST /mutate/machines HTTP/1.1\r\nHost: webhook\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}";
+    let (head, _) = post(stream, "{}").await?;
+    Ok(head.lines().next().unwrap_or_default().to_lowercase())
+}
+
+/// One request on a connection: the head of its answer, and the body.
+pub(super) async fn post(stream: &mut TlsStream<TcpStream>, body: &str) -> Result<(String, String), String> {
+    let length = body.len();
+    let request = format!(
+        "POST /mutate/machines HTTP/1.1\r\nHost: webhook\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}"
+    );
     stream.write_all(request.as_bytes()).await.map_err(|error| error.to_string())?;
     let mut answer = Vec::new();
     loop {
-        let text = String::from_utf8_lossy(&answer).to_lowercase();
+        let text = String::from_utf8_lossy(&answer);
         if let Some((head, body)) = text.split_once("\r\n\r\n") {
-            let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")?.parse().ok());
+            let small = head.to_lowercase();
+            let length = small.lines().find_map(|line| line.strip_prefix("content-length: ")?.parse().ok());
             if Some(body.len()) == length {
-                return Ok(head.lines().next().unwrap_or_default().to_owned());
+                return Ok((head.to_owned(), body.to_owned()));
             }
         }
         match stream.read_buf(&mut answer).await {
-            Ok(0) => return Err(format!("it was closed after {text:?}")),
+            Ok(0) => return Err(format!("it was closed after {:?}", String::from_utf8_lossy(&answer))),
             Ok(_) => {}
             Err(error) => return Err(error.to_string()),
         }

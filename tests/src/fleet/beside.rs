@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 use crate::install::{apply, chart, kubectl, template};
 use crate::pki::write_private;
 use crate::process::{Program, Stop};
-use crate::{ports, probe};
+use crate::{balancer, ports, probe};
 
 const READY_WITHIN: Duration = Duration::from_secs(60);
 /// Name of both configurations, as the chart has it.
@@ -67,28 +67,50 @@ impl Fleet {
     }
 
     async fn start_both(&self, at: usize, webhooks: &Webhooks) -> Result<()> {
-        for (replica, address) in webhooks.addresses.iter().enumerate() {
-            let name = process(at, replica);
+        for (replica, address) in webhooks.addresses.into_iter().enumerate() {
             let kubeconfig = self.user_kubeconfig(&format!("{WEBHOOK_ACCOUNT}-{at}"));
-            let health = ports::claim(self.dir(), &format!("{name}-health"))?;
-            let mut env = self.state.webhook.clone();
             let own = [
-                ("NAMESPACE", NAMESPACE.to_owned()),
                 ("KUBECONFIG", kubeconfig.display().to_string()),
                 ("WEBHOOK_CONFIGURATION", webhooks.configuration.clone()),
                 ("WEBHOOK_CA_SECRET", webhooks.secret.clone()),
-                ("WEBHOOK_BIND_ADDRESS", address.to_string()),
-                ("METRICS_BIND_ADDRESS", ports::claim(self.dir(), &format!("{name}-metrics"))?.to_string()),
-                ("HEALTH_PROBE_BIND_ADDRESS", health.to_string()),
             ];
-            env.extend(own.map(|(variable, value)| (variable.to_owned(), value)));
-            let path = self.binary("kubevirt-operator-webhook");
-            let (args, env) = (Vec::new(), env.into_iter().collect());
-            self.processes.start(&Program { name: name.clone(), path, args, env })?;
-            let look = async || probe::get(health, "/readyz").await.map(drop);
-            self.processes.until_ready(&name, READY_WITHIN, look).await?;
+            self.start_replica(&process(at, replica), address, &own).await?;
         }
         Ok(())
+    }
+
+    /// Puts so many processes in the place of the webhook, with more environment each. API servers reach them under its address,
+    /// with each connection another one. Answers with where each of them listens, and where it has its metrics.
+    pub async fn replicate_webhook(&self, count: usize, env: &[(&str, &str)]) -> Result<Vec<[SocketAddr; 2]>> {
+        self.stop(&Component::Webhook, Stop::Gracefully).await?;
+        let kubeconfig = ("KUBECONFIG", self.user_kubeconfig("webhook").display().to_string());
+        let own: Vec<_> = env.iter().map(|(name, value)| (*name, (*value).to_owned())).chain([kubeconfig]).collect();
+        let mut replicas = Vec::new();
+        for replica in 1..=count {
+            let name = format!("webhook-replica-{replica}");
+            let address = ports::claim(self.dir(), &name)?;
+            self.start_replica(&name, address, &own).await?;
+            replicas.push([address, ports::claim(self.dir(), &format!("{name}-metrics"))?]);
+        }
+        balancer::spread(self.address(Endpoint::Webhook)?, replicas.iter().map(|it| it[0]).collect()).await?;
+        Ok(replicas)
+    }
+
+    async fn start_replica(&self, name: &str, address: SocketAddr, own: &[(&str, String)]) -> Result<()> {
+        let health = ports::claim(self.dir(), &format!("{name}-health"))?;
+        let mut env = self.state.webhook.clone();
+        let listens = [
+            ("NAMESPACE", NAMESPACE.to_owned()),
+            ("WEBHOOK_BIND_ADDRESS", address.to_string()),
+            ("METRICS_BIND_ADDRESS", ports::claim(self.dir(), &format!("{name}-metrics"))?.to_string()),
+            ("HEALTH_PROBE_BIND_ADDRESS", health.to_string()),
+        ];
+        env.extend(listens.iter().chain(own).map(|(variable, value)| ((*variable).to_owned(), value.clone())));
+        let path = self.binary("kubevirt-operator-webhook");
+        let (args, env) = (Vec::new(), env.into_iter().collect());
+        self.processes.start(&Program { name: name.to_owned(), path, args, env })?;
+        let look = async || probe::get(health, "/readyz").await.map(drop);
+        self.processes.until_ready(name, READY_WITHIN, look).await
     }
 }
 

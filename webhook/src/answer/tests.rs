@@ -1,6 +1,7 @@
 use std::sync::Arc;
 
 use admission::Config;
+use admission::world::{Held, Size, Strategy};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use model::names::ClusterName;
@@ -116,6 +117,41 @@ fn a24_x77_what_a_new_machine_holds_is_noted_by_the_last_route_unless_nothing_is
         assert_eq!(held.cluster, Some(ClusterName("east".to_owned())), "{case}");
         let names: Vec<_> = held.names.iter().map(|name| name.name.clone()).collect();
         assert_eq!(names, [format!("vm-{}", key.name), format!("{}-root", key.name)], "{case}");
+    });
+}
+
+#[test]
+fn a24_x68_a_cluster_that_was_drawn_counts_from_the_first_route_on_unless_nothing_is_stored() {
+    let two = |strategy| {
+        let configs = ["east", "west"].map(|name| (ClusterName(name.to_owned()), Arc::new(Config::default())));
+        let policy = admission::Policy { strategy, ..admission::Policy::default() };
+        World { configs: configs.into(), policy: Arc::new(policy), ..World::default() }
+    };
+    let balanced = || two(Strategy::Balanced);
+    let (key, known) = ask(Route::Validate, &stored("web")).0.holds.expect("a new Machine");
+    let mut again = balanced();
+    again.machines.put(&key, known);
+    let review = |metadata: Value, dry: bool| {
+        json!({"request": {"uid": "u-1", "operation": "CREATE", "name": "", "namespace": "shop", "dryRun": dry,
+            "object": {"metadata": metadata, "spec": {"template": "medium"}}, "kind": {"group": "vitistack.io", "version": "v1alpha1", "kind": "Machine"}}})
+    };
+    let named = |cluster: &str| json!({"name": "web", "annotations": {names::KUBEVIRT_CONFIG: cluster}});
+    #[rustfmt::skip]
+    let cases = [
+        ("A24: drawn",                  balanced(),            review(json!({"name": "web"}), false),          true),
+        ("A24: named by its author",    balanced(),            review(named("east"), false),                   false),
+        ("A24: the only one",           world(),               review(json!({"name": "web"}), false),          false),
+        ("A24: a dry run",              balanced(),            review(json!({"name": "web"}), true),           false),
+        ("X77: its name is not known",  balanced(),            review(json!({"generateName": "web-"}), false), false),
+        ("A24: one of that name is there", again,              review(json!({"name": "web"}), false),          false),
+    ];
+    every_row(cases, |(case, world, body, pledged)| {
+        let answer = super::answer(Route::Mutate, body.to_string().as_bytes(), &world);
+        assert_eq!(answer.outcome, "admitted", "{case}: {}", String::from_utf8_lossy(&answer.body));
+        let cluster = answer.assigned.map(|it| ClusterName(it.cluster));
+        let size = Size { cpu: 2000, memory: 4 << 30 };
+        let wanted = Held { cluster, awaited: Some(Box::new(size)), ..Held::default() };
+        assert_eq!(answer.holds, pledged.then_some((key.clone(), wanted)), "{case}");
     });
 }
 

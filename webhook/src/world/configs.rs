@@ -111,6 +111,7 @@ impl Configs {
         self.current.change(|world| {
             world.configs.retain(|name, _| !gone.contains(name));
             for (name, config) in made {
+                world.machines.capacity_read(&name, config.capacity.and_then(|capacity| capacity.read));
                 world.configs.insert(name, Arc::new(config));
             }
             world.find_duplicates();

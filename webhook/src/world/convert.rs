@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use admission::Config;
 use admission::world::{Capacity, Class, Inventory, Room, Stored};
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
+use k8s_openapi::jiff::Timestamp;
 use kube::ResourceExt;
 use kube::api::DynamicObject;
 use model::api::config::Amounts;
@@ -61,6 +62,7 @@ fn capacity(capacity: &config::Capacity) -> Capacity {
     Capacity {
         largest: capacity.largest_node.as_ref().map(room).unwrap_or_default(),
         free: Room { cpu: free("cpu", thousandths), memory: free("memory", memory) },
+        read: capacity.observed_at.as_ref().map(|time| time.0.as_second()),
     }
 }
 
@@ -117,14 +119,24 @@ pub fn machine(object: &DynamicObject) -> (MachineKey, Option<Stored>) {
     let recorded = Recorded::read(Reference { name, cluster_id, namespace }, None);
     let stored = Stored {
         cluster: annotation(KUBEVIRT_CONFIG).or(said(name)).map(str::to_owned),
-        disks: Stored::disks_of(annotation(RESOLVED)),
         namespace: recorded.map(|recorded| recorded.namespace.unwrap_or(&key.namespace).to_owned()),
         uid: object.uid().unwrap_or_default(),
         vm_name: text("/status/vmName").map(str::to_owned),
         macs: networks.into_iter().flatten().filter_map(mac).collect(),
         iso: iso_url(text("/spec/os/isoUri"), text("/spec/os/imageID")).is_some(),
+        on_node: on_node(object),
+        ..Stored::sized(annotation(RESOLVED))
     };
     (key, Some(stored))
+}
+
+/// Since when the VM of a Machine is on a node at the latest: by the time of a status that says so. One that is stopped, or
+/// goes, takes no more room than it has.
+fn on_node(object: &DynamicObject) -> Option<i64> {
+    let text = |path: &str| said(object.data.pointer(path).and_then(Value::as_str));
+    let is_there = text("/status/nodeName").is_some() || text("/status/phase") == Some("Stopped");
+    let written = || text("/status/lastUpdated")?.parse::<Timestamp>().ok().map(Timestamp::as_second);
+    (is_there || object.metadata.deletion_timestamp.is_some()).then(|| written().unwrap_or_default())
 }
 
 #[cfg(test)]

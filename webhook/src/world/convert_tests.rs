@@ -1,3 +1,4 @@
+use admission::world::Size;
 use runtime::clusters::State;
 use serde_json::json;
 
@@ -26,7 +27,8 @@ fn x68_all_that_a_kubevirt_config_says_is_kept() {
         "status": {"phase": "Failed", "message": "no answer",
             "facts": {"emulatedMachines": ["q35*"]},
             "capacity": {"largestNode": {"cpu": "63500m", "memory": "256Gi"},
-                "allocatable": {"cpu": "100", "memory": "8Gi"}, "requested": {"cpu": "99.5", "memory": "9Gi"}}},
+                "allocatable": {"cpu": "100", "memory": "8Gi"}, "requested": {"cpu": "99.5", "memory": "9Gi"},
+                "observedAt": "1970-01-01T00:01:40Z"}},
     }));
     assert!(!config.schedulable && config.allow_scheduling_patches && config.leaving);
     assert_eq!((config.weight, config.namespace.as_deref(), config.labels["region"].as_str()), (3, Some("vms"), "eu"));
@@ -38,7 +40,7 @@ fn x68_all_that_a_kubevirt_config_says_is_kept() {
     );
     let largest = Room { cpu: Some(63_500), memory: Some(274_877_906_944) };
     let free = Room { cpu: Some(500), memory: Some(0) };
-    assert_eq!(config.capacity, Some(Capacity { largest, free }), "overcommitted is nothing free");
+    assert_eq!(config.capacity, Some(Capacity { largest, free, read: Some(100) }), "overcommitted is nothing free");
 }
 
 #[test]
@@ -85,6 +87,8 @@ fn x16_a_machine_is_read_leniently() {
         vm_name: text("vm-web"),
         macs: vec!["52:54:00:00:00:01".to_owned()],
         iso: true,
+        size: Some(Size { cpu: 1000, memory: 1 << 30 }),
+        on_node: None,
     };
     assert_eq!(seen, Some(wanted));
     let spoilt = machine(&object(
@@ -94,6 +98,32 @@ fn x16_a_machine_is_read_leniently() {
     assert_eq!((spoilt.cluster, spoilt.iso), (text("west"), false), "its status knows where it is");
     let foreign = json!({"metadata": {"name": "web", "namespace": "shop"}, "spec": {"provider": "proxmox"}});
     assert_eq!(machine(&object(foreign)).1, None);
+}
+
+#[test]
+fn x68_a_machine_counts_against_its_cluster_until_a_status_shows_a_node() {
+    #[rustfmt::skip]
+    let cases = [
+        ("new",                    json!({}), json!({}),                                                              None),
+        ("X68: not on a node",     json!({}), json!({"phase": "Creating", "lastUpdated": "1970-01-01T00:01:40Z"}),     None),
+        ("X68: on a node",         json!({}), json!({"nodeName": "node-1", "lastUpdated": "1970-01-01T00:01:40Z"}),    Some(100)),
+        ("X68: nobody says when",  json!({}), json!({"nodeName": "node-1"}),                                          Some(0)),
+        ("X68: no name of a node", json!({}), json!({"nodeName": "", "lastUpdated": "1970-01-01T00:01:40Z"}),          None),
+        ("X68: stopped",           json!({}), json!({"phase": "Stopped", "lastUpdated": "1970-01-01T00:01:40Z"}),      Some(100)),
+        ("X68: it goes", json!({"deletionTimestamp": "2026-11-27T00:00:00Z"}), json!({"lastUpdated": "1970-01-01T00:01:40Z"}), Some(100)),
+    ];
+    every_row(cases, |(case, more, status, wanted)| {
+        let mut metadata =
+            json!({"name": "web", "namespace": "shop", "annotations": {"vitistack.io/resolved": RESOLVED_TEXT}});
+        metadata.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
+        let object = json!({"metadata": metadata, "spec": {}, "status": status});
+        let (_, seen) = machine(&serde_json::from_value(object).expect("an object"));
+        assert_eq!(
+            seen.map(|it| (it.on_node, it.size)),
+            Some((wanted, Some(Size { cpu: 1000, memory: 1 << 30 }))),
+            "{case}"
+        );
+    });
 }
 
 #[test]

@@ -9,6 +9,7 @@ use model::reason::Violation;
 use super::draw::{draw, seed};
 use super::outcome::{ANNOTATION, NAMES, Placement, Rule};
 use super::refusals;
+use super::room;
 use super::search::{self, Dropped, Located, Member, Set, Subject};
 use crate::findings::Findings;
 use crate::world::{Config, Strategy, WhenUnreachable, World};
@@ -133,7 +134,7 @@ pub(super) fn several(
         if world.configs.get(*name).is_some_and(|config| config.leaving) {
             return Err(vec![refusals::leaving(ANNOTATION, name)]);
         }
-        return Ok(chosen(Rule::Adopted, name, (Some(vm.clone()), true), &dropped, &[], world));
+        return Ok(chosen(Rule::Adopted, name, (Some(vm.clone()), true), (&dropped, &[]), &[], world));
     }
     dropped.extend(taken.iter().map(|(name, _)| (*name, Dropped::Taken)));
     dropped.extend(silent.iter().map(|(name, _)| (*name, Dropped::Silent)));
@@ -149,23 +150,26 @@ pub(super) fn several(
         dropped.push((name, why));
         false
     });
+    let sized = subject.size.filter(|_| balanced && open.len() > 1);
+    let (passed, room) = sized.map(|size| room::pass_over(subject, size, &mut open, world)).unwrap_or_default();
+    dropped.extend(passed.iter().map(|name| (*name, Dropped::NoRoom)));
     let (rule, (name, config)) = match open.as_slice() {
         [] => return Err(refusals::none(subject, &dropped, &taken, world)),
-        [only] => (Rule::OnlyCluster, *only),
+        [only] if passed.is_empty() => (Rule::OnlyCluster, *only),
         candidates if balanced => (Rule::Balanced, draw_one(subject, candidates, world)),
         candidates => return Err(refusals::ambiguous(subject, candidates)),
     };
     warn_unless_well(name, config, "the VM", found);
-    Ok(chosen(rule, name, (None, config.inventory.silent.is_none()), &dropped, &open, world))
+    Ok(chosen(rule, name, (None, config.inventory.silent.is_none()), (&dropped, &room), &open, world))
 }
 
-/// The outcome of a choice, and its explanation: how many were left out for which reason, and the first of those that were
-/// not.
+/// The outcome of a choice, and its explanation: how many were left out for which reason, sentences about those without room,
+/// and the first of those that were not left out.
 fn chosen(
     rule: Rule,
     cluster: &ClusterName,
     (vm, searched): (Option<String>, bool),
-    dropped: &[(&ClusterName, Dropped)],
+    (dropped, room): (&[(&ClusterName, Dropped)], &[String]),
     candidates: &[Member<'_>],
     world: &World,
 ) -> Placement {
@@ -175,6 +179,7 @@ fn chosen(
         vm: vm.as_deref().map(Cow::Borrowed),
         searched,
         default_passed_over: world.policy.default_cluster.as_ref().map(|name| Cow::Borrowed(name.0.as_str())),
+        room: room.iter().map(|sentence| Cow::Borrowed(sentence.as_str())).collect(),
         candidates: (!candidates.is_empty()).then_some(candidates.len()),
         among: candidates.iter().take(NAMES).map(|(name, _)| Cow::Borrowed(name.0.as_str())).collect(),
         ..Explanation::default()

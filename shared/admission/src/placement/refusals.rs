@@ -217,6 +217,8 @@ fn said(name: &ClusterName, why: Dropped, taken: &[(&ClusterName, String)], worl
         Dropped::Unhealthy => {
             format!("is not usable now: {}", cut(config.and_then(|config| config.unhealthy.as_ref())))
         }
+        // Nobody is refused for it: without room anywhere, all are chosen from.
+        Dropped::NoRoom => "has no room".to_owned(),
         Dropped::Taken => {
             taken.iter().find(|(taken, _)| *taken == name).map(|(_, whose)| whose.clone()).unwrap_or_default()
         }

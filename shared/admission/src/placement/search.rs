@@ -9,7 +9,7 @@ use model::names::{self, ClusterName, MachineKey, VmKey, vm_names};
 use crate::findings::Findings;
 use crate::review::{Object, Request};
 use crate::rules::form::shown;
-use crate::world::{Config, Labels, World};
+use crate::world::{Config, Labels, Size, World};
 
 /// The Machine that is to be placed.
 pub(super) struct Subject<'r, 'a> {
@@ -19,13 +19,15 @@ pub(super) struct Subject<'r, 'a> {
     /// gave (X2). None while the Machine has no name.
     vms: Vec<VmKey>,
     key: MachineKey,
+    /// What it takes of its cluster.
+    pub(super) size: Option<Size>,
 }
 
 /// A KubevirtConfig and its name.
 pub(super) type Member<'w> = (&'w ClusterName, &'w Config);
 
 impl<'r, 'a> Subject<'r, 'a> {
-    pub(super) fn new(request: &'r Request<'a>, object: &'r Object<'a>, world: &World) -> Self {
+    pub(super) fn new(request: &'r Request<'a>, object: &'r Object<'a>, size: Option<Size>, world: &World) -> Self {
         let names = match object.name() {
             "" => Vec::new(),
             name => vm_names(&world.policy.vm_prefix, name),
@@ -33,7 +35,12 @@ impl<'r, 'a> Subject<'r, 'a> {
         let key = |name| VmKey { namespace: (*request.namespace).to_owned(), name };
         let vms = names.into_iter().map(key).collect();
         let key = MachineKey { namespace: (*request.namespace).to_owned(), name: object.name().to_owned() };
-        Self { request, object, vms, key }
+        Self { request, object, vms, key, size }
+    }
+
+    /// Namespace and name; the latter is empty where it is not known.
+    pub(super) fn key(&self) -> &MachineKey {
+        &self.key
     }
 
     /// Its name; empty under `generateName` in the mutating call (X77).
@@ -85,6 +92,7 @@ pub(super) enum Dropped {
     Taken,
     Silent,
     Unhealthy,
+    NoRoom,
 }
 
 impl Dropped {
@@ -100,6 +108,7 @@ impl Dropped {
             Dropped::Taken => "nameTaken",
             Dropped::Silent => "silent",
             Dropped::Unhealthy => "unhealthy",
+            Dropped::NoRoom => "noRoom",
         }
     }
 }

@@ -38,7 +38,7 @@ pub fn check(ask: &Ask<'_>, decided: Decided<'_>, world: &World, found: &mut Fin
     if let Some(sizing) = decided.sizing {
         let disks = sizing.disks.iter().map(|disk| disk.name.as_str());
         taken(placed, disks, world, found);
-        cluster::room(placed, sizing, found);
+        cluster::room(placed, sizing, world, found);
     }
     cluster::namespace(placed, found);
     cluster::storage_classes(placed, found);

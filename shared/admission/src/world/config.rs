@@ -101,6 +101,8 @@ pub struct Capacity {
     pub largest: Room,
     /// What is not requested yet on all of them together.
     pub free: Room,
+    /// When that was read, in seconds.
+    pub read: Option<i64>,
 }
 
 /// CPU and memory; absent: unknown.

@@ -6,6 +6,9 @@ use model::message::Sizing;
 use model::names::{CLAIM, ClusterName, MachineKey, Name};
 use rpds::HashTrieMapSync;
 
+use super::awaited::{Awaited, Waiting};
+use super::size::Size;
+
 /// What one Machine holds.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Held {
@@ -17,6 +20,8 @@ pub struct Held {
     pub macs: Vec<String>,
     /// What its status says of their namespace.
     pub home: Home,
+    /// Its size, until its VM was seen on a node: until then no capacity can count it (X68).
+    pub awaited: Option<Box<Size>>,
 }
 
 /// What the status of a Machine says of the namespace of its objects.
@@ -33,9 +38,12 @@ pub enum Home {
 }
 
 impl Held {
-    /// Whether each name and address of this has the same other holder in both, or none in either.
+    /// Whether a decision on the second is as good on the first: each name and address of this has the same other holder in
+    /// both, or none in either; and if it is no more than a share of the load, its cluster has the same load in both.
     pub fn is_held_alike(&self, by: &MachineKey, now: &Machines, before: &Machines) -> bool {
-        self.names.iter().all(|name| now.holder(name, by) == before.holder(name, by))
+        let load = |machines: &Machines| self.cluster.as_ref().map(|cluster| machines.load(cluster));
+        (!self.names.is_empty() || load(now) == load(before))
+            && self.names.iter().all(|name| now.holder(name, by) == before.holder(name, by))
             && self.macs.iter().all(|mac| now.mac_holder(mac, by) == before.mac_holder(mac, by))
     }
 
@@ -66,13 +74,18 @@ pub struct Stored {
     pub macs: Vec<String>,
     /// Whether `spec.os.isoUri` says something: the CD-ROM has a claim, too.
     pub iso: bool,
+    /// CPU and memory that admission resolved.
+    pub size: Option<Size>,
+    /// Its VM is on a node, or was and is stopped, since this time at the latest, in seconds.
+    pub on_node: Option<i64>,
 }
 
 impl Stored {
-    /// The names of the disks in the text of `vitistack.io/resolved`; none where it cannot be read.
-    pub fn disks_of(resolved: Option<&str>) -> Vec<String> {
-        let sizing = resolved.and_then(|text| Sizing::read(text).ok());
-        sizing.into_iter().flat_map(|sizing| sizing.disks).map(|disk| disk.name).collect()
+    /// Disks and size from the text of `vitistack.io/resolved`; none where it cannot be read.
+    pub fn sized(resolved: Option<&str>) -> Self {
+        let Some(sizing) = resolved.and_then(|text| Sizing::read(text).ok()) else { return Self::default() };
+        let size = Some(Size::of(&sizing));
+        Self { disks: sizing.disks.into_iter().map(|disk| disk.name).collect(), size, ..Self::default() }
     }
 }
 
@@ -100,6 +113,9 @@ pub struct Machines {
     names: HashTrieMapSync<Name, Holders>,
     macs: HashTrieMapSync<String, Holders>,
     loads: HashTrieMapSync<ClusterName, Load>,
+    awaited: Awaited,
+    /// The sizes of all that this webhook decided and its watch has not shown yet.
+    unseen: Size,
 }
 
 /// Who holds one name: one, as long as admission has its way. A set would cost more than all else that is kept of a Machine.
@@ -129,7 +145,7 @@ impl Machines {
         if self.held.get(key).is_some_and(|(before, how)| **before == held && *how == evidence) {
             return;
         }
-        self.remove(key);
+        let before = self.take_out(key);
         let key = Arc::new(key.clone());
         for name in &held.names {
             add(&mut self.names, name, &key);
@@ -142,13 +158,51 @@ impl Machines {
                 load.machines += 1;
                 load.unseen += u32::from(evidence == Evidence::Decided);
             });
+            let size = held.awaited.as_deref().copied();
+            let waiting = match before.filter(|(before, _)| before.cluster == held.cluster) {
+                // It was counted there once.
+                Some((_, waiting)) => waiting.map(|it| Waiting { size: size.unwrap_or(it.size), ..it }),
+                None => size.map(|size| Waiting { size, on_node: None }),
+            };
+            if let Some(waiting) = waiting {
+                self.awaited.put(cluster, &key, waiting);
+            }
+            if evidence == Evidence::Decided {
+                self.unseen = self.unseen.plus(size.unwrap_or_default());
+            }
         }
         self.held.insert_mut(key, (Arc::new(held), evidence));
     }
 
     /// Forgets a Machine.
     pub fn remove(&mut self, key: &MachineKey) {
-        let Some((held, evidence)) = self.held.get(key).cloned() else { return };
+        self.take_out(key);
+    }
+
+    /// Forgets all but these.
+    pub fn retain(&mut self, stays: impl Fn(&MachineKey) -> bool) {
+        let gone: Vec<_> = self.held.keys().filter(|key| !stays(key)).cloned().collect();
+        for key in gone {
+            self.remove(&key);
+        }
+    }
+
+    /// The watch showed that the VM of a Machine is on a node, since this time at the latest, in seconds (X68).
+    pub fn arrived(&mut self, key: &MachineKey, time: i64) {
+        let Some((key, (held, Evidence::Seen))) = self.held.get_key_value(key) else { return };
+        if let Some(cluster) = &held.cluster {
+            self.awaited.arrived(cluster, key, time);
+        }
+    }
+
+    /// The capacity of a cluster was read at this time, in seconds (X68).
+    pub fn capacity_read(&mut self, cluster: &ClusterName, time: Option<i64>) {
+        self.awaited.read(cluster, time);
+    }
+
+    fn take_out(&mut self, key: &MachineKey) -> Option<(Arc<Held>, Option<Waiting>)> {
+        let (held, evidence) = self.held.get(key).cloned()?;
+        let mut waiting = None;
         for name in &held.names {
             take(&mut self.names, name, key);
         }
@@ -160,8 +214,13 @@ impl Machines {
                 load.machines -= 1;
                 load.unseen -= u32::from(evidence == Evidence::Decided);
             });
+            waiting = self.awaited.take(cluster, key);
+            if evidence == Evidence::Decided {
+                self.unseen = self.unseen.less(held.awaited.as_deref().copied().unwrap_or_default());
+            }
         }
         self.held.remove_mut(key);
+        Some((held, waiting))
     }
 
     /// Names of Machines on this cluster follow its namespace, unless theirs is recorded.
@@ -210,6 +269,22 @@ impl Machines {
     /// How many Machines are assigned to a cluster.
     pub fn load(&self, cluster: &ClusterName) -> Load {
         self.loads.get(cluster).copied().unwrap_or_default()
+    }
+
+    /// What was decided for a cluster and does not count in its capacity yet (X68).
+    pub fn awaited(&self, cluster: &ClusterName) -> Size {
+        self.awaited.sum(cluster)
+    }
+
+    /// What of that one Machine is, and where.
+    pub fn awaited_of(&self, key: &MachineKey) -> Option<(&ClusterName, Size)> {
+        let cluster = self.held.get(key)?.0.cluster.as_ref()?;
+        Some((cluster, self.awaited.size(cluster, key)?))
+    }
+
+    /// The sizes of all that this webhook decided and its watch has not shown yet.
+    pub fn unseen(&self) -> Size {
+        self.unseen
     }
 
     /// How many Machines are known.

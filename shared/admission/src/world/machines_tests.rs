@@ -118,8 +118,10 @@ fn atk4_a_namespace_that_a_status_names_counts_where_the_machine_is_sent_or_its_
 #[test]
 fn the_disks_are_those_of_the_size_that_admission_wrote() {
     let size = r#"{"source":"spec","cores":1,"threads":1,"sockets":1,"memory":"1Gi","disks":[{"name":"root","size":"1Gi","accessMode":"ReadWriteOnce"}]}"#;
-    let disks = [Some(size), Some("{\"disks\":7}"), None].map(Stored::disks_of);
-    assert_eq!(disks, [vec!["root".to_owned()], vec![], vec![]], "one that cannot be read names none");
+    let sized = [Some(size), Some("{\"disks\":7}"), None].map(Stored::sized);
+    let sized = sized.map(|stored| (stored.disks, stored.size));
+    let whole = (vec!["root".to_owned()], Some(Size { cpu: 1000, memory: 1 << 30 }));
+    assert_eq!(sized, [whole, (vec![], None), (vec![], None)], "one that cannot be read says nothing");
 }
 
 #[test]
@@ -145,6 +147,7 @@ fn x16_what_a_machine_holds_is_found_and_forgotten_again() {
         names: names.iter().map(|name| claim(name)).collect(),
         macs: vec![mac.to_owned()],
         home: Home::Unrecorded,
+        ..Held::default()
     };
     let load = |machines: &Machines| machines.load(&ClusterName("east".to_owned())).machines;
     let mut machines = Machines::default();
@@ -161,4 +164,90 @@ fn x16_what_a_machine_holds_is_found_and_forgotten_again() {
     assert_eq!(machines.holder(&claim("web-data"), &key("other")), None);
     assert_eq!((load(&machines), machines.len()), (1, 1));
     assert_eq!(before.holder(&claim("web-data"), &key("other")), Some(&key("web")), "a snapshot does not change");
+}
+
+/// What happens to one Machine of 2 CPUs, or to its cluster.
+enum Step {
+    /// This webhook decided it.
+    Noted,
+    /// The watch shows it on its way, in one more status.
+    Seen,
+    /// The watch shows its VM on a node since this second.
+    Arrived(i64),
+    /// The capacity of its cluster was read in this second; negative: nobody says when.
+    Read(i64),
+    /// It is gone, or was never stored.
+    Gone,
+}
+
+#[test]
+fn x68_a_machine_is_awaited_until_the_capacity_was_read_after_it_had_a_node() {
+    use Step::{Arrived, Gone, Noted, Read, Seen};
+    #[rustfmt::skip]
+    let cases: [(&str, &[(Step, u64)]); 9] = [
+        ("X68: its whole life",             &[(Read(10), 0), (Noted, 2), (Seen, 2), (Arrived(20), 2), (Read(30), 0), (Gone, 0)]),
+        ("X68: read before it had a node",  &[(Read(10), 0), (Seen, 2), (Arrived(20), 2), (Read(15), 2), (Read(21), 0)]),
+        ("X68: read within that second",    &[(Read(10), 0), (Seen, 2), (Arrived(20), 2), (Read(20), 2), (Read(21), 0)]),
+        ("X68: told of the node too late",  &[(Read(30), 0), (Seen, 2), (Arrived(20), 0)]),
+        ("X68: the first time counts",      &[(Seen, 2), (Read(10), 2), (Arrived(20), 2), (Arrived(40), 2), (Read(30), 0)]),
+        ("X68: a VM that starts again",     &[(Read(10), 0), (Seen, 2), (Arrived(20), 2), (Read(30), 0), (Seen, 0), (Arrived(40), 0)]),
+        ("X68: known with a node",          &[(Read(10), 0), (Arrived(20), 0), (Seen, 0)]),
+        ("X68: nobody says when it was read", &[(Read(-1), 0), (Noted, 2), (Seen, 2), (Arrived(20), 0)]),
+        ("X68: never stored",               &[(Noted, 2), (Gone, 0), (Seen, 2), (Gone, 0)]),
+    ];
+    let (east, key) =
+        (ClusterName("east".to_owned()), MachineKey { namespace: "shop".to_owned(), name: "web".to_owned() });
+    let two = Size { cpu: 2000, memory: 4 << 30 };
+    let held = |awaited| Held { cluster: Some(east.clone()), awaited, ..Held::default() };
+    every_row(cases, |(case, steps)| {
+        let mut machines = Machines::default();
+        for (at, (step, cpus)) in steps.iter().enumerate() {
+            match step {
+                Noted => machines.note(&key, held(Some(Box::new(two)))),
+                Seen => machines.put(&key, Held { macs: vec![at.to_string()], ..held(Some(Box::new(two))) }),
+                Arrived(time) => {
+                    machines.put(&key, held(None));
+                    machines.arrived(&key, *time);
+                }
+                Read(time) => machines.capacity_read(&east, Some(*time).filter(|time| *time >= 0)),
+                Gone => machines.remove(&key),
+            }
+            let wanted = Size { cpu: cpus * 1000, memory: cpus << 31 };
+            assert_eq!(machines.awaited(&east), wanted, "{case}: step {at}");
+            assert_eq!(machines.awaited_of(&key), (*cpus > 0).then_some((&east, wanted)), "{case}: step {at}");
+            let unseen = if matches!(step, Noted) { two } else { Size::default() };
+            assert_eq!(machines.unseen(), unseen, "{case}: step {at}");
+        }
+    });
+}
+
+#[test]
+fn x68_a_machine_that_changes_its_cluster_or_its_size_is_awaited_there_with_that() {
+    let cluster = |name: &str| ClusterName(name.to_owned());
+    let key = |name: &str| MachineKey { namespace: "shop".to_owned(), name: name.to_owned() };
+    let on = |name: &str, cpu| Held {
+        cluster: Some(cluster(name)),
+        awaited: Some(Box::new(Size { cpu, memory: 0 })),
+        ..Held::default()
+    };
+    let mut machines = Machines::default();
+    machines.note(&key("a"), on("east", 2000));
+    machines.note(&key("b"), on("east", 1000));
+    machines.note(&key("a"), on("west", 4000));
+    let sums = |machines: &Machines| {
+        (machines.awaited(&cluster("east")).cpu, machines.awaited(&cluster("west")).cpu, machines.unseen().cpu)
+    };
+    assert_eq!(sums(&machines), (1000, 4000, 5000));
+    machines.put(&key("a"), on("west", 3000));
+    assert_eq!(sums(&machines), (1000, 3000, 1000));
+    machines.retain(|kept| *kept == key("a"));
+    assert_eq!(sums(&machines), (0, 3000, 0));
+    // A load counts like a name where there is no name yet.
+    let before = machines.clone();
+    let pledged = on("west", 1000);
+    assert!(pledged.is_held_alike(&key("c"), &machines, &before));
+    machines.note(&key("d"), on("east", 1000));
+    assert!(pledged.is_held_alike(&key("c"), &machines, &before), "another cluster's load");
+    machines.note(&key("e"), on("west", 1000));
+    assert!(!pledged.is_held_alike(&key("c"), &machines, &before));
 }

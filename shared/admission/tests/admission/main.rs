@@ -20,6 +20,7 @@ mod large;
 mod message;
 mod placement;
 mod properties;
+mod room;
 mod rules;
 mod search;
 mod sizing;

@@ -108,11 +108,10 @@ impl Webhook {
             let recorded = text(machine, "/status/kubevirtConfigRef/clusterId");
             let stored = Stored {
                 cluster: annotation(names::KUBEVIRT_CONFIG).map(str::to_owned),
-                disks: Stored::disks_of(annotation(names::RESOLVED)),
                 namespace: (!recorded.is_empty()).then(|| NAMESPACE.to_owned()),
                 uid: text(machine, "/metadata/uid").to_owned(),
                 vm_name: machine.pointer("/status/vmName").and_then(Value::as_str).map(str::to_owned),
-                ..Stored::default()
+                ..Stored::sized(annotation(names::RESOLVED))
             };
             let held = known.held(&machine_key(&key.name), &stored);
             known.machines.put(&machine_key(&key.name), held);

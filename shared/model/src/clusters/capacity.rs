@@ -155,8 +155,12 @@ pub fn capacity<'a>(
     }
 }
 
-/// Whether a capacity differs so much from the published one that it is worth a write: another largest node, or more than
-/// a hundredth of all that there is.
+/// Numbers that were read so many seconds before are published again when pods or nodes change, however little: admission counts
+/// on top of them what has come since, and does not know what went.
+const OLD: i64 = 600;
+
+/// Whether a capacity differs so much from the published one that it is worth a write: another largest node, more than a
+/// hundredth of all that there is, or ten minutes.
 pub fn differs(published: Option<&Capacity>, seen: &Capacity) -> bool {
     let Some(published) = published else { return true };
     let total = Room::of(&seen.allocatable);
@@ -164,7 +168,10 @@ pub fn differs(published: Option<&Capacity>, seen: &Capacity) -> bool {
         let (before, now) = (Room::of(before), Room::of(now));
         before.cpu.abs_diff(now.cpu) > total.cpu / 100 || before.memory.abs_diff(now.memory) > total.memory / 100
     };
-    published.largest_node != seen.largest_node
+    let second = |of: &Capacity| of.observed_at.as_ref().map(|time| time.0.as_second());
+    let is_old = second(seen).zip(second(published)).is_some_and(|(now, then)| now.saturating_sub(then) >= OLD);
+    is_old
+        || published.largest_node != seen.largest_node
         || far(&published.allocatable, &seen.allocatable)
         || far(&published.requested, &seen.requested)
 }

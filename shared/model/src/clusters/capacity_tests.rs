@@ -123,6 +123,9 @@ fn x68_only_what_matters_is_published_again() {
     ];
     assert!(differs(None, &published));
     every_row(cases, |(name, seen, want)| assert_eq!(differs(Some(&published), &seen), want, "{name}"));
-    let later = Capacity { observed_at: Some(Time(k8s_openapi::jiff::Timestamp::MAX)), ..published.clone() };
-    assert!(!differs(Some(&published), &later), "time alone is no news");
+    let after = |seconds| {
+        let time = k8s_openapi::jiff::Timestamp::from_second(seconds).expect("a time");
+        differs(Some(&published), &Capacity { observed_at: Some(Time(time)), ..published.clone() })
+    };
+    assert_eq!((after(599), after(600)), (false, true), "what is ten minutes old is renewed");
 }

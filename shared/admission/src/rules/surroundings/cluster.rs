@@ -3,15 +3,16 @@
 use model::clusters::facts::EMULATED_MACHINES;
 use model::message::Sizing;
 use model::names::{NAMESPACE_LENGTH, is_reserved};
-use model::quantity;
 use model::reason::{Reason, did_you_mean};
 
-use super::placed::{COMPARED, Placed, list};
+use super::placed::{COMPARED, Placed, key, list};
 use crate::findings::Findings;
+use crate::placement::room::left;
 use crate::review::size::counts;
 use crate::review::{Object, Spec};
 use crate::rules::firmware;
 use crate::rules::form::shown;
+use crate::world::{Size, World, say_cpus, say_memory};
 
 /// The namespace that this cluster's KubevirtConfig sends the Machine to (X38, X67).
 pub(super) fn namespace(placed: Placed<'_>, found: &mut Findings) {
@@ -107,33 +108,21 @@ fn cpu_path(spec: &Spec<'_>) -> &'static str {
     given.unwrap_or("spec.template")
 }
 
-/// Thousandths of a CPU, and bytes.
-fn needed(sizing: &Sizing) -> (u64, u64) {
-    let cpus = sizing.cores.saturating_mul(sizing.threads).saturating_mul(sizing.sockets);
-    (u64::try_from(cpus).unwrap_or_default().saturating_mul(1000), quantity::parse(&sizing.memory).unwrap_or_default())
-}
-
 /// Room on the cluster (C49, X68): no node that is large enough is a mistake, no room now is a reason to wait.
-pub(super) fn room(placed: Placed<'_>, sizing: &Sizing, found: &mut Findings) {
+pub(super) fn room(placed: Placed<'_>, sizing: &Sizing, world: &World, found: &mut Findings) {
     let Placed { ask, cluster, config, old, .. } = placed;
-    let Some(capacity) = &config.capacity else { return };
-    let (cpu, memory) = needed(sizing);
+    let Some(left) = left(cluster, config, world.machines.awaited_of(&key(ask)), world) else { return };
+    let needed = Size::of(sizing);
     let spec = &ask.object.spec;
-    let (largest, free) = (&capacity.largest, &capacity.free);
-    let cpus = |thousandths: u64| format!("{} CPUs", decimal(thousandths));
+    let (largest, free) = (&left.largest, left.free());
+    let memory_path = spec.memory_given().map_or("spec.template", |(path, _)| path);
     let rows = [
-        (cpu, largest.cpu, free.cpu, cpu_path(spec), &cpus as &dyn Fn(u64) -> String),
-        (
-            memory,
-            largest.memory,
-            free.memory,
-            spec.memory_given().map_or("spec.template", |(path, _)| path),
-            &|bytes| quantity::canonical(bytes),
-        ),
+        (needed.cpu, largest.cpu, free.cpu, cpu_path(spec), say_cpus as fn(u64) -> String),
+        (needed.memory, largest.memory, free.memory, memory_path, say_memory),
     ];
     for (need, largest, free, path, text) in rows {
         if let Some(largest) = largest.filter(|largest| need > *largest) {
-            found.refuse_unless(old.is_some_and(|old| resolved(old) == Some((cpu, memory))), Reason::InsufficientResources.at(path).says(format!(
+            found.refuse_unless(old.is_some_and(|old| resolved(old) == Some(needed)), Reason::InsufficientResources.at(path).says(format!(
                 "needs {}, but the largest node of cluster {:?} has {}: scale the cluster or reduce the resource requests",
                 text(need), cluster.0, text(largest)
             )));
@@ -149,14 +138,8 @@ pub(super) fn room(placed: Placed<'_>, sizing: &Sizing, found: &mut Findings) {
 }
 
 /// What the Machine was admitted with before.
-fn resolved(old: &Object<'_>) -> Option<(u64, u64)> {
-    Sizing::read(old.annotation(|all| &all.resolved)?).ok().map(|sizing| needed(&sizing))
-}
-
-/// `1.5` for 1500.
-fn decimal(thousandths: u64) -> String {
-    let text = format!("{}.{:03}", thousandths / 1000, thousandths % 1000);
-    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+fn resolved(old: &Object<'_>) -> Option<Size> {
+    Sizing::read(old.annotation(|all| &all.resolved)?).ok().map(|sizing| Size::of(&sizing))
 }
 
 /// KubeVirt takes q35 alone, unless its administrator allows others (X45).

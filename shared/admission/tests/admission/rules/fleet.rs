@@ -146,6 +146,7 @@ fn x76_what_was_accepted_once_is_a_warning_and_what_is_new_is_refused() {
         config.capacity = Some(Capacity {
             largest: Room { cpu: Some(2000), memory: None },
             free: Room { cpu: Some(0), memory: Some(0) },
+            read: None,
         });
     });
     let held = Held {

@@ -72,9 +72,8 @@ fn take(machine: &Value, world: &mut World) -> Option<Vec<Name>> {
     let cluster = &admission.placement.as_ref().expect("a placement").cluster.0;
     let stored = Stored {
         cluster: Some(cluster.clone()),
-        disks: Stored::disks_of(Some(resolved(&admission))),
         iso: machine["spec"]["os"]["isoUri"].is_string(),
-        ..Stored::default()
+        ..Stored::sized(Some(resolved(&admission)))
     };
     let key = key(object.metadata.name.as_deref().expect("a name"));
     let held = world.held(&key, &stored);

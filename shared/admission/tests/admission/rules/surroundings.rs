@@ -104,7 +104,7 @@ fn c25_c48_x23_x69_storage_classes_of_the_chosen_cluster() {
 fn c25_c49_x68_room_on_the_chosen_cluster() {
     let room = |cpu, memory| Room { cpu: Some(cpu), memory: Some(memory) };
     let sized = |largest: Room, free: Room| {
-        knowing(world(&["east"]), "east", |config| config.capacity = Some(Capacity { largest, free }))
+        knowing(world(&["east"]), "east", |config| config.capacity = Some(Capacity { largest, free, read: None }))
     };
     let tight = sized(room(8000, 16 << 30), room(1500, 4 << 30));
     let cpu = |cores: i64| with("resources", json!({"cpu": {"cores": cores}}));
@@ -144,7 +144,7 @@ fn c25_every_documented_error_has_its_recovery_in_reason_and_message() {
         assert!(reason.next_step().contains(hint), "{code}: {}", reason.next_step());
     });
     let full = knowing(networked(), "east", |config| {
-        config.capacity = Some(Capacity { largest: Room { cpu: Some(1), memory: None }, free: Room::default() });
+        config.capacity = Some(Capacity { largest: Room { cpu: Some(1), memory: None }, ..Capacity::default() });
     });
     let spec = json!({"template": "tiny", "networks": [{"name": "a", "networkName": "gone"}], "disks": [{"name": "d", "size": "1Gi", "storageClass": "gone"}]});
     let wrong = refuse(&machine(spec), &full);
