@@ -96,6 +96,12 @@ impl Awaited {
         });
     }
 
+    /// Forgets what is awaited for Machines that are gone, once it cannot be carried out any more: nobody looks it up for them.
+    pub fn forget_gone(&self, is_there: impl Fn(&str) -> bool, now: Instant) {
+        let came = |creation: &Creation| now.saturating_duration_since(creation.since) > LATE;
+        self.known().entries.retain(|_, creation| !came(creation) || is_there(&creation.machine));
+    }
+
     /// Where that is which is awaited for a Machine, from whichever connection.
     pub fn shown(&self, cluster: &ClusterName, machine: &str) -> Shown {
         let known = self.known();
@@ -198,6 +204,22 @@ mod tests {
         assert_eq!(names(&left.uncertain), ["silent"], "it may still be carried out, so nothing is released over it");
         assert!(left.stored.is_empty(), "a lookup has the last word about what was answered");
         assert_eq!(names(&awaited.of(&east, 1, "m-2").all()), ["another"], "and says nothing about other Machines");
+    }
+
+    #[test]
+    fn what_nobody_answered_is_not_awaited_for_ever_for_a_machine_that_is_gone() {
+        let (awaited, east) = (Awaited::default(), ClusterName("east".to_owned()));
+        let key = |name: &str| ObjectKey { namespace: "shop".to_owned(), name: name.to_owned() };
+        for (name, machine) in [("vm-web", "m-1"), ("vm-db", "m-2")] {
+            awaited.sent(&east, Kind::Vm, &key(name), machine);
+        }
+        let left = |seconds| {
+            awaited.forget_gone(|uid| uid == "m-2", Instant::now() + Duration::from_secs(seconds));
+            (awaited.has_other_vms(&east, "shop", "m-2"), awaited.of(&east, 1, "m-2").is_empty())
+        };
+        assert_eq!(left(59), (true, false), "it may still be carried out");
+        assert_eq!(left(61), (false, false), "a namesake is not held up by it, and what is there still waits");
+        assert_eq!(awaited.known().entries.len(), 1);
     }
 
     #[test]

@@ -86,8 +86,10 @@ impl Registrar {
         let configs = self.scope.configs(self.client.clone());
         let present = answered("cannot read its KubevirtConfig", configs.get_opt(&self.hub.id)).await?;
         let place = Place { namespace: &self.namespace, cluster_scoped: self.scope == Scope::Cluster };
-        let wanted = self.hub.register(&document, present.as_ref(), place)?;
         let secrets: Api<Secret> = Api::namespaced(self.client.clone(), &self.namespace);
+        let found = answered("cannot read its Secret", secrets.get_metadata_opt(&self.hub.secret())).await?;
+        let wanted =
+            self.hub.register(&document, present.as_ref(), found.as_ref().map(|found| &found.metadata), place)?;
         let (mine, secret) = (PatchParams::apply(HUB_MANAGER), Patch::Apply(wanted.secret));
         // Its metadata only: an answer that cannot be read would be logged as a whole.
         let secret = answered(

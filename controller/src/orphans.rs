@@ -2,11 +2,12 @@
 //! never deleted by itself, because a supervisor that was restored from a backup knows of too few Machines (R23). I/O: a timer.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use model::names::ClusterName;
 use runtime::clusters::ClusterMap;
 
+use crate::awaited::Awaited;
 use crate::context::Context;
 use crate::metrics::Metrics;
 use crate::objects::{MachineUid, ObjectKey, WatchedKind};
@@ -21,6 +22,7 @@ const EVERY: Duration = Duration::from_secs(30);
 pub(crate) struct Orphans {
     clusters: Arc<ClusterMap<ClusterIndex>>,
     uids: Arc<Uids>,
+    awaited: Arc<Awaited>,
 }
 
 /// One object whose labels name a Machine that is not there.
@@ -29,7 +31,7 @@ type Orphan = (ClusterName, WatchedKind, ObjectKey, MachineUid);
 impl Orphans {
     /// What a controller knows of them.
     pub(crate) fn of(ctx: &Context) -> Self {
-        Self { clusters: ctx.clusters.clone(), uids: ctx.uids.clone() }
+        Self { clusters: ctx.clusters.clone(), uids: ctx.uids.clone(), awaited: ctx.awaited.clone() }
     }
 
     /// All of them; nothing is said before every Machine was listed.
@@ -59,13 +61,14 @@ impl Orphans {
         orphans.iter().map(line).collect()
     }
 
-    /// Counts them for ever.
+    /// Counts them for ever, and forgets what is awaited for Machines that are gone.
     pub(crate) async fn count(self, metrics: Metrics) {
         let mut turns = tokio::time::interval(EVERY);
         loop {
             turns.tick().await;
             if let Some(orphans) = self.find() {
                 metrics.orphaned(orphans.len());
+                self.awaited.forget_gone(|uid| self.uids.find(uid).is_some(), Instant::now());
             }
         }
     }

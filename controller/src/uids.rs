@@ -12,7 +12,7 @@ use kube::core::DeserializeGuard;
 use kube::runtime::reflector::ObjectRef;
 use kube::runtime::watcher::Event;
 use model::api::Machine;
-use model::machine::{Identity, recorded_on};
+use model::machine::{Identity, recorded_home, recorded_on};
 use model::message::is_ours;
 use model::names::{ClusterName, MachineKey, TAKE_OVER, say_machine};
 use model::text::line;
@@ -32,11 +32,16 @@ struct Machines {
     addresses: HashMap<String, BTreeSet<(Timestamp, String)>>,
     /// How many are recorded on each cluster that has any.
     recorded: BTreeMap<ClusterName, usize>,
+    /// How many are recorded in a namespace of a cluster, of each namespace here.
+    homes: BTreeMap<Home, BTreeMap<String, usize>>,
     /// All were listed once.
     listed: bool,
     /// The list that is being read, which takes over as a whole.
     listing: Listing<(String, Known)>,
 }
+
+/// A namespace of a cluster.
+type Home = (ClusterName, String);
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Known {
@@ -46,6 +51,14 @@ struct Known {
     addresses: Vec<String>,
     /// The cluster that it is recorded on.
     cluster: Option<ClusterName>,
+    /// Its namespace there, as its status has it.
+    home: Option<String>,
+}
+
+impl Known {
+    fn home(&self) -> Option<Home> {
+        self.cluster.clone().zip(self.home.clone())
+    }
 }
 
 impl Machines {
@@ -60,11 +73,21 @@ impl Machines {
         if let Some(cluster) = &known.cluster {
             *self.recorded.entry(cluster.clone()).or_default() += 1;
         }
+        if let Some(home) = known.home() {
+            *self.homes.entry(home).or_default().entry(known.key.namespace.clone()).or_default() += 1;
+        }
         self.now.insert(uid, known);
     }
 
     fn remove(&mut self, uid: &str) {
         let Some(known) = self.now.remove(uid) else { return };
+        if let Some(home) = known.home()
+            && let Some(from) = self.homes.get_mut(&home)
+        {
+            from.entry(known.key.namespace.clone()).and_modify(|count| *count -= 1);
+            from.retain(|_, count| *count > 0);
+            self.homes.retain(|at, from| *at != home || !from.is_empty());
+        }
         if let Some(cluster) = known.cluster
             && let btree_map::Entry::Occupied(mut count) = self.recorded.entry(cluster)
         {
@@ -140,6 +163,13 @@ impl Uids {
         known.listed.then(|| known.recorded.get(cluster).copied().unwrap_or_default())
     }
 
+    /// Whether Machines of other namespaces are recorded where the VM of this one is.
+    pub(crate) fn share(&self, cluster: &ClusterName, identity: &Identity) -> bool {
+        let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let here = known.homes.get(&(cluster.clone(), identity.vm.namespace.clone()));
+        here.into_iter().flatten().any(|(namespace, _)| *namespace != identity.key.namespace)
+    }
+
     /// The Machine of a UID, unless there is none or the watch has not shown it yet.
     pub(crate) fn find(&self, uid: &str) -> Option<ObjectRef<Guarded>> {
         let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
@@ -183,12 +213,15 @@ fn of(machine: &Guarded) -> (String, Known) {
         made: machine.creation_timestamp().map(|made| made.0).unwrap_or_default(),
         addresses: addresses.collect(),
         cluster: recorded_on(machine.0.as_ref().map_err(|invalid| &invalid.metadata)),
+        home: machine.0.as_ref().ok().and_then(recorded_home),
     };
     (machine.uid().unwrap_or_default(), known)
 }
 
 #[cfg(test)]
 mod tests {
+    use model::api::KubevirtConfigSpec;
+    use model::machine::{Intent, Shown};
     use serde_json::{Value, json};
 
     use super::*;
@@ -281,6 +314,41 @@ mod tests {
             let counts = ["east", "west"].map(|cluster| uids.recorded_on(&ClusterName(cluster.to_owned())));
             assert_eq!(counts, want, "{name}");
         }
+    }
+
+    #[test]
+    fn x38_atk6_a_namespace_is_shared_while_machines_of_another_one_are_recorded_there() {
+        let uids = Uids::default();
+        let machine = |namespace: &str, uid: &str, home: Option<&str>| -> Machine {
+            let text = json!({"apiVersion": "vitistack.io/v1alpha1", "kind": "Machine", "spec": {},
+                "metadata": {"namespace": namespace, "name": uid, "uid": uid, "annotations": {"vitistack.io/kubevirt-config": "east"}},
+                "status": home.map(|home| json!({"kubevirtConfigRef": {"name": "east", "clusterId": "one", "namespace": home}}))});
+            serde_json::from_value(text).expect("a Machine")
+        };
+        let guarded = |machine: Machine| DeserializeGuard(Ok(machine));
+        let east = ClusterName("east".to_owned());
+        let shares = |namespace: &str| {
+            // The mapping was vmaas-shop for all, and is a template now.
+            let config = KubevirtConfigSpec { namespace: Some("vmaas-{namespace}".to_owned()), ..Default::default() };
+            let new = machine(namespace, "new", None);
+            let intent = Intent::of(&new, "vm-", Some(&config), &Shown::new());
+            let identity = intent.identity().expect("an identity");
+            assert!(identity.alone, "by the template alone");
+            uids.share(&east, identity)
+        };
+        uids.take_in(&Event::Apply(guarded(machine("shop", "m-1", Some("vmaas-shop")))));
+        assert!(!shares("shop"), "its own Machines");
+        for uid in ["m-2", "m-3"] {
+            uids.take_in(&Event::Apply(guarded(machine("bank", uid, Some("vmaas-shop")))));
+        }
+        assert!(shares("shop"), "those of bank stay where they are");
+        assert!(!shares("bank"), "nobody else is in vmaas-bank");
+        uids.take_in(&Event::Delete(guarded(machine("bank", "m-2", None))));
+        assert!(shares("shop"), "one is left");
+        uids.take_in(&Event::Delete(guarded(machine("bank", "m-3", None))));
+        assert!(!shares("shop"));
+        uids.take_in(&Event::Delete(guarded(machine("shop", "m-1", None))));
+        assert!(uids.0.read().expect("a lock").homes.is_empty(), "nothing is kept of what is gone");
     }
 
     #[test]

@@ -4,11 +4,13 @@
 //! An instance gets its labels from its VM's template when it starts: one that others started no watch of ours shows.
 
 use std::collections::BTreeSet;
+use std::fmt::Debug;
 
 use kube::api::DynamicObject;
-use kube::{Api, ResourceExt};
+use kube::{Api, Resource, ResourceExt};
 use model::machine::{Admitted, Kind, Lookup, Stray, adoption, owner, published};
 use runtime::clusters::Cluster;
+use serde::de::DeserializeOwned;
 
 use super::remote::ask_in_time;
 use crate::context::{Context, Fault, Unanswered};
@@ -35,7 +37,7 @@ pub(super) async fn look(
         }
         for name in &admitted.adopt {
             let vm = match get(cluster, "VirtualMachine", &identity.vm.namespace, name).await {
-                Ok(vm) => vm,
+                Ok(vm) => vm.filter(|vm| adoption::is_looked_for(&vm.metadata, admitted, &ctx.supervisor)),
                 Err(why) => {
                     let (namespace, cluster) = (&identity.vm.namespace, &cluster.name.0);
                     let why = format!("VirtualMachine {namespace}/{name} on {cluster:?}: {why}");
@@ -88,6 +90,16 @@ pub(super) async fn get(
     name: &str,
 ) -> Result<Option<DynamicObject>, Unanswered> {
     let api: Api<DynamicObject> = Api::namespaced_with(cluster.client.clone(), namespace, &resource_of(kind));
+    get_from(cluster, &api, namespace, name).await
+}
+
+/// The same, of another kind; `api` is that of the namespace.
+pub(super) async fn get_from<K: Resource + Clone + Debug + DeserializeOwned>(
+    cluster: &Cluster<ClusterIndex>,
+    api: &Api<K>,
+    namespace: &str,
+    name: &str,
+) -> Result<Option<K>, Unanswered> {
     let found = ask_in_time(cluster, api.get_opt(name)).await??;
     match &found {
         Some(other) if (other.name_any().as_str(), other.namespace().as_deref()) != (name, Some(namespace)) => {

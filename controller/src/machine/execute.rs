@@ -5,13 +5,13 @@ use std::sync::PoisonError;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::api::Patch;
 use kube::{Api, ResourceExt};
-use model::api::{Machine, MachineStatus};
+use model::api::Machine;
+use model::machine::status::change;
 use model::machine::{Failure, Here, Identity, Intent, Kind, Plan, There, Write, drift, record};
-use model::merge::changes;
 use model::names::{CLEANUP, KUBEVIRT_CONFIG};
 use model::reason::{Reason, ShownIn};
 use runtime::clusters::{Cluster, said};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::forsake;
 use super::record as interfaces;
@@ -41,7 +41,7 @@ pub(super) async fn execute(
             Write::Here(Here::Record { cluster, id, vm }) => {
                 let previous = machine.status.clone().unwrap_or_default();
                 let next = record(&previous, intent, cluster, id, vm, now.clone());
-                write_status(&previous, &next, ctx, identity).await.map(Ok)?
+                write_status(change(&machine.metadata, &previous, &next), ctx, identity).await.map(Ok)?
             }
             Write::Here(Here::Guard) => guard(machine, ctx, identity).await.map(Ok)?,
             Write::Here(Here::AskAdmission) => ask_admission(ctx, identity, &mut done.refused_for).await,
@@ -73,6 +73,10 @@ pub(super) async fn execute(
                     }
                     (There::Create(_, name, _) | There::TakeBack(name), Ok(Outcome::Reattached)) => {
                         done.reattached.push(name.clone());
+                    }
+                    // Another one has its name: whose that is is asked before the Machine goes.
+                    (There::Delete(..) | There::DeleteAlone(..), Ok(Outcome::Unchanged)) => {
+                        ctx.proven_gone.lock().unwrap_or_else(PoisonError::into_inner).remove(&identity.uid);
                     }
                     (There::Delete(Kind::Secret, ..) | There::Merge(Kind::Secret, ..), Ok(_))
                         if matches!(intent, Intent::Leave(_)) =>
@@ -137,15 +141,9 @@ fn machines(ctx: &Context, identity: &Identity) -> Api<Machine> {
 }
 
 /// What the next status does not say any more goes: whoever wrote it before us would have it count as ours (ATK4).
-async fn write_status(
-    previous: &MachineStatus,
-    next: &MachineStatus,
-    ctx: &Context,
-    identity: &Identity,
-) -> Result<(), Fault> {
-    let patch = json!({"metadata": {"resourceVersion": identity.resource_version}, "status": changes(previous, next)});
+async fn write_status(change: Value, ctx: &Context, identity: &Identity) -> Result<(), Fault> {
     let machines = machines(ctx, identity);
-    let patched = machines.patch_status(&identity.key.name, &patch_params(), &Patch::Merge(patch)).await;
+    let patched = machines.patch_status(&identity.key.name, &patch_params(), &Patch::Merge(change)).await;
     patched.map(drop).map_err(Fault::Supervisor)
 }
 

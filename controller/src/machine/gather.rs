@@ -1,6 +1,6 @@
 //! What one reconcile sees. I/O: none while the watches are fresh; three LISTs, or four, when a creation stayed unseen, and where a Machine
-//! takes over what another supervisor made; one GET of a VM
-//! that is to be adopted, and of the instance of one that was; two before a Machine leaves nothing behind; those of `data`.
+//! takes over what another supervisor made; one GET of a VM that is to be adopted, and of the instance of one that was; two before a
+//! Machine leaves nothing behind, and one for each of its disks that no watch shows; those of `data`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -56,7 +56,10 @@ pub(super) enum Asking<'t> {
 pub(super) fn read(machine: &Machine, ctx: &Context) -> Read {
     let config = cluster_of(machine).and_then(|name| ctx.configs.get(&ctx.scope.key(&name)));
     let (connection, shown) = connect(machine, ctx);
-    let intent = Intent::of(machine, &ctx.vm_prefix, config.as_ref().map(|config| &config.spec), &shown); // pure
+    let mut intent = Intent::of(machine, &ctx.vm_prefix, config.as_ref().map(|config| &config.spec), &shown); // pure
+    if intent.cluster().zip(intent.identity()).is_some_and(|(cluster, identity)| ctx.uids.share(cluster, identity)) {
+        intent.share();
+    }
     Read { config, connection, intent }
 }
 
@@ -107,7 +110,7 @@ pub(super) async fn gather(
             adopt::look(admitted, &mut objects, &waiting.stored, &past, &cluster, ctx).await?
         }
         Intent::Leave(leaving) if is_its_own(&remote, identity) && waiting.is_empty() => {
-            remains::look(leaving, &objects, &cluster, ctx).await
+            remains::look(leaving, &mut objects, &cluster, ctx).await
         }
         Intent::Run(_) | Intent::Leave(_) | Intent::Undecided(..) | Intent::Foreign => Lookup::Unasked,
     };

@@ -1,25 +1,34 @@
-//! Asks by name whether the VM and the instance of a Machine that is being deleted are gone, before its disks go (ATK9).
-//! I/O: that cluster.
+//! Asks by name whether the VM and the instance of a Machine that is being deleted are gone, before its disks go (ATK9), and
+//! for disks that no watch shows. I/O: that cluster.
 //!
-//! The watches select by label, and whoever may edit the objects there may take ours off.
+//! The watches select by label, and whoever may edit the objects there may take ours off; and what another process made a moment
+//! ago they may not have shown yet.
 
+use std::collections::BTreeMap;
 use std::sync::PoisonError;
 
+use futures::future::try_join_all;
+use k8s_openapi::api::core::v1::PersistentVolumeClaim;
 use kube::api::DynamicObject;
+use kube::{Api, ResourceExt};
 use model::machine::standing::{self, Standing};
 use model::machine::{DeletionPolicy, Leaving, Lookup};
+use model::names::{MACHINE_UID, SUPERVISOR};
 use runtime::clusters::Cluster;
 use serde_json::Value;
 
-use super::adopt::get;
-use crate::context::Context;
+use super::adopt::{get, get_from};
+use crate::context::{Context, Unanswered};
+use crate::disks::{data_volumes, read_claim, read_data_volume};
+use crate::imports::Served;
 use crate::index::OwnObjects;
 use crate::session::ClusterIndex;
 
-/// What stands under the names of VM and instance, once no watch shows any of the Machine's; asked until it is nothing.
+/// What stands under the names of VM and instance, once no watch shows any of the Machine's; asked until it is nothing. Adds the
+/// disks that are there and that no watch shows.
 pub(super) async fn look(
     leaving: &Leaving,
-    objects: &OwnObjects,
+    objects: &mut OwnObjects,
     cluster: &Cluster<ClusterIndex>,
     ctx: &Context,
 ) -> Lookup {
@@ -42,9 +51,45 @@ pub(super) async fn look(
         }
     };
     if found == Lookup::Absent {
-        proven().insert(identity.uid.clone());
+        match add_unseen_disks(leaving, objects, cluster, ctx).await {
+            Err(why) => return Lookup::Unknown(why.to_string()),
+            // It is asked again until a watch shows them, or until they are gone.
+            Ok(true) => {}
+            Ok(false) => drop(proven().insert(identity.uid.clone())),
+        }
     }
     found
+}
+
+/// Asks for the claims that the Machine may have and that no watch shows, and for the DataVolumes behind them; whether there is
+/// one. In the life of most Machines the watches show all of them, and nothing is asked.
+async fn add_unseen_disks(
+    leaving: &Leaving,
+    objects: &mut OwnObjects,
+    cluster: &Cluster<ClusterIndex>,
+    ctx: &Context,
+) -> Result<bool, Unanswered> {
+    let (identity, namespace) = (&leaving.identity, &leaving.identity.vm.namespace);
+    let claims: Api<PersistentVolumeClaim> = Api::namespaced(cluster.client.clone(), namespace);
+    let imports: Api<DynamicObject> = Api::namespaced_with(cluster.client.clone(), namespace, &data_volumes());
+    let fills = cluster.index.cdi.known() == Served::Listed;
+    let is_ours = |labels: &BTreeMap<String, String>| {
+        labels.get(MACHINE_UID) == Some(&identity.uid) && labels.get(SUPERVISOR) == Some(&ctx.supervisor)
+    };
+    let (seen, seen_imports) = (&objects.claims, &objects.imports);
+    let unseen = leaving.claims.iter().filter(|name| !seen.contains_key(*name));
+    let unseen = unseen.map(async |name| get_from(cluster, &claims, namespace, name).await);
+    let filled = leaving.claims.iter().filter(|name| {
+        fills && !seen_imports.contains_key(*name) && seen.get(*name).is_none_or(|claim| claim.imported)
+    });
+    let filled = filled.map(async |name| get_from(cluster, &imports, namespace, name).await);
+    let (found, found_imports) = futures::try_join!(try_join_all(unseen), try_join_all(filled))?;
+    let before = objects.claims.len() + objects.imports.len();
+    let found = found.into_iter().flatten().filter(|claim| is_ours(claim.labels()));
+    objects.claims.extend(found.map(|claim| (claim.name_any(), read_claim(&claim))));
+    let found = found_imports.into_iter().flatten().filter(|import| is_ours(import.labels()));
+    objects.imports.extend(found.map(|import| (import.name_any(), read_data_volume(&import))));
+    Ok(objects.claims.len() + objects.imports.len() > before)
 }
 
 fn standing<'o>(object: &'o DynamicObject, volumes: &str, objects: &OwnObjects) -> Standing<'o> {

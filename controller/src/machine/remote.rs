@@ -182,14 +182,14 @@ pub(super) fn forget(at: &Target<'_>, kind: Kind, name: &str) {
     }
 }
 
-/// Deletes an object that is still the one that was seen.
+/// Deletes an object that is still the one that was seen; whether none of that name is left but that.
 pub(super) async fn delete(
     at: &Target<'_>,
     kind: Kind,
     name: &str,
     uid: &str,
     propagation_policy: Option<PropagationPolicy>,
-) -> Result<(), Failure> {
+) -> Result<bool, Failure> {
     let only_this = DeleteParams {
         propagation_policy,
         preconditions: Some(Preconditions { uid: Some(uid.to_owned()), resource_version: None }),
@@ -198,13 +198,13 @@ pub(super) async fn delete(
     match api(at, kind).delete(name, &only_this).await {
         Ok(_) if kind == Kind::Attachment => {
             forget(at, kind, name);
-            Ok(())
+            Ok(true)
         }
-        Ok(_) => Ok(()),
+        Ok(_) => Ok(true),
         // Gone, or another object by that name: either way this one is no more.
         Err(kube::Error::Api(answer)) if matches!(answer.code, 404 | 409) => {
             forget(at, kind, name);
-            Ok(())
+            Ok(answer.code == 404)
         }
         Err(why) => Err(failure_of(kind, name, &why)),
     }

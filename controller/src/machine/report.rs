@@ -9,14 +9,12 @@ use kube::runtime::events::EventType;
 use kube::{Api, Resource, ResourceExt};
 use model::api::{Machine, MachineStatus};
 use model::machine::outcome::Outcome;
-use model::machine::status::{patience, transition, without_mirror};
+use model::machine::status::{SETTLING, change, patience, transition, without_mirror};
 use model::machine::{Failure, Intent};
-use model::merge::changes;
 use model::names::ClusterName;
 use model::reason::{Reason, Severity};
 use model::text::line;
 use runtime::clusters::{code, said};
-use serde_json::json;
 
 use crate::context::{Context, Fault, phase_of};
 use crate::event_budget::event;
@@ -94,19 +92,21 @@ pub(super) async fn report(
     }
     let namespace = machine.namespace().unwrap_or_default();
     let api: Api<Machine> = Api::namespaced(ctx.client.clone(), &namespace);
-    let patch = json!({"metadata": {"uid": machine.uid()}, "status": changes(previous, next)});
-    let write = async |patch| api.patch_status(&machine.name_any(), &patch_params(), &Patch::Merge(patch)).await;
-    match write(patch).await {
+    let write = async |next| {
+        let patch = Patch::Merge(change(&machine.metadata, previous, next));
+        api.patch_status(&machine.name_any(), &patch_params(), &patch).await
+    };
+    match write(next).await {
         Ok(_) => {}
         Err(kube::Error::Api(answer)) if answer.code == 404 => return Ok(None),
+        // It changed since it was read. The event of that brings the next pass, unless that came during this one.
+        Err(kube::Error::Api(answer)) if answer.code == 409 => return Ok(Some(SETTLING[0])),
         Err(why) => {
             // Too large, or of a form that the supervisor does not take: at least that is shown (ATK7).
             if matches!(code(&why), Some(400 | 413 | 422)) {
                 let short = without_mirror(previous, next, &said(&why));
                 if short != *previous {
-                    write(json!({"metadata": {"uid": machine.uid()}, "status": changes(previous, &short)}))
-                        .await
-                        .map_err(Fault::Supervisor)?;
+                    write(&short).await.map_err(Fault::Supervisor)?;
                 }
             }
             return Err(Fault::Supervisor(why));

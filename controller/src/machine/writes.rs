@@ -33,6 +33,7 @@ pub(super) enum Outcome {
 
 /// Does one remote write.
 pub(super) async fn write(at: &Target<'_>, write: &There) -> Result<Outcome, Failure> {
+    let outcome = |done| if done { Outcome::Done } else { Outcome::Unchanged };
     let writing = async {
         match write {
             There::Create(Kind::DataVolume, name, object) => return import(at, name, object).await,
@@ -41,14 +42,13 @@ pub(super) async fn write(at: &Target<'_>, write: &There) -> Result<Outcome, Fai
             There::TakeOver(kind, name) => return take_over(at, *kind, name).await,
             There::AdoptClaim(name) => return adopt_claim(at, name).await,
             There::Update { kind, name, wanted, .. } => {
-                let changed = update(at, *kind, name, wanted).await?;
-                return Ok(if changed { Outcome::Done } else { Outcome::Unchanged });
+                return update(at, *kind, name, wanted).await.map(outcome);
             }
             There::Merge(kind, name, change) => drop(merge(at, *kind, name, change).await?),
             There::Restart(name, request) => restart(at, name, request).await?,
-            There::Delete(kind, name, uid) => delete(at, *kind, name, uid, None).await?,
+            There::Delete(kind, name, uid) => return delete(at, *kind, name, uid, None).await.map(outcome),
             There::DeleteAlone(kind, name, uid) => {
-                delete(at, *kind, name, uid, Some(PropagationPolicy::Orphan)).await?;
+                return delete(at, *kind, name, uid, Some(PropagationPolicy::Orphan)).await.map(outcome);
             }
             There::Adopt(name, change) => adopt(at, name, change).await?,
             There::Carry(parcel) => {

@@ -199,6 +199,12 @@ pub fn cloud_init_secret(machine: &str) -> String {
     [machine, "-cloudinit"].concat()
 }
 
+/// Whether an API server may take a name: another one never reaches it.
+pub fn is_plain(name: &str) -> bool {
+    let known = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.');
+    !matches!(name, "" | "." | "..") && name.len() <= 253 && name.bytes().all(known)
+}
+
 /// The disk that a claim of this name belongs to, if it is a Machine's.
 pub fn disk_of_claim<'c>(machine: &str, claim: &'c str) -> Option<&'c str> {
     claim.strip_prefix(machine)?.strip_prefix('-')

@@ -222,6 +222,18 @@ async fn another_config_of_that_name_is_not_taken_over(fleet: &Fleet, configs: &
     let args = ["--namespace", CONFIGS_NAMESPACE, "get", "secret", "taken-kubeconfig"];
     let absent = said(kubectl(fleet.supervisor(), &args, "").await).expect_err("X105: no Secret either");
     assert!(absent.contains("not found"), "{absent}");
+    // Its Secret has the very name that a registration would give it.
+    let document = std::fs::read_to_string(path).expect("a kubeconfig");
+    let theirs = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "taken-kubeconfig"}, "stringData": {"kubeconfig": document}});
+    let args = ["--namespace", CONFIGS_NAMESPACE, "create", "--filename", "-"];
+    said(kubectl(fleet.supervisor(), &args, &theirs.to_string()).await).expect("created");
+    let own = Patch::Merge(json!({"spec": {"kubeconfigSecretRef": "taken-kubeconfig"}}));
+    configs.patch("taken", &PatchParams::default(), &own).await.expect("edited");
+    restart(fleet, &[("VMAAS_HUB_KUBECONFIG", path), ("VMAAS_HUB_ID", "taken")]).await;
+    let is_of_secret = |line: &Value| line["reason"].as_str().is_some_and(|it| it.starts_with("Secret "));
+    let why = logged(fleet, NOT_REGISTERED, is_of_secret).await;
+    let sentence = "Secret \"kubevirt-configs/taken-kubeconfig\" exists, was not made by this registration, and is not overwritten: choose another VMAAS_HUB_ID, or delete that Secret if nobody needs it";
+    assert_eq!(why["reason"], json!(sentence), "X105");
     // A name that the chart grants nothing for.
     restart(fleet, &[("VMAAS_HUB_KUBECONFIG", path), ("VMAAS_HUB_ID", "ungranted")]).await;
     let why = logged(fleet, NOT_REGISTERED, |line| line["hub_id"] == "ungranted").await;

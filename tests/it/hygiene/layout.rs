@@ -72,7 +72,7 @@ fn g1_crates_depend_in_one_direction() {
 }
 
 #[test]
-fn g1_the_model_and_admission_are_pure() {
+fn g1_i7_the_model_and_admission_are_pure() {
     let bans_of_all = read("clippy.toml");
     every_row(["shared/model", "shared/admission"], |folder| {
         let crates = tree(name(folder));

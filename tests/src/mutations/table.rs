@@ -38,7 +38,7 @@ const fn row(
 }
 
 const ORDER: &str = "a_machine_is_made_true_in_the_order_of_effects";
-const LAWS: &str = "i1_i2_i3_i4_i5_hold_whatever_is_slow_lost_or_gone";
+const LAWS: &str = "i1_i2_i3_i4_i5_i6_hold_whatever_is_slow_lost_or_gone";
 
 /// All of them.
 #[rustfmt::skip]

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use model::machine::{Admitted, Identity, Observed, Remote, storage, vm};
+use model::machine::{Admitted, Identity, Observed, Remote, Sought, storage, vm};
 use model::message::{SizeSource, SizedDisk, Sizing};
 use model::names::{ClusterName, MachineKey, VmKey, vm_name};
 use model::patch::{self, UserPatches};
@@ -73,6 +73,7 @@ fn admitted(ask: &Ask<'_>, decided: Decided<'_>, world: &World) -> Admitted {
         guarded: true,
         legacy: false,
         adopt: Vec::new(),
+        sought: Sought::Any,
     }
 }
 

@@ -178,7 +178,7 @@ pub(super) fn named(mut machine: Value) -> Value {
 }
 
 #[test]
-fn g2_admission_is_a_fixed_point_and_never_moves_a_machine() {
+fn g2_i7_admission_is_a_fixed_point_and_never_moves_a_machine() {
     let admitted = Cell::new(0_u32);
     let mut runner = proptest::test_runner::TestRunner::new(ProptestConfig {
         failure_persistence: None,

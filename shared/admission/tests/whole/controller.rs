@@ -6,10 +6,10 @@ use std::rc::Rc;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use k8s_openapi::jiff::Timestamp;
 use model::api::Machine;
+use model::machine::status::change;
 use model::machine::{Failure, Intent, Kind, Observed, Write, plan, status};
-use model::merge::changes;
 use model::names::{self, ClusterName};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::store::{By, Event, Key, Sort, Store, key, label, text};
 use crate::world::{NAMESPACE, SUPERVISOR, To, World};
@@ -293,7 +293,7 @@ impl Controller {
         if pass.touched || next == previous {
             return;
         }
-        let change = json!({"metadata": {"uid": pass.machine.metadata.uid}, "status": changes(&previous, &next)});
+        let change = change(&pass.machine.metadata, &previous, &next);
         let at = key(Sort::Machine, NAMESPACE, pass.machine.metadata.name.as_deref().unwrap_or_default());
         let what = format!("status {}", next.phase.as_deref().unwrap_or_default());
         let _silent = world.send(To::Supervisor, &what, |store| store.patch(&at, &change, true));

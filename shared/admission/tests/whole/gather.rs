@@ -92,7 +92,7 @@ impl Controller {
         let to = link.to;
         let found = match &intent {
             Intent::Run(admitted) if its_own => look(admitted, &mut own, &waiting, to, world)?,
-            Intent::Leave(leaving) if its_own && waiting.all.is_empty() => self.remains(leaving, &own, to, world),
+            Intent::Leave(leaving) if its_own && waiting.all.is_empty() => self.remains(leaving, &mut own, to, world),
             _ => Lookup::Unasked,
         };
         let (cloud_init, data_secret) = match &intent {
@@ -156,8 +156,8 @@ impl Controller {
         Some(self.waiting(name, &identity.uid, world.second))
     }
 
-    /// Whether VM and instance are gone, by name.
-    fn remains(&mut self, leaving: &Leaving, own: &Own, to: usize, world: &World) -> Lookup {
+    /// Whether VM and instance are gone, by name; claims that no watch shows.
+    fn remains(&mut self, leaving: &Leaving, own: &mut Own, to: usize, world: &World) -> Lookup {
         let identity = &leaving.identity;
         let goes = matches!(leaving.policy, Ok(DeletionPolicy::Delete | DeletionPolicy::Retain));
         let unmade = identity.cluster_id.is_none() && own.claims.is_empty();
@@ -173,7 +173,16 @@ impl Controller {
         let vm = vm.map(|it| Standing { metadata: &of_vm, uses_disk: uses(it, "/spec/template/spec/volumes") });
         let vmi = vmi.map(|it| Standing { metadata: &of_vmi, uses_disk: uses(it, "/spec/volumes") });
         let found = standing(vm, vmi, leaving, SUPERVISOR);
-        if found == Lookup::Absent {
+        let all = own.claims.len();
+        for name in leaving.claims.iter().filter(|_| found == Lookup::Absent) {
+            let claim = store.get(&key(Sort::Claim, &identity.vm.namespace, name)).filter(|claim| {
+                label(claim, names::MACHINE_UID) == identity.uid && label(claim, names::SUPERVISOR) == SUPERVISOR
+            });
+            if let Some(claim) = claim {
+                own.claims.entry(name.clone()).or_insert_with(|| read_claim(claim));
+            }
+        }
+        if found == Lookup::Absent && own.claims.len() == all {
             self.proven.insert(identity.uid.clone());
         }
         found
@@ -216,6 +225,7 @@ fn look(admitted: &Admitted, own: &mut Own, waiting: &Waiting, to: usize, world:
         for name in &admitted.adopt {
             let Ok(store) = world.ask(to) else { return Some(Lookup::Unknown("no answer".to_owned())) };
             let vm = store.get(&key(Sort::Vm, &identity.vm.namespace, name));
+            let vm = vm.filter(|vm| adoption::is_looked_for(&metadata(vm), admitted, SUPERVISOR));
             let judge = |vm: &Rc<Value>| adoption::found(&metadata(vm), identity, SUPERVISOR, Adoption::Unowned);
             let judged = vm.map_or(Lookup::Absent, judge);
             let earlier =

@@ -109,10 +109,10 @@ impl Laws {
             // What has lost its labels is nobody's, and that is what Orphan comes to.
             let orphans = annotation(before, names::DELETION_POLICY) == "Orphan";
             left.retain(|it| it.labelled || !orphans);
-            // What one controller made, another knows by its watch alone, however far that is behind; but a VM is asked for.
-            if let (true, By::Controller(number, _)) = (self.split, by) {
+            // What one controller made and lets go, another knows by its watch alone, however far that is behind.
+            if let (true, true, By::Controller(number, _)) = (self.split, orphans, by) {
                 let all = left.len();
-                left.retain(|it| !orphans && it.at.sort == Sort::Vm || self.made.get(&it.uid) == Some(number));
+                left.retain(|it| self.made.get(&it.uid) == Some(number));
                 if left.len() < all {
                     self.orphans.insert(machine.to_owned());
                 }
@@ -144,8 +144,16 @@ impl Laws {
             return says("I3", at, format!("assigned to {:?}, then to {:?}", assigned(before), assigned(after)));
         }
         let observed = |object: &Value| object["status"]["observedGeneration"].as_i64().unwrap_or_default();
-        if observed(after) < observed(before) && !self.split {
+        if observed(after) < observed(before) {
             return says("I6", at, format!("observed {}, then {}", observed(before), observed(after)));
+        }
+        let ready = after["status"]["conditions"].as_array().into_iter().flatten().find(|it| it["type"] == "Ready");
+        if let (Some(ready), By::Controller(..)) = (ready, by)
+            && ready["status"] == "True"
+            && after["status"] != before["status"]
+            && ready["observedGeneration"] != after["status"]["observedGeneration"]
+        {
+            return says("I6", at, format!("{ready}, and observed {}", observed(after)));
         }
         Ok(())
     }

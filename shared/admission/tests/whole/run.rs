@@ -299,9 +299,6 @@ impl Run {
             if self.alike && self.holds_anothers_claim(machine) && text(machine, "/status/phase") == "Failed" {
                 continue;
             }
-            if self.is_before_what_it_left(&at.name) && text(machine, "/status/phase") == "Failed" {
-                continue;
-            }
             let recorded = text(machine, "/status/kubevirtConfigRef/clusterId");
             let Some(store) = self.world.clusters.iter().find(|store| store.id == recorded) else {
                 return bad("its cluster is not recorded");
@@ -329,15 +326,6 @@ impl Run {
         } else {
             Err(format!("convergence: Machines are gone, and there is still {left:?}"))
         }
-    }
-
-    /// A VM that a Machine of this name left has its name, and admission had searched before that was left: nobody looks again,
-    /// and the Machine says so.
-    fn is_before_what_it_left(&self, name: &str) -> bool {
-        let vm = key(Sort::Vm, NAMESPACE, &format!("vm-{name}"));
-        let left =
-            |vm: &Value| text(vm, "/metadata/annotations/vitistack.io~1retained-from") == format!("{NAMESPACE}/{name}");
-        self.world.clusters.iter().any(|store| store.get(&vm).is_some_and(|vm| left(vm)))
     }
 
     /// A claim of its name is another Machine's: both were admitted before either replica saw the other.

@@ -6,9 +6,9 @@ use std::rc::Rc;
 
 use model::machine::owner::Left;
 use model::machine::restart::note;
+use model::machine::status::change;
 use model::machine::storage::take_back;
 use model::machine::{Failure, Here, Identity, Kind, Parcel, There, record};
-use model::merge::changes;
 use model::names::{self, ClusterName};
 use model::reason::Reason;
 use serde_json::{Value, json};
@@ -65,7 +65,7 @@ impl Controller {
                     .clone()
                     .unwrap_or_else(|| pass.machine.metadata.creation_timestamp.clone().expect("a Machine has a time"));
                 let next = record(&previous, &pass.intent, cluster, id, vm, now);
-                let change = json!({"metadata": {"resourceVersion": identity.resource_version}, "status": changes(&previous, &next)});
+                let change = change(&pass.machine.metadata, &previous, &next);
                 send("record the cluster", &at, &change, true).map_err(|_| None)?;
                 Ok(true)
             }
@@ -147,7 +147,12 @@ impl Controller {
                 let what = format!("delete {kind:?} {name} {uid}");
                 match world.send(To::Cluster(at.to), &what, |store| store.delete(&object, Some(uid))) {
                     Ok(()) => {}
-                    Err(Answer::Refused(_)) => self.forget(&at, *kind, name),
+                    Err(Answer::Refused(why)) => {
+                        self.forget(&at, *kind, name);
+                        if why == Refused::Changed {
+                            self.proven.remove(&identity.uid);
+                        }
+                    }
                     Err(why) => return Err(failure(*kind, name, why)),
                 }
                 if *kind == Kind::Secret {

@@ -2,11 +2,11 @@
 //! E5, X40, X105.
 //!
 //! The KubevirtConfig is the truth: what somebody else has set there is never taken back, and a KubevirtConfig of that name with
-//! another Secret is somebody else's as a whole. The Secret is ours.
+//! another Secret is somebody else's as a whole. The Secret is ours, unless it was there before.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ManagedFieldsEntry, ObjectMeta};
 use serde_json::{Value, json};
 
 use super::capability::VIRTUAL_MACHINES;
@@ -52,16 +52,27 @@ impl Hub {
         format!("{}-kubeconfig", self.id)
     }
 
-    /// What to apply, or why nothing is: `document` cannot be used, or `present`, the KubevirtConfig of that name, is not ours to write.
+    /// What to apply, or why nothing is: `document` cannot be used, or `present`, the KubevirtConfig of that name, or `secret`, what
+    /// is there under the name of its Secret, is not ours to write.
     pub fn register(
         &self,
         document: &[u8],
         present: Option<&KubevirtConfig>,
+        secret: Option<&ObjectMeta>,
         place: Place<'_>,
     ) -> Result<Registration, String> {
         kubeconfig::parse(document).map_err(|why| why.to_string())?;
         if let Some(present) = present {
             self.judge(present, place)?;
+        }
+        // Whoever changes the data of ours takes the field over, but not that we made the KubevirtConfig.
+        let ours = secret.is_none_or(|secret| owners(secret, "/f:data").any(is_ours))
+            || present.is_some_and(|it| owners(&it.metadata, "/f:spec/f:kubeconfigSecretRef").any(is_ours));
+        if !ours {
+            return Err(format!(
+                "Secret {:?} exists, was not made by this registration, and is not overwritten: choose another VMAAS_HUB_ID, or delete that Secret if nobody needs it",
+                format!("{}/{}", place.namespace, self.secret()),
+            ));
         }
         if let Some(namespace) = self.namespace.as_ref().filter(|_| place.cluster_scoped) {
             return Err(format!(
@@ -143,14 +154,20 @@ fn capabilities(present: Option<&KubevirtConfig>, spec: &mut Value, kept: &mut V
 fn others(present: &KubevirtConfig, field: &str, wanted: Option<&Value>) -> Option<Value> {
     let spec = serde_json::to_value(&present.spec).ok()?;
     let value = spec.get(field).filter(|value| Some(*value) != wanted && value.as_str() != Some(""))?;
-    let managers = present.metadata.managed_fields.as_deref().unwrap_or_default();
     let pointer = format!("/f:spec/f:{field}");
-    let mut owners = managers
-        .iter()
-        .filter(|entry| entry.fields_v1.as_ref().is_some_and(|fields| fields.0.pointer(&pointer).is_some()))
-        .peekable();
-    let ours = owners.peek().is_some() && owners.all(|entry| entry.manager.as_deref() == Some(HUB_MANAGER));
+    let mut owners = owners(&present.metadata, &pointer).peekable();
+    let ours = owners.peek().is_some() && owners.all(is_ours);
     (!ours).then(|| value.clone())
+}
+
+/// Who has set a field of an object.
+fn owners<'m>(metadata: &'m ObjectMeta, pointer: &str) -> impl Iterator<Item = &'m ManagedFieldsEntry> {
+    let has = |entry: &ManagedFieldsEntry| entry.fields_v1.as_ref().is_some_and(|it| it.0.pointer(pointer).is_some());
+    metadata.managed_fields.iter().flatten().filter(move |entry| has(entry))
+}
+
+fn is_ours(entry: &ManagedFieldsEntry) -> bool {
+    entry.manager.as_deref() == Some(HUB_MANAGER)
 }
 
 fn remove(spec: &mut Value, field: &str) {

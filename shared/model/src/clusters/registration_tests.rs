@@ -40,7 +40,7 @@ fn present(spec: &Value, owners: &[(&str, &[&str])]) -> KubevirtConfig {
 }
 
 fn register(hub: &Hub, present: Option<&KubevirtConfig>, place: Place<'_>) -> Result<Registration, String> {
-    hub.register(document().to_string().as_bytes(), present, place)
+    hub.register(document().to_string().as_bytes(), present, None, place)
 }
 
 #[test]
@@ -128,13 +128,40 @@ fn x105_a_config_that_is_somebody_elses_is_not_taken_over() {
 }
 
 #[test]
+fn e5_x105_a_secret_that_was_there_before_is_not_overwritten() {
+    let secret = |manager: &str| -> ObjectMeta {
+        let set = json!({"manager": manager, "operation": "Apply", "fieldsV1": {"f:data": {"f:kubeconfig": {}}}});
+        serde_json::from_value(json!({"name": "vmaas-primary-kubeconfig", "managedFields": [set]})).unwrap()
+    };
+    let config = |manager: &str| present(&json!({}), &[(manager, &["kubeconfigSecretRef"])]);
+    let (theirs, ours) = (config("kubectl"), config(HUB_MANAGER));
+    #[rustfmt::skip]
+    let cases = [
+        ("X105: there is nothing",                         None,          None,                        true),
+        ("X105: as we left them",                          Some(&ours),   Some(secret(HUB_MANAGER)),   true),
+        ("X105: an administrator has changed the Secret",  Some(&ours),   Some(secret("kubectl")),     true),
+        ("X105: the KubevirtConfig is gone",               None,          Some(secret(HUB_MANAGER)),   true),
+        ("X105: an administrator's, and its Secret is missing", Some(&theirs), None,                   true),
+        ("X105: an administrator's with its Secret",       Some(&theirs), Some(secret("kubectl")),     false),
+        ("X105: a Secret that others may need",            None,          Some(secret("kubectl")),     false),
+        ("X105: a Secret of which nobody knows whose",     None,          Some(ObjectMeta::default()), false),
+    ];
+    every_row(cases, |(name, present, secret, writes)| {
+        let document = document().to_string();
+        let made = hub(None).register(document.as_bytes(), present, secret.as_ref(), BESIDE).map(drop);
+        let refused = "Secret \"kubevirt-configs/vmaas-primary-kubeconfig\" exists, was not made by this registration, and is not overwritten: choose another VMAAS_HUB_ID, or delete that Secret if nobody needs it";
+        assert_eq!(made, if writes { Ok(()) } else { Err(refused.to_owned()) }, "{name}");
+    });
+}
+
+#[test]
 fn x105_t1_t19_a_kubeconfig_is_judged_as_every_other_and_never_shown() {
     let mut program = document();
     program["users"][0]["user"] = json!({"exec": {"command": "canary"}});
     for (bad, says) in
         [(program.to_string(), "kubeconfig field user.exec:"), ("canary: [".to_owned(), "not plain YAML")]
     {
-        let Err(why) = hub(None).register(bad.as_bytes(), None, BESIDE) else { panic!("it is written") };
+        let Err(why) = hub(None).register(bad.as_bytes(), None, None, BESIDE) else { panic!("it is written") };
         assert!(why.contains(says) && !why.contains("canary"), "{why}");
     }
 }

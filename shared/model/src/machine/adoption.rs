@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::identity::Identity;
-use super::intent::Admitted;
+use super::intent::{Admitted, Sought};
 use super::labels;
 use super::objects::Vm;
 use super::observed::{Lookup, Observed, Stray};
@@ -33,6 +33,12 @@ struct Asked {
     threads: i64,
     sockets: i64,
     memory: String,
+}
+
+/// Whether the VM that was found is one that this Machine looks for.
+pub fn is_looked_for(vm: &ObjectMeta, admitted: &Admitted, supervisor: &str) -> bool {
+    let left = || owner::Left::read(vm).is_some_and(|left| left.is(&admitted.identity.key, supervisor));
+    admitted.sought == Sought::Any || left()
 }
 
 /// Whether a VM may be adopted by this Machine. A reference to the Machine as its controller is no foreign owner: the

@@ -79,7 +79,7 @@ pub fn plan(leaving: &Leaving, seen: &Observed) -> Plan {
     match &seen.found {
         Lookup::Absent | Lookup::Unasked => {}
         Lookup::Unknown(why) => {
-            let message = format!("whether its VirtualMachine is gone is not known: {why}");
+            let message = format!("whether its VirtualMachine and its disks are gone is not known: {why}");
             return Failure { reason: Reason::KubeVirtApiError, message }.into();
         }
         Lookup::Taken(why) => return Failure { reason: Reason::Conflict, message: why.clone() }.into(),

@@ -6,11 +6,13 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::ResourceExt;
 
 use super::owner::Asking;
+use super::storage::iso_url;
 use super::write::Kind;
 use crate::api::{KubevirtConfigSpec, Machine};
-use crate::message::{Recorded, Reference, is_ours, said};
+use crate::message::{Recorded, Reference, Sizing, is_ours, said};
 use crate::names::{
-    self, ClusterName, MachineKey, NAMESPACE_LENGTH, VmKey, is_alone, namespace_on_cluster, vm_name, vm_names,
+    self, ClusterName, ISO_DISK, MachineKey, NAMESPACE_LENGTH, VmKey, claim_name, is_alone, is_plain,
+    namespace_on_cluster, vm_name, vm_names,
 };
 
 /// Who a Machine is.
@@ -26,7 +28,7 @@ pub struct Identity {
     pub resource_version: Option<String>,
     /// Its VM on the remote cluster.
     pub vm: VmKey,
-    /// No Machines of another namespace are sent to the VM's: a KubevirtConfig may map several to one.
+    /// No Machines of another namespace are sent to the VM's, or recorded there: a KubevirtConfig may map several to one.
     pub alone: bool,
     /// The identity of its cluster, once recorded.
     pub cluster_id: Option<String>,
@@ -72,6 +74,13 @@ pub fn recorded_on(machine: Result<&Machine, &ObjectMeta>) -> Option<ClusterName
     cluster.map(|name| ClusterName(name.to_owned()))
 }
 
+/// The namespace on its cluster that a Machine is recorded in.
+pub fn recorded_home(machine: &Machine) -> Option<String> {
+    let assigned = said(machine.annotations().get(names::KUBEVIRT_CONFIG).map(String::as_str));
+    let home = recorded(machine, assigned)?.namespace.map(str::to_owned);
+    home.or_else(|| machine.namespace())
+}
+
 /// The cluster that the status records.
 pub(super) fn recorded<'m>(machine: &'m Machine, assigned: Option<&'m str>) -> Option<Recorded<'m>> {
     let reference = machine.status.as_ref()?.kubevirt_config_ref.as_ref()?;
@@ -81,6 +90,18 @@ pub(super) fn recorded<'m>(machine: &'m Machine, assigned: Option<&'m str>) -> O
         namespace: reference.namespace.as_deref(),
     };
     Recorded::read(reference, assigned)
+}
+
+/// The names of the claims that a Machine may have, without those that no API server takes: anybody may have written its status.
+pub(super) fn may_have_claims(machine: &Machine, resolved: Option<&str>) -> BTreeSet<String> {
+    let (spec, name) = (&machine.spec, machine.name_any());
+    let recorded = machine.status.iter().flat_map(|status| &status.disks).filter_map(|disk| disk.pvc_name.clone());
+    let sized = resolved.and_then(|text| Sizing::read(text).ok()).map(|sizing| sizing.disks).unwrap_or_default();
+    let sized = sized.into_iter().map(|disk| claim_name(&name, &disk.name));
+    let retained = spec.disks.iter().filter_map(|disk| disk.source.as_ref()?.retained.clone());
+    let iso = spec.os.as_ref().and_then(|os| iso_url(os.iso_uri.as_deref(), os.image_id.as_deref()));
+    let iso = iso.map(|_| claim_name(&name, ISO_DISK));
+    recorded.chain(sized).chain(retained).chain(iso).filter(|claim| is_plain(claim)).collect()
 }
 
 /// Why nothing can be written where the Machine's objects are said to be.

@@ -1,11 +1,11 @@
 //! What a Machine asks for, read once into types that cannot be wrong. Pure.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use kube::ResourceExt;
 
 use super::carried::may_need_secret;
-use super::identity::{Identity, Shown, astray, identity, recorded};
+use super::identity::{Identity, Shown, astray, identity, may_have_claims, recorded};
 use crate::api::machine::status::DiskStatus;
 use crate::api::{KubevirtConfigSpec, Machine, MachineSpec};
 use crate::message::{Sizing, is_ours, names_to_look_under, said};
@@ -44,6 +44,17 @@ pub struct Admitted {
     pub legacy: bool,
     /// Names under which a VM is looked for before one is made: it may be adopted if it is what it is taken for.
     pub adopt: Vec<String>,
+    /// Which VM under these names counts.
+    pub sought: Sought,
+}
+
+/// Which VM a Machine looks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sought {
+    /// Any that it may adopt.
+    Any,
+    /// One that an earlier self left: there was none when admission looked, and one was met since.
+    Left,
 }
 
 /// A Machine that is being deleted.
@@ -59,6 +70,8 @@ pub struct Leaving {
     pub finalizers: Vec<String>,
     /// A Secret may have been made for its cloud-init data, by its spec.
     pub may_have_secret: bool,
+    /// The claims that it may have, by its status, size and spec: they are asked for by name where no watch shows them.
+    pub claims: BTreeSet<String>,
     /// It names its cluster as gone for good (R4): whoever may say that is judged when it is said.
     pub forsakes_cluster: bool,
 }
@@ -121,14 +134,24 @@ fn words(machine: &Machine) -> BTreeMap<String, String> {
     words.map(|(key, value)| (key.clone(), value.clone())).collect()
 }
 
-/// The names to look for a VM under. That of an earlier self is where it was, whatever was found or recorded meanwhile.
-fn to_look_under(identity: &Identity, placement: Option<&str>, cluster: &ClusterName, vm_prefix: &str) -> Vec<String> {
+/// The names to look for a VM under, and whether only what an earlier self left counts there. That of one that is taken over is
+/// where it was, whatever was found or recorded meanwhile.
+fn to_look_under(
+    machine: &Machine,
+    identity: &Identity,
+    placement: Option<&str>,
+    cluster: &ClusterName,
+    vm_prefix: &str,
+) -> (Vec<String>, Sought) {
     let all = vm_names(vm_prefix, &identity.key.name);
     if identity.take_over.is_some() {
-        return all;
+        return (all, Sought::Any);
     }
     let hinted = names_to_look_under(placement, cluster, all).into_iter();
-    hinted.filter(|vm| identity.cluster_id.is_none() || *vm == identity.vm.name).collect()
+    let hinted: Vec<String> = hinted.filter(|vm| identity.cluster_id.is_none() || *vm == identity.vm.name).collect();
+    let said = machine.status.iter().flat_map(|status| &status.conditions);
+    let met = hinted.is_empty() && said.into_iter().any(|it| it.reason == Reason::Conflict.code());
+    if met { (vec![identity.vm.name.clone()], Sought::Left) } else { (hinted, Sought::Any) }
 }
 
 impl Intent {
@@ -164,6 +187,7 @@ impl Intent {
                 finalizers: finalizers.cloned().collect(),
                 policy: DeletionPolicy::read(machine.annotations().get(names::DELETION_POLICY).map(String::as_str)),
                 may_have_secret: may_need_secret(&machine.spec),
+                claims: may_have_claims(machine, annotation(names::RESOLVED)),
                 forsakes_cluster: annotation(names::RELEASE_FROM).is_some_and(|name| was.or(assigned) == Some(name)),
                 identity,
             });
@@ -179,6 +203,7 @@ impl Intent {
             return Intent::Undecided(identity, Reason::InvalidAssignment, why);
         }
         let cluster = ClusterName(cluster.to_owned());
+        let (adopt, sought) = to_look_under(machine, &identity, annotation(names::PLACEMENT), &cluster, vm_prefix);
         match Sizing::read(resolved) {
             Err(why) => Intent::Undecided(
                 identity,
@@ -192,7 +217,8 @@ impl Intent {
             Ok(sizing) => Intent::Run(Box::new(Admitted {
                 guarded,
                 legacy: machine.finalizers().iter().any(|name| name == names::LEGACY_FINALIZER),
-                adopt: to_look_under(&identity, annotation(names::PLACEMENT), &cluster, vm_prefix),
+                adopt,
+                sought,
                 shared: (!identity.alone).then(|| identity.vm.namespace.clone()),
                 disks: machine.status.as_ref().map(|status| status.disks.clone()).unwrap_or_default(),
                 identity,
@@ -206,6 +232,20 @@ impl Intent {
                 power_declared: said(machine.spec.run_strategy.as_deref()).is_some(),
             })),
         }
+    }
+
+    /// Machines of other namespaces are recorded where its VM is: whatever its KubevirtConfig says now, it is not alone there.
+    pub fn share(&mut self) {
+        let identity = match self {
+            Intent::Run(admitted) => {
+                admitted.shared = Some(admitted.identity.vm.namespace.clone());
+                &mut admitted.identity
+            }
+            Intent::Leave(leaving) => &mut leaving.identity,
+            Intent::Undecided(identity, ..) => identity,
+            Intent::Foreign => return,
+        };
+        identity.alone = false;
     }
 
     /// The cluster that the Machine concerns.

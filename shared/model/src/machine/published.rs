@@ -13,7 +13,9 @@ use super::intent::Admitted;
 use super::labels;
 use super::objects::Claim;
 use crate::message::SizedDisk;
-use crate::names::{MACHINE_UID, MANAGED_BY, OPERATOR, SOURCE_MACHINE, SUPERVISOR, claim_name, disk_of_claim};
+use crate::names::{
+    MACHINE_UID, MANAGED_BY, OPERATOR, SOURCE_MACHINE, SUPERVISOR, claim_name, disk_of_claim, is_plain,
+};
 
 /// Volumes of a VM that are looked at.
 const VOLUMES: usize = 64;
@@ -32,11 +34,7 @@ pub fn claims(vm: &ObjectMeta, data: &Value, machine: &str) -> Vec<String> {
     let volumes = data.pointer("/spec/template/spec/volumes").and_then(Value::as_array);
     let named = volumes.into_iter().flatten().take(VOLUMES);
     let named = named.filter_map(|volume| volume.pointer("/persistentVolumeClaim/claimName")?.as_str());
-    // A name that no API server would take never reaches one.
-    let plain = |name: &str| {
-        name.len() <= 253 && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.'))
-    };
-    let own = named.filter(|claim| (*claim == machine || disk_of_claim(machine, claim).is_some()) && plain(claim));
+    let own = named.filter(|claim| (*claim == machine || disk_of_claim(machine, claim).is_some()) && is_plain(claim));
     if is_published(vm, machine) { own.map(str::to_owned).collect() } else { Vec::new() }
 }
 

@@ -2,6 +2,8 @@
 //!
 //! Only by the word of somebody who may edit the KubevirtConfig, and then as the deletion of that Machine would have gone.
 
+use std::collections::BTreeSet;
+
 use super::cleanup;
 use super::identity::Identity;
 use super::intent::{DeletionPolicy, Intent, Leaving};
@@ -58,6 +60,7 @@ pub fn leaving(orphan: &Orphan, cluster: &ClusterName, supervisor: &str) -> Opti
         policy: Ok(policy),
         finalizers: vec![CLEANUP.to_owned()],
         may_have_secret: true,
+        claims: BTreeSet::new(),
         forsakes_cluster: false,
     }))
 }

@@ -1,5 +1,5 @@
 //! What a Machine shows of itself. Pure: computed from what was seen, never accumulated. C10, C21, C26, C51 to C53, X18, X19,
-//! X71, X75; regressions KVO14, KVO15, KVO16, KVO18.
+//! X71, X75, I6; regressions KVO14, KVO15, KVO16, KVO18.
 
 mod applied;
 mod conditions;
@@ -8,7 +8,8 @@ mod phase;
 
 use std::time::Duration;
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
+use serde_json::{Value, json};
 
 use self::conditions::Truth::{False, True, Unknown};
 use self::conditions::{
@@ -20,6 +21,7 @@ use super::observed::{Observed, Remote};
 use super::write::Failure;
 use super::{cleanup, restart};
 use crate::api::{self, MachineStatus};
+use crate::merge::changes;
 use crate::reason::{Condition, Reason, ShownIn};
 use crate::text::line;
 
@@ -59,6 +61,13 @@ pub fn status(
     unchanged.last_updated.clone_from(&previous.last_updated);
     unchanged.resource_version.clone_from(&previous.resource_version);
     if unchanged == *previous { unchanged } else { next }
+}
+
+/// The write from one status to the next, of a Machine as it was read. Whoever read it before others changed it or its status has
+/// to look again: what he says may be about an older generation than what is shown already (I6).
+pub fn change(read: &ObjectMeta, previous: &MachineStatus, next: &MachineStatus) -> Value {
+    let ObjectMeta { uid, resource_version, .. } = read;
+    json!({"metadata": {"uid": uid, "resourceVersion": resource_version}, "status": changes(previous, next)})
 }
 
 /// How long a change may still wait for others, so that a burst of small ones costs one write; zero when it may not.

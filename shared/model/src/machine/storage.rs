@@ -3,6 +3,7 @@
 mod build;
 mod follow;
 mod growth;
+mod image;
 mod kept;
 mod lost;
 mod shown;
@@ -22,10 +23,10 @@ use crate::reason::Reason;
 pub use build::claims;
 pub(super) use follow::follow;
 pub use growth::growth;
+pub use image::{is_image, iso_url};
 pub use kept::{may_be_copied, take_back};
 pub use shown::provisioned;
 pub(super) use shown::{came_with, describe, not_as_asked, shown};
-pub use wanted::{is_image, iso_url};
 
 /// `devices.disks` and `volumes`, which belong together by name.
 pub(super) fn attached(admitted: &Admitted, seen: &Observed) -> (Vec<Value>, Vec<Value>) {

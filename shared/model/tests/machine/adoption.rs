@@ -101,6 +101,40 @@ fn a4_x54_what_is_found_is_adopted_made_or_left_alone() {
 }
 
 #[test]
+fn x54_x57_what_an_earlier_self_left_after_admission_looked_is_looked_for_once_it_is_met() {
+    let searched = |reason: &'static str| {
+        intent(move |machine| {
+            machine["metadata"]["annotations"]["vitistack.io/placement"] =
+                json!(r#"{"rule":"named","cluster":"east"}"#);
+            machine["status"]["conditions"] = json!([{"type": "Ready", "status": "False", "reason": reason}]);
+        })
+    };
+    let looks = |intent: Intent| {
+        let Intent::Run(admitted) = intent else { panic!("it runs") };
+        (admitted.adopt.clone(), admitted)
+    };
+    assert_eq!(looks(searched("Creating")).0, [] as [&str; 0], "admission has looked");
+    let (under, admitted) = looks(searched("Conflict"));
+    assert_eq!(under, ["vm-web"], "and there is one now");
+    let vm = |annotations: Value| -> ObjectMeta {
+        serde_json::from_value(json!({"name": "vm-web", "annotations": annotations})).expect("metadata")
+    };
+    let left = |from: &str| vm(json!({"vitistack.io/retained-from": from, "vitistack.io/retained-supervisor": "sup"}));
+    #[rustfmt::skip]
+    let cases = [
+        ("what it left itself",                 left("shop/web"),                                true),
+        ("what another one left",               left("shop/db"),                                 false),
+        ("one that is nobody's",                vm(json!({})),                                   false),
+        ("its own, which has lost its labels",  vm(json!({"vitistack.io/last-applied": "{}"})),  false),
+    ];
+    every_row(cases, |(case, vm, wanted)| {
+        assert_eq!(adoption::is_looked_for(&vm, &admitted, "sup"), wanted, "{case}");
+        let (_, first) = looks(with(|_| ()));
+        assert!(adoption::is_looked_for(&vm, &first, "sup"), "{case}: admission has found it");
+    });
+}
+
+#[test]
 fn x54_the_annotation_only_says_where_to_look() {
     let adopt = |annotation: &str, status: Value| {
         let machine = intent(|machine| {

@@ -18,6 +18,31 @@ fn x57_orphan_lets_nothing_go_over_what_is_on_its_way() {
 }
 
 #[test]
+fn i4_atk4_the_claims_that_a_machine_may_have_are_known_by_name_when_it_goes() {
+    type Change = fn(&mut Value);
+    let recorded: Change = |it| {
+        it["status"]["disks"] = json!([
+            {"name": "root", "pvcName": "web"}, {"name": "a", "pvcName": "../secrets/b"}, {"name": "b", "pvcName": ""},
+        ]);
+    };
+    let named: Change = |it| it["spec"]["disks"] = json!([{"name": "old", "source": {"retained": "db-data"}}]);
+    let iso: Change = |it| it["spec"]["os"] = json!({"isoUri": "http://images.example.com/a.iso"});
+    let unread: Change = |it| it["metadata"]["annotations"]["vitistack.io/resolved"] = json!("{");
+    #[rustfmt::skip]
+    let cases: [(&str, Change, &[&str]); 5] = [
+        ("those of its size",            |_| (),   &["web-data", "web-root"]),
+        ("those that its status names",  recorded, &["web", "web-data", "web-root"]),
+        ("one that another left",        named,    &["db-data", "web-data", "web-root"]),
+        ("that of a CD-ROM",             iso,      &["web-data", "web-iso", "web-root"]),
+        ("its size cannot be read",      unread,   &[]),
+    ];
+    every_row(cases, |(case, change, wanted)| {
+        let Intent::Leave(goes) = intent(|it| (leaving(it), change(it)).1) else { panic!("it goes") };
+        assert_eq!(goes.claims.iter().map(String::as_str).collect::<Vec<_>>(), wanted, "{case}");
+    });
+}
+
+#[test]
 fn fr7_a_claim_that_goes_is_not_brought_in_line() {
     let old = |deleting| {
         let mut seen = running();

@@ -147,6 +147,31 @@ fn atk9_a_disk_goes_only_after_vm_and_instance_are_proven_gone_by_name() {
 }
 
 #[test]
+fn x38_t14_atk6_where_others_are_recorded_nothing_is_adopted_or_copied_for_being_nobodys() {
+    // All were sent to vmaas-shop, and each to its own by a template now.
+    let template = mapping("vmaas-{namespace}");
+    let disk = json!([{"name": "data", "size": "1Gi", "source": {"pvc": {"name": "golden"}}}]);
+    let machine = machine(|it| (it["status"], it["spec"]["disks"]) = (json!({}), disk.clone()));
+    let read = || Intent::of(&machine, "vm-", Some(&template), &Shown::new());
+    let judged = |intent: &Intent| {
+        let Intent::Run(admitted) = intent else { panic!("it runs") };
+        let vm = ObjectMeta { name: Some("vm-web".to_owned()), ..ObjectMeta::default() };
+        let found = match found(&vm, &admitted.identity, "sup", Adoption::Unowned) {
+            Lookup::Free(_) => "free".to_owned(),
+            Lookup::Taken(whose) => whose,
+            other => panic!("{other:?}"),
+        };
+        (admitted.identity.vm.to_string(), found, admitted.shared.clone())
+    };
+    let place = || "vmaas-shop/vm-web".to_owned();
+    assert_eq!(judged(&read()), (place(), "free".to_owned(), None), "by the template alone it is its own");
+    let mut shared = read();
+    shared.share();
+    let named = "is nobody's, and is adopted only with the annotation vitistack.io/adopt-by: shop/web".to_owned();
+    assert_eq!(judged(&shared), (place(), named, Some("vmaas-shop".to_owned())));
+}
+
+#[test]
 fn atk10_a_second_machine_with_an_address_gets_no_vm_and_a_first_one_keeps_its() {
     let elder = |namespace: &str| {
         Some(("52:54:00:00:00:0a".to_owned(), MachineKey { namespace: namespace.to_owned(), name: "db".to_owned() }))

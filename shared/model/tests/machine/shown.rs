@@ -1,6 +1,6 @@
 //! What a Machine shows of itself.
 
-use model::machine::status::{patience, transition, without_mirror};
+use model::machine::status::{change, patience, transition, without_mirror};
 
 use super::*;
 
@@ -137,6 +137,28 @@ fn fr16_a_second_edit_shows_as_fast_as_the_first() {
     let next = status(&before, &edited, &running(), None, now(100));
     assert_eq!(next.observed_generation, Some(4));
     assert_eq!(patience(&before, &next, &now(100)).as_secs(), 0);
+}
+
+#[test]
+fn i6_a_status_is_written_of_the_machine_as_it_was_read_and_of_no_other_generation() {
+    let (old, new) = (machine(|_| ()), machine(|it| it["metadata"]["generation"] = json!(4)));
+    let read = |of: &Machine| Intent::of(of, "vm-", None, &Shown::new());
+    let shown = |of: &Machine, seen| status(&MachineStatus::default(), &read(of), &seen, None, now(1));
+    for (of, generation) in [(&old, 3), (&new, 4)] {
+        let shown = shown(of, running());
+        let ready = shown.conditions.iter().find(|it| it.type_ == "Ready").expect("it is said");
+        assert_eq!((shown.observed_generation, ready.observed_generation), (Some(generation), Some(generation)));
+        assert_eq!(condition(&shown, "Ready"), "True/Running");
+    }
+    let unseen = Observed { vmi: None, ..running() };
+    assert_eq!(condition(&shown(&new, unseen), "Ready"), "False/Creating", "the running instance is not seen");
+    let next = MachineStatus { phase: Some("Running".to_owned()), ..MachineStatus::default() };
+    let change = change(&old.metadata, &MachineStatus::default(), &next);
+    assert_eq!(
+        change,
+        json!({"metadata": {"uid": "m-1", "resourceVersion": "7"}, "status": {"phase": "Running"}}),
+        "whoever has an older Machine is refused"
+    );
 }
 
 #[test]

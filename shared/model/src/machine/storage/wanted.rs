@@ -6,6 +6,7 @@ use sha2::{Digest, Sha256};
 use super::super::intent::Admitted;
 use super::super::observed::Observed;
 use super::super::write::Kind;
+use super::image::{is_http, is_image, is_iso, iso_url};
 use crate::api::machine::disk::{Disk, DiskSource};
 use crate::message::{SizedDisk, said};
 use crate::names::{ISO_BYTES, ISO_DISK, ISO_SIZE, claim_name};
@@ -137,15 +138,6 @@ fn source(given: &DiskSource, admitted: &Admitted) -> Result<Source, String> {
     }
 }
 
-fn is_http(url: &str) -> bool {
-    url.starts_with("http://") || url.starts_with("https://")
-}
-
-/// Whether an image is one that a boot disk or a CD-ROM can be filled with.
-pub fn is_image(image: &str) -> bool {
-    is_http(image) || image.starts_with("docker://")
-}
-
 /// The image of the boot disk (`spec.os.imageID`).
 fn image(admitted: &Admitted) -> Result<Source, String> {
     let os = admitted.spec.os.as_ref();
@@ -160,17 +152,6 @@ fn image(admitted: &Admitted) -> Result<Source, String> {
             line(other, QUOTED)
         )),
     }
-}
-
-/// Whether it is the URL of an ISO image, which is no image of a disk: users of the published operator name one so.
-fn is_iso(image: &str) -> bool {
-    let path = image.split(['?', '#']).next().unwrap_or_default();
-    is_http(image) && path.get(path.len().saturating_sub(4)..).is_some_and(|end| end.eq_ignore_ascii_case(".iso"))
-}
-
-/// The URL of the ISO image, of what stands in `spec.os.isoUri` and `spec.os.imageID`.
-pub fn iso_url<'s>(iso_uri: Option<&'s str>, image_id: Option<&'s str>) -> Option<&'s str> {
-    said(iso_uri).or(image_id.filter(|image| is_iso(image)))
 }
 
 /// The CD-ROM lies where the boot disk does.
