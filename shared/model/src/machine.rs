@@ -12,6 +12,7 @@ pub mod configuration;
 pub mod drift;
 pub mod exclusions;
 mod identity;
+mod image;
 mod imports;
 mod intent;
 mod interfaces;

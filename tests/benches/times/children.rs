@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
@@ -16,6 +16,7 @@ use tokio::net::TcpListener;
 
 use crate::Fault;
 use crate::arms::Arm;
+use crate::client::NAME;
 use crate::links::clusters;
 
 /// The certificate that all arms serve, ECDSA P-256 as that of the product.
@@ -64,6 +65,16 @@ impl Served {
         command.args(arguments(arm, identity, ip, configs)).args(core.map(|core| core.to_string()));
         // Standard error is where the product logs each decision; what happens to the lines is not its cost.
         Self::spawn(command.stderr(Stdio::null()))
+    }
+
+    /// Starts these arms on the first core, and keeps this process on the last.
+    pub(crate) fn apart(arms: &[Arm]) -> Result<(Identity, Vec<Self>), Fault> {
+        let (server, client) = cores()?;
+        pin(client)?;
+        let identity = Identity::new(&[NAME])?;
+        let start = |arm: &Arm| Self::start(*arm, &identity, IpAddr::V4(Ipv4Addr::LOCALHOST), 3, Some(server));
+        let started = arms.iter().map(start).collect::<Result<_, _>>()?;
+        Ok((identity, started))
     }
 
     /// Starts an arm under callgrind, which says in a file what it counted once [`Served::end`] returns.

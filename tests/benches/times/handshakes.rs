@@ -1,13 +1,11 @@
 //! PERF-A4: a connection for each request. kube-apiserver keeps 25 idle ones to a webhook, and makes a new one for each request beyond
 //! that, with a whole handshake: CPU of the process that serves it, to that of a server that does nothing else; and many at once.
 
-use std::net::{IpAddr, Ipv4Addr};
-
 use futures::future::try_join_all;
 
 use crate::arms::Arm;
-use crate::children::{Identity, Served, cores, pin};
-use crate::client::{Connections, NAME, request};
+use crate::children::{Identity, Served};
+use crate::client::{Connections, request};
 use crate::ratios::{Ratio, quantile};
 use crate::{Fault, REVIEW};
 
@@ -22,14 +20,8 @@ const AT_ONCE: [usize; 3] = [26, 100, 200];
 
 /// Measures, prints, and says whether all limits hold.
 pub(crate) async fn measure() -> Result<bool, Fault> {
-    let (server, client) = cores()?;
-    pin(client)?;
-    let identity = Identity::new(&[NAME])?;
+    let (identity, arms) = Served::apart(&ARMS)?;
     let request = request(REVIEW);
-    let mut arms = Vec::new();
-    for arm in ARMS {
-        arms.push(Served::start(arm, &identity, IpAddr::V4(Ipv4Addr::LOCALHOST), 3, Some(server))?);
-    }
     println!("\na connection for each review, server and client on a core each; {ROUNDS} rounds of {EACH}");
     let mut rounds: [Vec<f64>; ARMS.len()] = Default::default();
     for round in 0..ROUNDS {

@@ -1,10 +1,8 @@
 //! PERF-A2 and PERF-A3: latency and CPU of one review over TLS, as ratios to a server that does nothing with it.
 
-use std::net::{IpAddr, Ipv4Addr};
-
 use crate::arms::Arm;
-use crate::children::{Identity, Served, cores, pin};
-use crate::client::{Connections, NAME, request};
+use crate::children::Served;
+use crate::client::{Connections, request};
 use crate::ratios::{Ratio, quantile};
 use crate::{Fault, REVIEW};
 
@@ -27,14 +25,8 @@ struct Measured {
 
 /// Measures, prints, and says whether all limits hold.
 pub(crate) async fn measure() -> Result<bool, Fault> {
-    let (server, client) = cores()?;
-    pin(client)?;
-    let identity = Identity::new(&[NAME])?;
+    let (identity, arms) = Served::apart(&ARMS)?;
     let request = request(REVIEW);
-    let mut arms = Vec::new();
-    for arm in ARMS {
-        arms.push(Served::start(arm, &identity, IpAddr::V4(Ipv4Addr::LOCALHOST), 3, Some(server))?);
-    }
     println!("\na review of {} bytes over TLS, server and client on a core each; {ROUNDS} rounds", REVIEW.len());
     println!("{:>3} {:12} {:>8} {:>8} {:>22} {:>22} {:>22}", "c", "arm", "p50 us", "CPU us", "p50", "p99", "CPU");
     let mut passed = true;

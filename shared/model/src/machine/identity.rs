@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::ResourceExt;
 
+use super::image::iso_url;
 use super::owner::Asking;
-use super::storage::iso_url;
 use super::write::Kind;
 use crate::api::{KubevirtConfigSpec, Machine};
 use crate::message::{Recorded, Reference, Sizing, is_ours, said};

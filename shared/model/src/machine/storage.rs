@@ -3,7 +3,6 @@
 mod build;
 mod follow;
 mod growth;
-mod image;
 mod kept;
 mod lost;
 mod shown;
@@ -20,10 +19,10 @@ use super::observed::Observed;
 use super::write::{Failure, Kind, There};
 use crate::reason::Reason;
 
+pub use super::image::{is_image, iso_url};
 pub use build::claims;
 pub(super) use follow::follow;
 pub use growth::growth;
-pub use image::{is_image, iso_url};
 pub use kept::{may_be_copied, take_back};
 pub use shown::provisioned;
 pub(super) use shown::{came_with, describe, not_as_asked, shown};

@@ -3,10 +3,10 @@
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
+use super::super::image::{is_http, is_image, is_iso, iso_url};
 use super::super::intent::Admitted;
 use super::super::observed::Observed;
 use super::super::write::Kind;
-use super::image::{is_http, is_image, is_iso, iso_url};
 use crate::api::machine::disk::{Disk, DiskSource};
 use crate::message::{SizedDisk, said};
 use crate::names::{ISO_BYTES, ISO_DISK, ISO_SIZE, claim_name};
