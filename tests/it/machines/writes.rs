@@ -12,8 +12,15 @@ use crate::fleet::shared;
 async fn run(ground: &Ground<'_>, args: &[&str], input: &Value) -> String {
     let args: Vec<&str> = ["--namespace", &ground.namespace].into_iter().chain(args.iter().copied()).collect();
     let input = if input.is_null() { String::new() } else { input.to_string() };
-    said(kubectl(ground.fleet.supervisor(), &args, &input).await)
-        .unwrap_or_else(|refused| panic!("{args:?}: {refused}"))
+    loop {
+        match said(kubectl(ground.fleet.supervisor(), &args, &input).await) {
+            Ok(done) => return done,
+            // `kubectl replace` reads the object and writes it with that version; when the controller wrote a status in
+            // between, a person types it again.
+            Err(refused) if refused.contains("the object has been modified") => {}
+            Err(refused) => panic!("{args:?}: {refused}"),
+        }
+    }
 }
 
 #[tokio::test]
