@@ -14,6 +14,7 @@ use kube::{Client, Resource, ResourceExt};
 use model::api::{KubevirtConfig, KubevirtConfigSpec, KubevirtConfigStatus};
 use model::clusters::hold::finalizers;
 use model::clusters::status::{Left, Seen, is_draining, news, status};
+use model::clusters::{elders, identity};
 use model::machine::cluster_of;
 use model::merge::changes;
 use model::message::is_ours;
@@ -57,6 +58,7 @@ struct Told {
     /// The version that it was said about: while the watch still shows that one, it does not show what was written.
     over: Option<String>,
     machines: Option<usize>,
+    elder: Option<ClusterName>,
     at: Instant,
 }
 
@@ -131,17 +133,21 @@ impl Configs {
 
     /// Of which something may have changed that no event tells.
     fn due(&self, looked: u32, book: &mut Book) -> Vec<ClusterName> {
-        let names = self.configs.state().into_iter().map(|config| ClusterName(config.name_any()));
+        let configs = self.configs.state();
+        let elders = elders_of(&configs);
+        let names = configs.iter().map(|config| ClusterName(config.name_any()));
         if looked.is_multiple_of(LOOK_AT_ALL) {
             return names.collect();
         }
         let again =
             if looked.is_multiple_of(TRY_AGAIN) { std::mem::take(&mut book.unwritten) } else { BTreeSet::new() };
-        let counted = names.filter(|name| {
-            let (now, told) = (self.uids.recorded_on(name), book.told.get(name));
-            now.is_some() && told.is_some_and(|told| told.machines != now && is_to_be_said(told, now))
+        let changed = names.filter(|name| {
+            let Some(told) = book.told.get(name) else { return false };
+            let now = self.uids.recorded_on(name);
+            let counted = now.is_some() && told.machines != now && is_to_be_said(told, now);
+            counted || told.elder.as_ref() != elders.get(name)
         });
-        again.into_iter().chain(counted.collect::<Vec<_>>()).collect()
+        again.into_iter().chain(changed.collect::<Vec<_>>()).collect()
     }
 
     /// Brings status and finalizer of one KubevirtConfig in line with what is known; false when that has to be tried again.
@@ -156,12 +162,14 @@ impl Configs {
         let Some(entry) = self.clusters.load().get(name).cloned() else { return true };
         let cluster = entry.cluster.as_ref();
         let machines = self.uids.recorded_on(name);
+        let elder = elders_of(&self.configs.state()).remove(name);
         let seen = Seen {
             view: entry.view(),
             webhook: entry.webhook.clone(),
             offered: cluster.map(|cluster| cluster.index.offer.known()).unwrap_or_default(),
             contact: cluster.and_then(|cluster| cluster.heard()).map(Time),
             validity: cluster.and_then(|cluster| cluster.validity),
+            elder: elder.clone(),
             machines,
             left: if is_draining(&config) { self.left_on(name, cluster.map(AsRef::as_ref)) } else { None },
         };
@@ -177,7 +185,7 @@ impl Configs {
             }
             self.announce(&config, &previous, &next, &book.budget).await;
         }
-        let told = Told { status: next, over: config.resource_version(), machines, at: Instant::now() };
+        let told = Told { status: next, over: config.resource_version(), machines, elder, at: Instant::now() };
         book.told.insert(name.clone(), told);
         let Some(finalizers) = finalizers(newest.meta(), machines) else { return true };
         let version = newest.resource_version();
@@ -242,6 +250,13 @@ impl Configs {
             }
         }
     }
+}
+
+/// The elder of each KubevirtConfig whose cluster has an older one.
+fn elders_of(configs: &[Arc<KubevirtConfig>]) -> BTreeMap<ClusterName, ClusterName> {
+    let known: Vec<_> = configs.iter().map(|config| (ClusterName(config.name_any()), identity(config))).collect();
+    let each = known.iter().map(|(name, it)| (name, it.as_ref().map(|(id, since)| (id.as_str(), since.as_str()))));
+    elders(each).into_iter().map(|(name, elder)| (name.clone(), elder.clone())).collect()
 }
 
 /// Whether a Machine is assigned to a cluster, or recorded there.

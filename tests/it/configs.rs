@@ -7,6 +7,7 @@ mod offer;
 mod registry;
 mod scope;
 mod secrets;
+mod twins;
 
 use k8s_openapi::api::core::v1::Secret;
 use kube::api::{Patch, PatchParams};

@@ -15,6 +15,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use model::clusters::elders;
 use model::message::said;
 use model::names::{ClusterName, ISO_DISK, MachineKey, Name, VM, names_on_cluster, vm_name};
 use rpds::HashTrieMapSync;
@@ -113,20 +114,19 @@ impl World {
         self.machines = machines;
     }
 
-    /// Finds KubevirtConfigs that lead to one cluster: the oldest of them is the cluster, by name where they are of one age
-    /// (X98). To be called when one came, went, or was connected.
+    /// Finds KubevirtConfigs that lead to one cluster. To be called when one came, went, or was connected.
     pub fn find_duplicates(&mut self) {
-        let mut eldest: BTreeMap<String, (String, ClusterName)> = BTreeMap::new();
-        for (name, config) in &self.configs {
-            let Some((id, since)) = &config.identity else { continue };
-            let candidate = (since.clone(), name.clone());
-            let known = eldest.entry(id.clone()).or_insert_with(|| candidate.clone());
-            *known = candidate.min(known.clone());
-        }
-        for (name, config) in &mut self.configs {
-            let eldest = config.identity.as_ref().and_then(|(id, _)| eldest.get(id));
-            let elder = eldest.map(|(_, eldest)| eldest).filter(|eldest| *eldest != name).cloned();
-            if config.duplicate_of != elder {
+        let elders =
+            elders(self.configs.iter().map(|(name, config)| {
+                (name, config.identity.as_ref().map(|(id, since)| (id.as_str(), since.as_str())))
+            }));
+        let elder = |(name, config): (&ClusterName, &Arc<Config>)| {
+            let elder = elders.get(name).copied();
+            (config.duplicate_of.as_ref() != elder).then(|| (name.clone(), elder.cloned()))
+        };
+        let changed: Vec<_> = self.configs.iter().filter_map(elder).collect();
+        for (name, elder) in changed {
+            if let Some(config) = self.configs.get_mut(&name) {
                 Arc::make_mut(config).duplicate_of = elder;
             }
         }

@@ -10,6 +10,9 @@ pub mod status;
 
 use std::collections::BTreeMap;
 
+use kube::ResourceExt;
+
+use crate::api::KubevirtConfig;
 use crate::names::ClusterName;
 
 /// How a configured cluster can be worked with: the one reading of its connections.
@@ -79,6 +82,28 @@ pub fn diff(
     stops.chain(rest).collect()
 }
 
+/// Which cluster a KubevirtConfig leads to, as recorded at its first contact, and when the KubevirtConfig was made, as text that
+/// compares as time does.
+pub fn identity(config: &KubevirtConfig) -> Option<(String, String)> {
+    let id = config.status.as_ref()?.cluster_id.clone().filter(|id| !id.trim().is_empty())?;
+    Some((id, config.creation_timestamp().map(|time| time.0.to_string()).unwrap_or_default()))
+}
+
+/// Of names whose clusters have one identity, the eldest is the cluster, by name where they are of one age (X98). The answer has
+/// each of the others with it. A cluster without an identity is itself.
+pub fn elders<'c>(
+    clusters: impl Iterator<Item = (&'c ClusterName, Option<(&'c str, &'c str)>)> + Clone,
+) -> BTreeMap<&'c ClusterName, &'c ClusterName> {
+    let known = clusters.filter_map(|(name, identity)| identity.map(|(id, since)| (name, id, since)));
+    let mut eldest: BTreeMap<&str, (&str, &ClusterName)> = BTreeMap::new();
+    for (name, id, since) in known.clone() {
+        let known = eldest.entry(id).or_insert((since, name));
+        *known = (since, name).min(*known);
+    }
+    let others = known.filter_map(|(name, id, _)| eldest.get(id).map(|(_, elder)| (name, *elder)));
+    others.filter(|(name, elder)| name != elder).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -105,5 +130,22 @@ mod tests {
             Op::Replace(name("rotated")),
         ];
         assert_eq!(diff(&wanted, &running), want);
+    }
+
+    #[test]
+    fn x98_the_eldest_of_one_identity_is_the_cluster() {
+        let name = |name: &str| ClusterName(name.to_owned());
+        let known = [
+            (name("alone"), Some(("c-3", "2026-01-01"))),
+            (name("first"), Some(("c-1", "2026-01-01"))),
+            (name("new"), None),
+            (name("second"), Some(("c-1", "2026-02-01"))),
+            (name("third"), Some(("c-1", "2026-01-02"))),
+            (name("twin-a"), Some(("c-2", "2026-01-01"))),
+            (name("twin-b"), Some(("c-2", "2026-01-01"))),
+        ];
+        let (first, twin) = (name("first"), name("twin-a"));
+        let want = [(&known[3].0, &first), (&known[4].0, &first), (&known[6].0, &twin)];
+        assert_eq!(elders(known.iter().map(|(name, identity)| (name, *identity))), want.into());
     }
 }

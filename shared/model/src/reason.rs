@@ -213,6 +213,7 @@ reasons! {
     KubeVirtMissing, "KubeVirtMissing", KubevirtConfig, Event, Warning, "Install KubeVirt on the cluster; without it, no Machine gets a VM there.";
     Draining, "Draining", KubevirtConfig, Event, Normal, "Delete the Machines that the message names, or set spec.schedulable to true again.";
     Drained, "Drained", KubevirtConfig, Event, Normal, "Delete the KubevirtConfig, or set spec.schedulable to true again.";
+    SameCluster, "SameCluster", KubevirtConfig, Event, Warning, "Name the older KubevirtConfig in new Machines, and delete this one when none are left.";
     MachinesRemain, "MachinesRemain", KubevirtConfig, Event, Warning, "Delete the Machines that are recorded on the cluster: `kubectl get machines -A`. Until they are gone they are cared for as before.";
 }
 

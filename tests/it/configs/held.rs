@@ -19,7 +19,7 @@ use crate::table::every_row;
 const IN_USE: &str = "kubevirtconfig.vitistack.io/in-use";
 
 #[tokio::test]
-async fn b14_b15_b16_b28_b31_r5_what_machines_use_is_not_taken_away_from_them() {
+async fn b14_b15_b16_b28_b31_r5_x112_what_machines_use_is_not_taken_away_from_them() {
     let fleet = fresh(&["east"]).await;
     let ground = Ground::new(&fleet, "default").await;
     let configs: Api<KubevirtConfig> = Api::namespaced(ground.supervisor.clone(), CONFIGS_NAMESPACE);

@@ -173,7 +173,7 @@ mod tests {
         assert_eq!(section("X60").as_deref(), Some(link));
         assert_eq!(section("T10"), Some(format!("{link}: \\`x\\`")));
         assert_eq!(section("X61").as_deref(), Some("No test carries this id."));
-        assert_eq!(section("X98").as_deref(), Some("Not built yet, or not shown by a test."));
+        assert_eq!(section("T24").as_deref(), Some("Not built yet, or not shown by a test."));
     }
 
     #[test]

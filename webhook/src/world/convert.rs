@@ -10,8 +10,8 @@ use kube::ResourceExt;
 use kube::api::DynamicObject;
 use model::api::config::Amounts;
 use model::api::{KubevirtConfig, MachineClass, config};
-use model::clusters::View;
 use model::clusters::capability::capabilities;
+use model::clusters::{View, identity};
 use model::machine::storage::iso_url;
 use model::message::{Recorded, Reference, is_ours, said};
 use model::names::{KUBEVIRT_CONFIG, MachineKey, RESOLVED};
@@ -28,7 +28,7 @@ pub fn config(config: &KubevirtConfig, inventory: Inventory) -> Config {
         schedulable: spec.schedulable && spec.decommissioned != Some(true),
         leaving: config.metadata.deletion_timestamp.is_some(),
         virtual_machines: capabilities(spec).virtualmachines,
-        identity: status.and_then(|status| said(status.cluster_id.as_deref())).map(|id| (id.to_owned(), since(config))),
+        identity: identity(config),
         // Found by the World, which knows the others.
         duplicate_of: None,
         labels: config.labels().clone(),
@@ -42,11 +42,6 @@ pub fn config(config: &KubevirtConfig, inventory: Inventory) -> Config {
         capacity: status.and_then(|status| status.capacity.as_ref()).map(capacity),
         inventory,
     }
-}
-
-/// When it was made, so that text compares as time does.
-fn since(config: &KubevirtConfig) -> String {
-    config.creation_timestamp().map(|time| time.0.to_string()).unwrap_or_default()
 }
 
 fn capacity(capacity: &config::Capacity) -> Capacity {

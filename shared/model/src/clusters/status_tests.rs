@@ -19,7 +19,16 @@ fn connected(id: &str, newest: Newest) -> View {
 }
 
 fn seen(view: View) -> Seen {
-    Seen { view, webhook: None, offered: Offered::default(), contact: None, validity: None, machines: None, left: None }
+    Seen {
+        view,
+        webhook: None,
+        offered: Offered::default(),
+        contact: None,
+        validity: None,
+        elder: None,
+        machines: None,
+        left: None,
+    }
 }
 
 fn at(second: i64) -> Time {
@@ -90,6 +99,27 @@ fn b9_b27_a_kubeconfig_that_only_the_webhook_uses_is_judged_too() {
     assert_eq!(both.message.as_deref(), Some(says), "ours is the first to be corrected");
     let mended = status(&config, &both, &seen(up(Newest::InUse)), early());
     assert_eq!(shown(&mended), ["Ready=True/Connected", "KubeconfigInUse=True/InUse"]);
+}
+
+#[test]
+fn x98_the_younger_of_two_configs_of_one_cluster_is_marked_until_the_elder_is_gone() {
+    let config = KubevirtConfig::new("east-again", Default::default());
+    let (alone, elder) = (seen(connected("one", Newest::InUse)), Some(crate::names::ClusterName("east".to_owned())));
+    let twin = Seen { elder: elder.clone(), ..alone.clone() };
+    let first = status(&config, &KubevirtConfigStatus::default(), &alone, at(100));
+    let marked = status(&config, &first, &twin, at(200));
+    assert_eq!(shown(&marked), ["Ready=True/Connected", "KubeconfigInUse=True/InUse", "Duplicate=True/SameCluster"]);
+    let says = marked.message.as_deref().unwrap_or_default();
+    assert!(says.starts_with("KubevirtConfig \"east\" is older and leads to the same cluster"), "{says}");
+    assert_eq!(marked.phase.as_deref(), Some("Ready"), "its Machines are cared for");
+    assert_eq!(news(&first, &marked).map(|(reason, _)| reason).collect::<Vec<_>>(), [Reason::SameCluster]);
+    let away = Seen { elder, ..seen(View::Unreachable("no route".to_owned())) };
+    assert_eq!(
+        shown(&status(&config, &marked, &away, at(300))).last().map(String::as_str),
+        Some("Duplicate=True/SameCluster")
+    );
+    let over = status(&config, &marked, &alone, at(400));
+    assert_eq!(shown(&over), shown(&first), "it took over");
 }
 
 #[test]

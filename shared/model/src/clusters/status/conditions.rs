@@ -20,6 +20,9 @@ pub(super) const CREDENTIALS_EXPIRING: &str = "CredentialsExpiring";
 /// The KubevirtConfig is to go, and Machines are recorded on it. Absent otherwise.
 pub(super) const DELETION_BLOCKED: &str = "DeletionBlocked";
 
+/// An older KubevirtConfig leads to the same cluster. Absent otherwise.
+pub(super) const DUPLICATE: &str = "Duplicate";
+
 /// A condition that is not written yet.
 #[derive(Clone, Debug)]
 pub(super) struct Aspect {
@@ -94,6 +97,7 @@ pub(super) fn aspects(
         kubevirt(recorded, previous, seen),
         credentials(config, seen, now.0),
         deletion(config, previous, seen.machines),
+        duplicate(seen),
     ];
     (ready(recorded, previous, &seen.view), others.into_iter().flatten().collect())
 }
@@ -180,6 +184,14 @@ fn credentials(config: &KubevirtConfig, seen: &Seen, now: Timestamp) -> Option<A
         _ => return None,
     };
     Some(Aspect::new(CREDENTIALS_EXPIRING, "True", reason, message))
+}
+
+fn duplicate(seen: &Seen) -> Option<Aspect> {
+    let elder = seen.elder.as_ref()?;
+    let message = format!(
+        "KubevirtConfig \"{elder}\" is older and leads to the same cluster: this one takes no new Machines, and its Machines go on. Delete it when none are left, or let it take over by deleting \"{elder}\""
+    );
+    Some(Aspect::new(DUPLICATE, "True", Reason::SameCluster, message))
 }
 
 fn deletion(config: &KubevirtConfig, previous: &KubevirtConfigStatus, machines: Option<usize>) -> Option<Aspect> {

@@ -8,7 +8,7 @@ use super::super::View;
 use super::super::facts::Learnt;
 use super::super::kubeconfig::Validity;
 use crate::api::config::Capacity;
-use crate::names::MachineKey;
+use crate::names::{ClusterName, MachineKey};
 
 /// Names that are kept of the Machines of a namespace.
 const NAMES: usize = 3;
@@ -60,6 +60,8 @@ pub struct Seen {
     pub contact: Option<Time>,
     /// How long the credentials of the connection are good, if they say it.
     pub validity: Option<Validity>,
+    /// The older KubevirtConfig of the same cluster, which is the one that counts.
+    pub elder: Option<ClusterName>,
     /// How many Machines are recorded on it; absent until all are known.
     pub machines: Option<usize>,
     /// What is left on it, where that matters; absent until all Machines are known.
