@@ -8,13 +8,13 @@ use std::time::Duration;
 use futures::stream::{self, BoxStream, StreamExt};
 use kube::api::{ApiResource, DynamicObject};
 use kube::core::{GroupVersionKind, PartialObjectMeta};
-use kube::runtime::watcher::watcher;
 use kube::{Api, Client, ResourceExt};
 use model::clusters::facts::MULTUS;
 use model::machine::networks::{Attachment, Attachments};
 use model::names::{MANAGED_BY, OPERATOR, SUPERVISOR};
 use runtime::clusters::{code, explain};
 use runtime::listing::{Listing, Step, check_bytes, watching};
+use runtime::watcher::watcher;
 use tokio::sync::Notify;
 
 use crate::objects::{ObjectKey, key_of, uid_of};

@@ -7,12 +7,13 @@ use std::time::Duration;
 
 use futures::StreamExt;
 use kube::api::DynamicObject;
-use kube::runtime::{WatchStreamExt, watcher};
+use kube::runtime::WatchStreamExt;
 use kube::{Api, Client};
 use model::names::ClusterName;
 use runtime::clusters::{code, explain};
 use runtime::listing::{Listing, Step};
 use runtime::pause::{Tries, spread};
+use runtime::watcher;
 use tokio::sync::{Notify, watch};
 
 use crate::disks::{data_volumes, read_data_volume};

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use futures::StreamExt;
 use kube::api::{ApiResource, DynamicObject, GroupVersionKind, ListParams};
-use kube::runtime::{WatchStreamExt, watcher};
+use kube::runtime::WatchStreamExt;
 use kube::{Api, Client};
 use model::api::config::Capacity;
 use model::clusters::capacity::differs;
@@ -22,6 +22,7 @@ use model::text::line;
 use runtime::clusters::{DEADLINE, code, explain};
 use runtime::listing::watching;
 use runtime::pause::Tries;
+use runtime::watcher;
 use serde_json::Value;
 
 use self::listing::{LATER, Records, is_refused, wait};

@@ -11,13 +11,13 @@ use futures::stream::{self, BoxStream, StreamExt, TryStreamExt, select_all};
 use k8s_openapi::api::core::v1::PersistentVolumeClaim;
 use k8s_openapi::api::storage::v1;
 use kube::api::{ApiResource, DynamicObject};
-use kube::runtime::watcher::{self, watcher};
 use kube::{Api, Client, Resource, ResourceExt};
 use model::machine::StorageClass;
 use model::names::{ClusterName, MANAGED_BY, OPERATOR, SUPERVISOR};
 use runtime::client::MayWrite;
 use runtime::clusters::{Cluster, Session, explain};
 use runtime::listing::{Listing, Step, check_bytes, watching};
+use runtime::watcher::{self, watcher};
 use serde::de::DeserializeOwned;
 use tokio::sync::mpsc;
 

@@ -5,13 +5,14 @@ use std::sync::Arc;
 
 use futures::stream::{self, Stream, StreamExt, TryStreamExt};
 use kube::Api;
+use kube::runtime::WatchStreamExt;
 use kube::runtime::reflector::ObjectRef;
 use kube::runtime::reflector::store::Writer;
-use kube::runtime::{WatchStreamExt, watcher};
 use runtime::clusters::said;
 use runtime::listing::watching;
 use runtime::pause::Tries;
 use runtime::shutdown::Shutdown;
+use runtime::watcher;
 use tokio::sync::mpsc;
 
 use crate::context::Guarded;

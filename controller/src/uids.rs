@@ -10,13 +10,13 @@ use k8s_openapi::jiff::Timestamp;
 use kube::ResourceExt;
 use kube::core::DeserializeGuard;
 use kube::runtime::reflector::ObjectRef;
-use kube::runtime::watcher::Event;
 use model::api::Machine;
 use model::machine::{Identity, recorded_home, recorded_on};
 use model::message::is_ours;
 use model::names::{ClusterName, MachineKey, TAKE_OVER, say_machine};
 use model::text::line;
 use runtime::listing::{Listing, Step};
+use runtime::watcher::Event;
 
 /// A Machine that may not decode.
 pub type Guarded = DeserializeGuard<Machine>;

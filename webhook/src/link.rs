@@ -15,13 +15,13 @@ use futures::{StreamExt, TryStreamExt, stream};
 use k8s_openapi::api::storage::v1::StorageClass;
 use kube::api::{ApiResource, DynamicObject};
 use kube::core::{GroupVersionKind, PartialObjectMeta};
-use kube::runtime::watcher::{Event, watcher};
 use kube::{Api, ResourceExt};
 use model::machine::owner::{self, Owner, Ownership};
 use model::names::{ClusterName, VmKey};
 use rpds::HashTrieMapSync;
 use runtime::clusters::{Cluster, Session, explain};
 use runtime::listing::{Listing, Step, check_bytes, watching};
+use runtime::watcher::{Event, watcher};
 use tokio::sync::mpsc;
 
 /// What a link holds of its cluster. It is read by cloning a few reference counts.

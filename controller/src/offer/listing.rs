@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use kube::ResourceExt;
-use kube::runtime::watcher::{self, Event};
 use model::names::ClusterName;
 use runtime::clusters::code;
 use runtime::listing::{Listing, Step, check_bytes};
 use runtime::pause::spread;
+use runtime::watcher::{self, Event};
 
 /// How long what was refused or is rarely changed waits before it is asked again.
 pub(super) const LATER: Duration = Duration::from_secs(600);

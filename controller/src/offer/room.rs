@@ -10,7 +10,6 @@ use futures::stream::select;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
 use k8s_openapi::jiff::Timestamp;
 use kube::runtime::WatchStreamExt;
-use kube::runtime::watcher::{Event, watcher};
 use kube::{Api, Client, Resource, ResourceExt};
 use model::api::config::Capacity;
 use model::clusters::capacity::{NodeSpec, NodeStatus, PodSpec, Room, capacity, offered, requested};
@@ -19,6 +18,7 @@ use model::text::line;
 use runtime::clusters::explain;
 use runtime::listing::watching;
 use runtime::pause::Tries;
+use runtime::watcher::{Event, watcher};
 use serde::Deserialize;
 use tokio::time::Instant;
 

@@ -10,13 +10,14 @@ use futures::StreamExt;
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use kube::core::PartialObjectMeta;
-use kube::runtime::watcher::Event;
-use kube::runtime::{WatchStreamExt, watcher};
+use kube::runtime::WatchStreamExt;
 use kube::{Api, Client, Resource, ResourceExt};
 use model::machine::carried::SourceKind;
 use runtime::clusters::{code, said};
 use runtime::listing::watching;
 use runtime::pause::Tries;
+use runtime::watcher;
+use runtime::watcher::Event;
 use serde::de::DeserializeOwned;
 use tokio::sync::watch::{Receiver, Sender, channel};
 

@@ -2,8 +2,9 @@
 
 use std::fmt::Debug;
 
+use crate::watcher;
 use futures::StreamExt;
-use kube::runtime::{WatchStreamExt, watcher};
+use kube::runtime::WatchStreamExt;
 use kube::{Api, Resource};
 use serde::de::DeserializeOwned;
 

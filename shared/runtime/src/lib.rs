@@ -15,6 +15,9 @@ pub mod shutdown;
 #[path = "../../../tests/table.rs"]
 mod table;
 pub mod telemetry;
+pub mod watcher;
+
+pub use watcher::watcher;
 
 /// Gives memory back to the system soon after it is free, which the C library's allocator does not: it kept a gigabyte after
 /// a flood of connections (ATK12).

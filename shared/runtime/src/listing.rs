@@ -1,13 +1,13 @@
 //! What every watch of ours is asked for with, and how its events are taken in. No I/O.
 //!
-//! Until a watch has an error, what is known from it is at most 100 s old: an API server says something each minute, kube's
+//! Until a watch has an error, what is known from it is at most 100 s old: an API server says something each minute, our
 //! watcher opens a watch again that was silent for 90 s, and our clients give up one that does not begin within 10 s, and a
 //! list that is not complete within 90 s.
 
+use crate::watcher::{Config, Event};
 use kube::ResourceExt;
-use kube::runtime::watcher::{Config, Event};
 
-/// When the API server shall end a watch, in seconds. kube's watcher waits 5 s longer for a word.
+/// When the API server shall end a watch, in seconds. Our watcher waits 5 s longer for a word.
 const WATCH: u32 = 85;
 const PAGE: u32 = 250;
 /// Objects of one kind. Kubernetes is made for 150,000 pods in a cluster.

@@ -5,7 +5,8 @@ use std::pin::pin;
 use std::time::Duration;
 
 use futures::StreamExt;
-use kube::runtime::{WatchStreamExt, watcher};
+use kube::runtime::WatchStreamExt;
+use runtime::watcher;
 use kube::{Api, Resource};
 use runtime::clusters::said;
 use runtime::listing::{Listing, Step, watching};

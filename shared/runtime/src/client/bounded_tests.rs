@@ -2,13 +2,13 @@ use std::convert::Infallible;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use crate::watcher::{Event, watcher};
 use axum::Router;
 use axum::response::IntoResponse;
 use axum::routing::{MethodRouter, get};
 use futures::{StreamExt, TryStreamExt, stream};
 use k8s_openapi::api::core::v1::{ConfigMap, Namespace};
 use kube::Api;
-use kube::runtime::watcher::{Event, watcher};
 use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::time::timeout;
@@ -28,7 +28,7 @@ const CONFIG_MAPS: &str = "/api/v1/configmaps";
 /// What the kernel and hyper may hold of a connection, besides what was read from it.
 const ON_THE_WAY: usize = 24 << 20;
 /// Nothing here takes longer, unless it hangs.
-const LIMIT: Duration = Duration::from_secs(20);
+const LIMIT: Duration = Duration::from_secs(60);
 
 fn small() -> Bounds {
     Bounds { answer: 2 << 20, line: 1 << 20, ..Bounds::default() }

@@ -33,7 +33,7 @@ pub(super) struct Bounds {
     pub(super) begin: Duration,
     /// While a server asks for patience, a request waits so long for its turn.
     pub(super) patience: Duration,
-    /// A watch takes this long at least: kube's watcher opens one that ended again at once, and for ever.
+    /// A watch takes this long at least: the watcher opens one that ended again at once, and for ever.
     pub(super) shortest: Duration,
 }
 

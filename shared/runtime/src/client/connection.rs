@@ -32,7 +32,7 @@ pub(super) struct Signs {
 
 impl Default for Signs {
     fn default() -> Self {
-        Self { after: Duration::from_secs(5), within: Duration::from_secs(10) }
+        Self { after: Duration::from_secs(3), within: Duration::from_secs(5) }
     }
 }
 

@@ -1,4 +1,4 @@
-//! A list comes in pages, each a request of its own, and kube's watcher follows them for ever. No I/O.
+//! A list comes in pages, each a request of its own, and the watcher follows them for ever. No I/O.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

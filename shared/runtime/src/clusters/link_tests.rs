@@ -2,6 +2,7 @@
 
 use std::sync::Mutex;
 
+use crate::watcher::watcher;
 use axum::Router;
 use axum::body::Body;
 use axum::http::{StatusCode, Uri};
@@ -9,7 +10,6 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get};
 use futures::StreamExt;
 use k8s_openapi::api::core::v1::ConfigMap;
-use kube::runtime::watcher::watcher;
 use serde_json::json;
 
 use super::*;

@@ -2,10 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::watcher;
 use futures::StreamExt;
 use k8s_openapi::ByteString;
+use kube::runtime::WatchStreamExt;
 use kube::runtime::reflector::{self, Store};
-use kube::runtime::{WatchStreamExt, watcher};
 use kube::{Client, ResourceExt};
 use model::api::KubevirtConfig;
 use model::clusters::Fingerprint;

@@ -110,7 +110,16 @@ mod tests {
     }
 
     fn seen(view: View, left: Option<Left>) -> Seen {
-        Seen { view, webhook: None, offered: Offered::default(), contact: None, validity: None, machines: None, left }
+        Seen {
+            view,
+            webhook: None,
+            offered: Offered::default(),
+            contact: None,
+            validity: None,
+            elder: None,
+            machines: None,
+            left,
+        }
     }
 
     fn up() -> View {
