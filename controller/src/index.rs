@@ -15,7 +15,8 @@ pub struct ObjectIndex(RwLock<Records>);
 
 #[derive(Debug, Default)]
 struct Records {
-    objects: BTreeMap<WatchedKind, BTreeMap<ObjectKey, (MachineUid, Record)>>,
+    /// The records are boxed, because a node of a tree has room for eleven and is often half empty.
+    objects: BTreeMap<WatchedKind, BTreeMap<ObjectKey, (MachineUid, Box<Record>)>>,
     /// Of all objects.
     bytes: usize,
     by_machine: BTreeMap<String, BTreeSet<(WatchedKind, ObjectKey)>>,
@@ -56,7 +57,7 @@ impl ObjectIndex {
         let mut all = self.write();
         all.by_machine.entry(owner.clone()).or_default().insert((watched, key.clone()));
         all.bytes += weigh(&key, &owner, &record);
-        let before = all.objects.entry(watched).or_default().insert(key.clone(), (owner.clone(), record));
+        let before = all.objects.entry(watched).or_default().insert(key.clone(), (owner.clone(), Box::new(record)));
         if let Some((before, record)) = before {
             all.bytes -= weigh(&key, &before, &record);
             if before != owner {
@@ -110,7 +111,7 @@ impl ObjectIndex {
     pub fn printable(&self) -> Vec<String> {
         let all = self.read();
         let records = all.objects.get(&WatchedKind::Vm).into_iter().flat_map(BTreeMap::values);
-        let printable = records.filter_map(|(_, record)| match record {
+        let printable = records.filter_map(|(_, record)| match &**record {
             Record::Vm(vm) => Some(vm.printable.clone()),
             Record::Vmi(_) | Record::Claim(_) | Record::DataVolume(_) => None,
         });
@@ -204,7 +205,7 @@ impl ObjectIndex {
             at.1.namespace == *namespace && (!by_name || at.1.name == *name)
         };
         for at in all.by_machine.get(&machine.uid).into_iter().flatten().filter(own) {
-            match all.objects.get(&at.0).and_then(|all| all.get(&at.1)).map(|(_, record)| record.clone()) {
+            match all.objects.get(&at.0).and_then(|all| all.get(&at.1)).map(|(_, record)| (**record).clone()) {
                 Some(Record::Vm(vm)) => found.vm = Some(vm),
                 Some(Record::Vmi(vmi)) => found.vmi = Some(vmi),
                 Some(Record::Claim(claim)) => drop(found.claims.insert(at.1.name.clone(), claim)),
@@ -215,7 +216,7 @@ impl ObjectIndex {
         if let (Some(vm), None) = (&found.vm, &found.vmi) {
             let at = ObjectKey { namespace: namespace.clone(), name: name.clone() };
             let instance = all.objects.get(&WatchedKind::Vmi).and_then(|all| all.get(&at));
-            if let Some((_, Record::Vmi(vmi))) = instance
+            if let Some(Record::Vmi(vmi)) = instance.map(|(_, record)| &**record)
                 && vmi.controller.as_ref() == Some(&vm.uid)
             {
                 found.vmi = Some(vmi.clone());
@@ -227,7 +228,7 @@ impl ObjectIndex {
 
 impl Records {
     fn of_kind(&self, watched: WatchedKind) -> impl Iterator<Item = &ObjectKey> {
-        static NONE: BTreeMap<ObjectKey, (MachineUid, Record)> = BTreeMap::new();
+        static NONE: BTreeMap<ObjectKey, (MachineUid, Box<Record>)> = BTreeMap::new();
         self.objects.get(&watched).unwrap_or(&NONE).keys()
     }
 
@@ -241,7 +242,7 @@ impl Records {
         let first = ObjectKey { namespace: namespace.to_owned(), name: String::new() };
         let all = self.objects.get(&WatchedKind::Vm).map(|all| all.range(first.clone()..));
         let here = all.into_iter().flatten().take_while(move |(key, _)| key.namespace == first.namespace);
-        here.filter_map(|(_, (owner, record))| match record {
+        here.filter_map(|(_, (owner, record))| match &**record {
             Record::Vm(vm) => Some((owner, vm)),
             Record::Vmi(_) | Record::Claim(_) | Record::DataVolume(_) => None,
         })

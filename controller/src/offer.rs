@@ -86,25 +86,26 @@ pub(crate) async fn follow(client: Client, name: ClusterName, learn: impl Fn(Fin
 
 async fn follow_groups(client: &Client, name: &ClusterName, learn: &impl Fn(Finding) -> bool) {
     loop {
-        let pause = match tokio::time::timeout(DEADLINE, client.list_api_groups()).await {
-            Ok(Ok(list)) => {
-                let kubevirt = list.groups.iter().find(|group| group.name == KUBEVIRT);
-                let versions = kubevirt.into_iter().flat_map(|group| &group.versions).take(MOST);
-                let mut versions: Vec<_> = versions.map(|served| line(&served.version, LONGEST)).collect();
-                versions.sort_unstable();
-                let names: Vec<_> = list.groups.into_iter().map(|group| group.name).collect();
-                if let Some(there) = has_snapshots(client, &names).await {
-                    learn(Finding::Snapshots(there));
-                }
-                let names = names.into_iter().filter(|name| matches!(name.as_str(), CDI | MULTUS));
-                learn(Finding::Served(names.collect(), versions));
-                LATER
-            }
-            // The connection says by itself that a cluster is away.
-            Ok(Err(_)) | Err(_) => SOON,
-        };
+        // What asks is kept no longer than it takes.
+        let pause = if Box::pin(ask_groups(client, learn)).await { LATER } else { SOON };
         wait(pause, name).await;
     }
+}
+
+/// Whether there was an answer. The connection says by itself that a cluster is away.
+async fn ask_groups(client: &Client, learn: &impl Fn(Finding) -> bool) -> bool {
+    let Ok(Ok(list)) = tokio::time::timeout(DEADLINE, client.list_api_groups()).await else { return false };
+    let kubevirt = list.groups.iter().find(|group| group.name == KUBEVIRT);
+    let versions = kubevirt.into_iter().flat_map(|group| &group.versions).take(MOST);
+    let mut versions: Vec<_> = versions.map(|served| line(&served.version, LONGEST)).collect();
+    versions.sort_unstable();
+    let names: Vec<_> = list.groups.into_iter().map(|group| group.name).collect();
+    if let Some(there) = has_snapshots(client, &names).await {
+        learn(Finding::Snapshots(there));
+    }
+    let names = names.into_iter().filter(|name| matches!(name.as_str(), CDI | MULTUS));
+    learn(Finding::Served(names.collect(), versions));
+    true
 }
 
 /// Whether there is a VolumeSnapshotClass; `None` if that could not be asked.

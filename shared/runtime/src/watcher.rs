@@ -82,9 +82,10 @@ impl Reader {
                     (Some(Ok(Event::InitApply(object))), State::Listing { page, more, version })
                 }
                 (None, None, Some(version)) => (Some(Ok(Event::InitDone)), State::Listed { version }),
-                (None, more, _) => self.page(more).await,
+                // What asks is kept no longer than it takes: a watch waits most of the time, and is one of many.
+                (None, more, _) => Box::pin(self.page(more)).await,
             },
-            State::Listed { version } => match self.watch(&version).await {
+            State::Listed { version } => match Box::pin(self.watch(&version)).await {
                 Ok(lines) => (None, State::Watching { version, lines }),
                 Err(why) => (Some(Err(Error::WatchStartFailed(why))), State::Listed { version }),
             },

@@ -5,6 +5,7 @@ use std::task::{Context, Poll};
 
 use axum::BoxError;
 use axum::body::{Body, Bytes, HttpBody};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method, Request, Response, StatusCode, Uri, header};
 use futures::future::{self, BoxFuture};
 use kube::client::ClientBuilder;
@@ -91,37 +92,37 @@ where
     /// Asks for a page again, and for less, as long as it does not fit into an answer: a few large objects must not hide all
     /// others.
     async fn ask(&self, request: Request<client::Body>) -> Result<Response<Body>, BoxError> {
-        let (head, body) = request.into_parts();
-        let watched = is_watch(&head.uri);
+        let (mut head, body) = request.into_parts();
+        let (watched, asked) = (is_watch(&head.uri), head.uri.clone());
         // Only pages are asked for again, and their requests have no body.
         let (mut body, mut most) = (Some(body), usize::MAX);
         loop {
-            let (mut sent, began) = (head.clone(), Instant::now());
-            let page = self.lists.ask(&mut sent.uri, &self.bounds, began, most)?;
+            let began = Instant::now();
+            head.uri.clone_from(&asked);
+            let page = self.lists.ask(&mut head.uri, &self.bounds, began, most)?;
             let deadline = self.deadline(watched, page.as_ref(), began);
-            let sent = Request::from_parts(sent, body.take().unwrap_or_else(client::Body::empty));
-            let (head, body) = deadline.wait(self.send_in_turn(sent, began)).await??.into_parts();
-            if let Some(why) = refused(head.status, &head.headers) {
+            let (answer, body) = deadline.wait(self.send_in_turn(&head, &mut body, began)).await??.into_parts();
+            if let Some(why) = refused(answer.status, &answer.headers) {
                 return Err(why.into());
             }
             let chunks = body.into_data_stream();
-            if watched && head.status.is_success() {
+            if watched && answer.status.is_success() {
                 let not_over_before = began + self.bounds.shortest;
                 let lines = Lines { chunks, most: self.bounds.line, line: 0, not_over_before };
-                return Ok(Response::from_parts(head, lines.into_body()));
+                return Ok(Response::from_parts(answer, lines.into_body()));
             }
             let values =
                 page.as_ref().filter(|page| page.size > 1).map_or(self.bounds.values_of_one, |_| self.bounds.values);
             let bounds = Bounds { values, ..self.bounds };
             let whole =
                 Whole { chunks, bounds, deadline, content: Content::default(), turns: self.turns.clone(), turn: None };
-            let Some(page) = page.filter(|_| head.status.is_success()) else {
-                return Ok(Response::from_parts(head, whole.into_body()));
+            let Some(page) = page.filter(|_| answer.status.is_success()) else {
+                return Ok(Response::from_parts(answer, whole.into_body()));
             };
             match whole.read().await {
                 Ok(body) => {
                     page.fitted();
-                    return Ok(Response::from_parts(head, body));
+                    return Ok(Response::from_parts(answer, body));
                 }
                 Err(why) if page.size > 1 && why.is::<Excess>() => most = page.size / 10,
                 Err(why) => return Err(why),
@@ -139,21 +140,23 @@ where
 
     /// Sends a request when the server has the patience for it (R20). What only reads waits for that and is sent again, as long as
     /// it takes a moment: a watch that had to begin anew would cost the server more.
-    async fn send_in_turn(&self, request: Request<client::Body>, began: Instant) -> Result<Response<Body>, BoxError> {
+    async fn send_in_turn(
+        &self,
+        head: &Parts,
+        body: &mut Option<client::Body>,
+        began: Instant,
+    ) -> Result<Response<Body>, BoxError> {
         // Who leads may not depend on how busy the rest of us keeps the server.
-        if request.uri().path().starts_with("/apis/coordination.k8s.io/") {
-            return Ok(self.send(request).await?.map(Body::new));
+        if head.uri.path().starts_with("/apis/coordination.k8s.io/") {
+            return Ok(self.send(head, body).await?.map(Body::new));
         }
-        let (head, body) = request.into_parts();
-        let mut body = Some(body);
         loop {
             let turn = match self.patience.turn(began + self.bounds.patience).await {
                 Ok(turn) => turn,
                 Err(too_busy) => return Ok(too_busy),
             };
             MayWrite::check(&head.extensions)?;
-            let sent = Request::from_parts(head.clone(), body.take().unwrap_or_else(client::Body::empty));
-            let answer = self.send(sent).await?;
+            let answer = self.send(head, body).await?;
             let asked = self.patience.hear(answer.status(), answer.headers(), &turn);
             if !asked || head.method != Method::GET {
                 return Ok(answer.map(Body::new));
@@ -161,13 +164,13 @@ where
         }
     }
 
-    async fn send(&self, request: Request<client::Body>) -> Result<Response<B>, BoxError> {
-        let mut request = Some(request);
+    /// Sends the body, if there is one left. The request is put together at the last moment: whoever waits keeps none of it twice.
+    async fn send(&self, head: &Parts, body: &mut Option<client::Body>) -> Result<Response<B>, BoxError> {
         let sent = future::poll_fn(|context| {
             let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
             std::task::ready!(inner.poll_ready(context))?;
-            let request = request.take().expect("invariant: it is sent once");
-            Poll::Ready(Ok::<_, S::Error>(inner.call(request)))
+            let body = body.take().unwrap_or_else(client::Body::empty);
+            Poll::Ready(Ok::<_, S::Error>(inner.call(Request::from_parts(head.clone(), body))))
         });
         sent.await.map_err(Into::into)?.await.map_err(Into::into)
     }
