@@ -1,24 +1,23 @@
 //! The lives that Machines have in a sweep. I/O: the supervisor and the clusters, as an administrator.
 
+mod life;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
 use k8s_openapi::api::core::v1::Secret;
-use kube::api::{ApiResource, DeleteParams, DynamicObject, ListParams, Patch, PatchParams, PostParams};
+use kube::api::{ApiResource, DeleteParams, DynamicObject, ListParams, Patch, PatchParams};
 use kube::core::GroupVersionKind;
-use kube::runtime::wait::await_condition;
 use kube::{Api, Client, ResourceExt};
-use model::api::Machine;
-use model::names::{CLOUD_INIT, KUBECONFIG_KEY, MACS_OF, TAKE_OVER};
+use model::names::{CLOUD_INIT, KUBECONFIG_KEY, MACS_OF};
 use serde_json::{Value, json};
-use tokio::time::timeout;
 
+use self::life::Life;
 use crate::error::{Error, Result, kube};
 use crate::faultline::Faultline;
 use crate::fleet::{CONFIGS_NAMESPACE, Fleet};
 use crate::plane::Plane;
-use crate::wait::LIMIT;
 
 const NAME: &str = "web";
 /// What a Machine has on its cluster.
@@ -48,16 +47,19 @@ pub enum Story {
     Life,
     /// The supervisor loses it while it runs; a new one takes over what it had, and is deleted.
     TakeOver,
+    /// Its VM was made by hand, with a disk; it is adopted, stopped and started, and deleted, and the disk stays.
+    Adopt,
 }
 
 impl Story {
     /// All of them.
-    pub const ALL: [Self; 2] = [Self::Life, Self::TakeOver];
+    pub const ALL: [Self; 3] = [Self::Life, Self::TakeOver, Self::Adopt];
 
     fn name(self) -> &'static str {
         match self {
             Self::Life => "life",
             Self::TakeOver => "take-over",
+            Self::Adopt => "adopt",
         }
     }
 }
@@ -172,23 +174,19 @@ pub(super) async fn lead_through(fleet: &Fleet, remote: &Plane, faultline: &Faul
     patched.map(drop).map_err(kube(format!("cannot write Secret {name}")))
 }
 
-/// One Machine of a life.
-struct Life<'g> {
-    ground: &'g Ground<'g>,
-    namespace: &'g str,
-    machines: Api<Machine>,
-}
-
 impl Story {
     /// Lives it in a namespace that nobody has; an error says what did not come about.
     pub(super) async fn live(self, ground: &Ground<'_>, namespace: &str) -> Result<Told, String> {
         ground.fleet.supervisor().ensure_namespace(namespace).await.map_err(|error| error.to_string())?;
         let machines = Api::namespaced(ground.supervisor.clone(), namespace);
         let life = Life { ground, namespace, machines };
+        if self == Self::Adopt {
+            life.make_by_hand().await?;
+        }
         let uid = life.make(None).await?;
         life.until("Running").await?;
         let told = match self {
-            Self::Life => {
+            Self::Life | Self::Adopt => {
                 let told = ground.told(namespace, &uid).await?;
                 for (power, phase) in [("Halted", "Stopped"), ("Always", "Running")] {
                     life.patch(&json!({"spec": {"runStrategy": power}})).await?;
@@ -205,80 +203,10 @@ impl Story {
         };
         life.machines.delete(NAME, &DeleteParams::default()).await.map_err(|why| format!("cannot delete it: {why}"))?;
         life.gone().await?;
+        if self == Self::Adopt {
+            life.take_back_the_disk().await?;
+        }
         let left = ground.there(namespace).await?;
         if left.is_empty() { Ok(told) } else { Err(format!("it is gone, and left {:?} (I4)", left.keys())) }
-    }
-}
-
-impl Life<'_> {
-    /// Its UID.
-    async fn make(&self, earlier: Option<&str>) -> Result<String, String> {
-        let mut machine = json!({
-            "apiVersion": "vitistack.io/v1alpha1", "kind": "Machine",
-            "metadata": {"name": NAME, "annotations": {"vitistack.io/kubevirt-config": "east"}},
-            "spec": {
-                "template": "small", "disks": [{"name": "data", "size": "5Gi"}], "networks": [{"name": "nic"}],
-                "cloudInit": {"userData": format!("#cloud-config\n# {}\n", "x".repeat(3000))},
-            },
-        });
-        if let Some(earlier) = earlier {
-            machine["metadata"]["annotations"][TAKE_OVER] = json!(earlier);
-        }
-        let machine = serde_json::from_value(machine).map_err(|why| why.to_string())?;
-        let made = self.machines.create(&PostParams::default(), &machine).await;
-        Ok(made.map_err(|why| format!("cannot make it: {why}"))?.uid().unwrap_or_default())
-    }
-
-    async fn patch(&self, change: &Value) -> Result<(), String> {
-        let patched = self.machines.patch(NAME, &PatchParams::default(), &Patch::Merge(change)).await;
-        patched.map(drop).map_err(|why| format!("cannot change it: {why}"))
-    }
-
-    async fn until(&self, phase: &str) -> Result<(), String> {
-        let is = |machine: Option<&Machine>| {
-            machine.is_some_and(|machine| {
-                let status = machine.status.clone().unwrap_or_default();
-                status.phase.as_deref() == Some(phase) && status.observed_generation == machine.metadata.generation
-            })
-        };
-        match timeout(LIMIT, await_condition(self.machines.clone(), NAME, is)).await {
-            Ok(Ok(_)) => Ok(()),
-            Ok(Err(why)) => Err(format!("it is not {phase}: {why}")),
-            Err(_) => Err(format!("it is not {phase} within {LIMIT:?}: {}", self.shown().await)),
-        }
-    }
-
-    async fn gone(&self) -> Result<(), String> {
-        let gone = await_condition(self.machines.clone(), NAME, |machine: Option<&Machine>| machine.is_none());
-        match timeout(LIMIT, gone).await {
-            Ok(Ok(_)) => Ok(()),
-            Ok(Err(why)) => Err(format!("it is not gone: {why}")),
-            Err(_) => Err(format!("it is not gone within {LIMIT:?}: {}", self.shown().await)),
-        }
-    }
-
-    async fn shown(&self) -> String {
-        match self.machines.get_opt(NAME).await {
-            Ok(Some(machine)) => {
-                let status = machine.status.unwrap_or_default();
-                format!("it shows {:?}, {:?}", status.phase.unwrap_or_default(), status.message.unwrap_or_default())
-            }
-            Ok(None) => "it is not there".to_owned(),
-            Err(why) => why.to_string(),
-        }
-    }
-
-    /// Takes it from the supervisor as a lost etcd does: it was never being deleted, and then it is not there.
-    async fn lose(&self) -> Result<(), String> {
-        self.ground.faultline.cut(self.namespace, true);
-        let freed = async {
-            // Nobody ever sees it being deleted.
-            self.patch(&json!({"metadata": {"finalizers": null}})).await?;
-            self.machines.delete(NAME, &DeleteParams::default()).await.map_err(|why| why.to_string())?;
-            self.gone().await
-        };
-        let freed = freed.await;
-        self.ground.faultline.cut(self.namespace, false);
-        freed
     }
 }
