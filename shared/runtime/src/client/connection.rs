@@ -32,7 +32,7 @@ pub(super) struct Signs {
 
 impl Default for Signs {
     fn default() -> Self {
-        Self { after: Duration::from_secs(3), within: Duration::from_secs(5) }
+        Self { after: Duration::from_secs(2), within: Duration::from_secs(4) }
     }
 }
 

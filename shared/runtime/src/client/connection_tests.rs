@@ -89,7 +89,11 @@ fn answer(request: &Request<Incoming>) -> Response<Content> {
     let text = |text: String| Response::new(Content::from(text));
     let name = request.uri().path().rsplit('/').next().unwrap_or_default();
     if request.uri().query().is_some_and(|query| query.contains("watch=true")) {
-        let line = Bytes::from("{\"type\":\"BOOKMARK\",\"object\":{\"metadata\":{\"resourceVersion\":\"1\"}}}\n");
+        let line = Bytes::from(concat!(
+            r#"{"type":"BOOKMARK","object":{"kind":"ConfigMap","apiVersion":"v1","#,
+            r#""metadata":{"resourceVersion":"1","annotations":{}}}}"#,
+            "\n"
+        ));
         let lines = stream::unfold(Some(line), async |line| match line {
             Some(line) => Some((Ok::<_, Infallible>(line), None)),
             None => std::future::pending().await,
@@ -191,7 +195,18 @@ async fn c19_a_connection_that_gives_no_sign_of_life_is_replaced() {
     let lost = read(&client, "a").await.unwrap_err();
     assert!(lost.contains("timed out"), "{lost}");
     let ended = timeout(LIMIT, futures::TryStreamExt::try_collect::<Vec<_>>(&mut watch)).await.expect("it is given up");
-    assert!(ended.is_err(), "{ended:?}");
+    assert_eq!(said(&ended.unwrap_err()), "the connection was lost");
     assert_eq!(read(&client, "a").await, Ok(Some("a".to_owned())));
     assert_eq!(cluster.made(), 2);
+}
+
+#[tokio::test]
+async fn c19_a_cluster_that_accepts_connections_and_says_nothing_is_told_of_in_words() {
+    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let cluster = Cluster::speaking(&["h2"]).await;
+    let mut config = cluster.config(silent.local_addr().unwrap());
+    config.connect_timeout = Some(Duration::from_millis(50));
+    let client = ClientBuilder::new(one(&config, Signs::default()).unwrap(), "default").build();
+    let lost = read(&client, "a").await.unwrap_err();
+    assert_eq!(lost, "nothing answers in time: check that the cluster runs, and the network to it");
 }

@@ -48,7 +48,15 @@ pub fn said(error: &(dyn std::error::Error + 'static)) -> String {
     if cause.downcast_ref::<hyper::Error>().is_some_and(|it| it.is_incomplete_message() || it.is_closed()) {
         return "the connection was closed before the answer was complete".to_owned();
     }
+    let timed_out = |it: &std::io::Error| it.kind() == std::io::ErrorKind::TimedOut;
+    if cause.downcast_ref().is_some_and(timed_out) {
+        return "nothing answers in time: check that the cluster runs, and the network to it".to_owned();
+    }
     let text = cause.to_string();
+    // What h2 says when its connection was given up, or fell; its error has no kind for it.
+    if text == "stream closed because of a broken pipe" {
+        return "the connection was lost".to_owned();
+    }
     // The number is the operating system's, and of no use to anybody who reads this.
     let words = text.split(" (os error ").next().unwrap_or_default();
     line(words, SENTENCE)

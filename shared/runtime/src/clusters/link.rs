@@ -21,6 +21,8 @@ use crate::pause::{APART, Pause, spread};
 
 /// Every single request to a remote cluster ends after this long.
 pub const DEADLINE: Duration = Duration::from_secs(10);
+/// One that was connected answers within this, or is away: with the signs of life of a connection, that is told within ten seconds.
+const MOMENT: Duration = Duration::from_secs(2);
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 /// Bytes of the UID of a cluster; they have 36.
@@ -144,7 +146,7 @@ async fn keep<S: Session>(cluster: Arc<Cluster<S::Index>>, session: Arc<S>, even
     let mut pause = Pause::new(FIRST_PAUSE, LONGEST_PAUSE);
     loop {
         let (began, mut listed) = (Instant::now(), None);
-        let (why, next) = match ask(&cluster.client).await {
+        let (why, next) = match ask_again(&cluster).await {
             Err(Unanswered { why, code }) => {
                 if code == Some(401) && events.send(Heard::Unauthorized(cluster.name.clone())).await.is_err() {
                     return;
@@ -221,6 +223,22 @@ struct Unanswered {
     why: String,
     /// The status code of its answer. With 401, the credentials are not, or no longer, good.
     code: Option<u16>,
+}
+
+/// Asks a cluster who it is. One that was connected, and takes longer than a moment now, counts as away until it answers.
+async fn ask_again<I>(cluster: &Cluster<I>) -> Result<String, Unanswered> {
+    let mut asked = std::pin::pin!(ask(&cluster.client));
+    if let Ok(answer) = tokio::time::timeout(MOMENT, &mut asked).await {
+        return answer;
+    }
+    cluster.state.send_if_modified(|state| {
+        let was_connected = *state == State::Connecting && cluster.heard().is_some();
+        if was_connected {
+            *state = State::Unreachable(format!("no answer within {} s", MOMENT.as_secs()));
+        }
+        was_connected
+    });
+    asked.await
 }
 
 async fn ask(client: &Client) -> Result<String, Unanswered> {

@@ -44,9 +44,14 @@ impl Session for Names {
 
 type Link = (Arc<Cluster<Mutex<Vec<String>>>>, JoinHandle<()>, mpsc::Receiver<Heard>);
 
+const KUBE_SYSTEM: &str = r#"{"metadata": {"name": "kube-system", "uid": "c-1"}}"#;
+
 /// A link to a cluster with such ConfigMaps.
 fn link(config_maps: MethodRouter) -> Link {
-    let kube_system = get(async || r#"{"metadata": {"name": "kube-system", "uid": "c-1"}}"#);
+    link_of(get(async || KUBE_SYSTEM), config_maps)
+}
+
+fn link_of(kube_system: MethodRouter, config_maps: MethodRouter) -> Link {
     let routes = Router::new().route("/api/v1/namespaces/kube-system", kube_system).route(CONFIG_MAPS, config_maps);
     let (events, heard) = mpsc::channel(1024);
     let name = ClusterName("east".to_owned());
@@ -135,4 +140,40 @@ async fn r20_a_cluster_that_has_no_time_is_not_silent() {
     let given_up = tokio::time::timeout(Duration::from_secs(60), silence(&cluster)).await;
     assert!(given_up.is_err(), "{given_up:?}");
     assert!(cluster.heard().is_some());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a14_b23_a_cluster_that_was_connected_and_does_not_answer_is_away_within_a_moment_of_being_asked() {
+    let asked = Arc::new(AtomicU64::new(0));
+    let kube_system = get(async move || {
+        if asked.fetch_add(1, Ordering::Relaxed) > 0 {
+            std::future::pending::<()>().await;
+        }
+        KUBE_SYSTEM
+    });
+    let breaks = Duration::from_secs(60);
+    let config_maps = get(async move |uri: Uri| {
+        if !uri.query().is_some_and(|query| query.contains("watch=true")) {
+            return json!({"metadata": {"resourceVersion": "1"}, "items": []}).to_string().into_response();
+        }
+        let broken = futures::stream::once(async move {
+            tokio::time::sleep(breaks).await;
+            Err::<String, _>(std::io::Error::other("the network is gone"))
+        });
+        Body::from_stream(broken).into_response()
+    });
+    let began = Instant::now();
+    let (cluster, task, _heard) = link_of(kube_system, config_maps);
+    let mut state = cluster.state.subscribe();
+    let mut until = async |wanted: State| {
+        state.wait_for(|state| *state == wanted).await.expect("it is kept");
+        began.elapsed()
+    };
+    until(State::Connected { id: "c-1".to_owned() }).await;
+    until(State::Connecting).await;
+    let away = until(State::Unreachable("no answer within 2 s".to_owned())).await;
+    assert!((breaks..breaks + Duration::from_secs(4)).contains(&away), "{away:?}");
+    let given_up = until(State::Unreachable("no answer within 10 s".to_owned())).await;
+    assert!(given_up > away, "it was waited for all the same");
+    task.abort();
 }
