@@ -4,6 +4,7 @@
 mod changes;
 mod corpus;
 mod draw;
+mod past;
 
 use serde_json::json;
 use tests::Error;

@@ -42,11 +42,11 @@ const QUIET_WITHIN: usize = 6;
 /// What is tried.
 #[derive(Clone, Debug)]
 pub enum Extent {
-    /// Every fault at every request of every story.
-    Whole,
+    /// Every fault at every request of these stories.
+    Whole(Vec<Story>),
     /// At every request that writes and is no repetition: killed before the controller hears the answer, and one of the faults that
     /// do not kill, by turns.
-    Pruned,
+    Pruned(Vec<Story>),
     /// One point, to look at a violation again.
     One(Story, Point),
 }
@@ -152,7 +152,7 @@ impl Sweep<'_> {
     async fn sweep(&self, extent: &Extent, say: fn(&str)) -> Result<Found> {
         let ground = Ground::new(self.fleet, &self.faultline).await?;
         let stories = match extent {
-            Extent::Whole | Extent::Pruned => Story::ALL.to_vec(),
+            Extent::Whole(stories) | Extent::Pruned(stories) => stories.clone(),
             Extent::One(story, _) => vec![*story],
         };
         let mut found = Found::default();
@@ -273,11 +273,11 @@ fn trials(story: Story, extent: &Extent, usual: &[Seen]) -> Vec<Trial> {
     let points: Vec<Point> = match extent {
         Extent::One(_, point) => vec![*point],
         // A life with harm is longer: what is repeated is hit, too.
-        Extent::Whole => {
+        Extent::Whole(_) => {
             let each = |at| Fault::ALL.map(|(fault, _)| Point { at, fault });
             (1..=usual.len() + 3).flat_map(each).collect()
         }
-        Extent::Pruned => {
+        Extent::Pruned(_) => {
             let others: Vec<Fault> = Fault::ALL.iter().map(|(it, _)| *it).filter(|fault| !fault.kills()).collect();
             let mut known = BTreeSet::new();
             let writes = usual.iter().enumerate().filter(|(_, seen)| {

@@ -1,5 +1,5 @@
-//! `cargo sweep`: does harm at every request of the lives of Machines, and prints what did not hold. With `--story`, `--fault` and
-//! `--at`, one point again.
+//! `cargo sweep`: does harm at every request of the lives of Machines, and prints what did not hold. With `--story`, of one life;
+//! with `--fault` and `--at` beside it, one point again.
 
 use std::process::ExitCode;
 
@@ -12,16 +12,16 @@ use tests::sweep::{self, Extent, Story};
 #[command(name = "cargo sweep", bin_name = "cargo sweep")]
 struct Args {
     /// The part that runs in `cargo test`: requests that write, and not every fault at each.
-    #[arg(long, conflicts_with = "story")]
+    #[arg(long, conflicts_with = "fault")]
     pruned: bool,
-    /// One life only: life or take-over.
-    #[arg(long, requires_all = ["fault", "at"])]
+    /// One life only: life, take-over, adopt or rotate.
+    #[arg(long)]
     story: Option<Story>,
     /// What happens there.
-    #[arg(long, requires = "story")]
+    #[arg(long, requires_all = ["story", "at"])]
     fault: Option<Fault>,
     /// At which of its requests, from 1.
-    #[arg(long, requires = "story")]
+    #[arg(long, requires = "fault")]
     at: Option<usize>,
 }
 
@@ -30,8 +30,10 @@ async fn main() -> ExitCode {
     let Args { pruned, story, fault, at } = Args::parse();
     let extent = match (story, fault, at) {
         (Some(story), Some(fault), Some(at)) => Extent::One(story, Point { at, fault }),
-        _ if pruned => Extent::Pruned,
-        _ => Extent::Whole,
+        (story, _, _) => {
+            let stories = story.map_or(Story::ALL.to_vec(), |story| vec![story]);
+            if pruned { Extent::Pruned(stories) } else { Extent::Whole(stories) }
+        }
     };
     match sweep::run(extent, |done| println!("{done}")).await {
         Ok(found) => {

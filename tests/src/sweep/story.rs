@@ -14,9 +14,9 @@ use model::names::{CLOUD_INIT, KUBECONFIG_KEY, MACS_OF};
 use serde_json::{Value, json};
 
 use self::life::Life;
-use crate::error::{Error, Result, kube};
+use crate::error::{Result, kube};
 use crate::faultline::Faultline;
-use crate::fleet::{CONFIGS_NAMESPACE, Fleet};
+use crate::fleet::{CONFIGS_NAMESPACE, Fleet, NAMESPACE, REMOTE_CONTROLLER_ACCOUNT};
 use crate::plane::Plane;
 
 const NAME: &str = "web";
@@ -47,19 +47,22 @@ pub enum Story {
     Life,
     /// The supervisor loses it while it runs; a new one takes over what it had, and is deleted.
     TakeOver,
+    /// While it runs, the credential for its cluster is replaced; then it is stopped and started, and deleted.
+    Rotate,
     /// Its VM was made by hand, with a disk; it is adopted, stopped and started, and deleted, and the disk stays.
     Adopt,
 }
 
 impl Story {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Life, Self::TakeOver, Self::Adopt];
+    pub const ALL: [Self; 4] = [Self::Life, Self::TakeOver, Self::Adopt, Self::Rotate];
 
     fn name(self) -> &'static str {
         match self {
             Self::Life => "life",
             Self::TakeOver => "take-over",
             Self::Adopt => "adopt",
+            Self::Rotate => "rotate",
         }
     }
 }
@@ -161,15 +164,12 @@ fn flatten(path: &str, value: &Value, leaves: &mut BTreeMap<String, String>) {
     }
 }
 
-/// Has the kubeconfig of the controller for a cluster lead through the proxy.
+/// Gives the controller a new credential for a cluster, which leads through the proxy.
 pub(super) async fn lead_through(fleet: &Fleet, remote: &Plane, faultline: &Faultline) -> Result<()> {
+    let kubeconfig = remote.token_kubeconfig(NAMESPACE, REMOTE_CONTROLLER_ACCOUNT).await?;
     let secrets: Api<Secret> = Api::namespaced(fleet.supervisor().client().await?, CONFIGS_NAMESPACE);
     let name = format!("{}-kubeconfig", remote.name());
-    let secret = secrets.get(&name).await.map_err(kube(format!("cannot read Secret {name}")))?;
-    let data = secret.data.unwrap_or_default().remove(KUBECONFIG_KEY);
-    let text = data.and_then(|bytes| String::from_utf8(bytes.0).ok());
-    let text = text.ok_or_else(|| Error::Absent { what: format!("kubeconfig in Secret {name}") })?;
-    let patch = Patch::Merge(json!({"stringData": {KUBECONFIG_KEY: faultline.through(remote, &text)?}}));
+    let patch = Patch::Merge(json!({"stringData": {KUBECONFIG_KEY: faultline.through(remote, &kubeconfig)?}}));
     let patched = secrets.patch(&name, &PatchParams::default(), &patch).await;
     patched.map(drop).map_err(kube(format!("cannot write Secret {name}")))
 }
@@ -186,8 +186,13 @@ impl Story {
         let uid = life.make(None).await?;
         life.until("Running").await?;
         let told = match self {
-            Self::Life | Self::Adopt => {
+            Self::Life | Self::Adopt | Self::Rotate => {
                 let told = ground.told(namespace, &uid).await?;
+                if self == Self::Rotate {
+                    let east = ground.fleet.remote("east").map_err(|error| error.to_string())?;
+                    let rotated = lead_through(ground.fleet, east, ground.faultline).await;
+                    rotated.map_err(|error| error.to_string())?;
+                }
                 for (power, phase) in [("Halted", "Stopped"), ("Always", "Running")] {
                     life.patch(&json!({"spec": {"runStrategy": power}})).await?;
                     life.until(phase).await?;
