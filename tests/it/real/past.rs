@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::fs;
 
 use futures::{StreamExt, stream};
-use k8s_openapi::jiff::{Timestamp, ToSpan};
 use kube::api::{DeleteParams, ListParams, PostParams};
 use model::api::Machine;
 use model::names::RESOLVED;
@@ -13,19 +12,21 @@ use tests::audit::Record;
 use tests::fleet::{self, Blueprint, Component, Fleet};
 use tests::install::kubectl;
 use tests::process::Processes;
+use tests::wait::eventually;
 
 use super::REMOTE;
 use super::draw::Draw;
-use crate::machines::{Ground, machine, phase, said};
+use crate::machines::{Ground, condition, machine, said};
 
-/// Machines that admission refused and that are stored; each seed draws the same.
-const WANTED: usize = 40;
+/// Machines that admission refuses; of about a third of them, the schema of the CRD does not. Each seed draws the same.
+const WANTED: usize = 80;
 const SEED: u64 = 7;
-/// No write that was refused comes again sooner.
-const PATIENCE_MILLIS: i64 = 900;
+/// As often KubeVirt refuses one object: at what happens to the Machine meanwhile, such as a disk that is bound, and with growing
+/// pauses in between.
+const MOST: usize = 12;
 
 #[tokio::test]
-async fn what_admission_refuses_and_is_stored_past_it_is_met_with_patience() {
+async fn what_admission_refuses_and_is_stored_past_it_is_told_of_and_makes_no_loop() {
     let blueprint = Blueprint { real_kubevirt: true, ..Blueprint::of(&[REMOTE]) };
     let up = async || Fleet::up(Processes::kept()?, blueprint).await;
     let fleet = up().await.unwrap_or_else(|error| panic!("{error}"));
@@ -38,22 +39,21 @@ async fn what_admission_refuses_and_is_stored_past_it_is_met_with_patience() {
     let mut stored = Vec::new();
     for mut manifest in wrong {
         manifest["metadata"]["annotations"][RESOLVED] = json!(resolved);
-        let drawn: Machine = serde_json::from_value(manifest).expect("a Machine");
-        // The schema of the CRD is the API server's own.
-        if let Ok(machine) = ground.machines().create(&PostParams::default(), &drawn).await {
-            stored.extend(machine.metadata.name);
-        }
+        stored.extend(store(&ground, manifest).await);
     }
-    assert!(stored.len() * 2 > WANTED, "only {} of {WANTED} are stored", stored.len());
-    let mut phases: BTreeMap<String, usize> = BTreeMap::new();
+    assert!(stored.len() >= 20, "{} of {WANTED} are stored", stored.len());
+    let mut told: BTreeMap<String, usize> = BTreeMap::new();
     for name in &stored {
-        let said = ground.until(name, "told of", |machine| {
+        let settled = ground.until(name, "told of", |machine| {
             let seen = machine.status.as_ref().and_then(|status| status.observed_generation);
-            seen == machine.metadata.generation && !["", "Creating", "Pending"].contains(&phase(machine))
+            let ready = condition(machine, "Ready");
+            seen == machine.metadata.generation
+                && !ready.is_empty()
+                && !["Creating", "Pending"].iter().any(|it| ready.ends_with(it))
         });
-        *phases.entry(phase(&said.await).to_owned()).or_default() += 1;
+        *told.entry(condition(&settled.await, "Ready")).or_default() += 1;
     }
-    eprintln!("seed {SEED}: {} stored past admission: {phases:?}", stored.len());
+    eprintln!("seed {SEED}: {} stored past admission: {told:?}", stored.len());
 
     ground.machines().delete_collection(&DeleteParams::default(), &ListParams::default()).await.expect("deleted");
     for name in &stored {
@@ -65,8 +65,9 @@ async fn what_admission_refuses_and_is_stored_past_it_is_met_with_patience() {
     let log = fs::read_to_string(fleet.processes().log("controller")).expect("a log");
     assert!(fleet.is_running(&Component::Controller) && !log.contains("panicked"), "{log}");
     let remote = fleet.remote(REMOTE).expect("the remote");
-    let hasty = hasty(&remote.audit().since(0).expect("an audit log"));
-    assert_eq!(hasty, Vec::<String>::new(), "writes that come again as they were refused");
+    let refusals = refusals(&remote.audit().since(0).expect("an audit log"));
+    eprintln!("refused: {refusals:?}");
+    assert!(!refusals.is_empty() && refusals.values().all(|count| *count <= MOST), "{refusals:#?}");
 }
 
 /// Machines that admission refuses.
@@ -86,6 +87,21 @@ async fn refused(ground: &Ground<'_>) -> Vec<Value> {
     tried.buffered(4).filter_map(async |it| it).take(WANTED).collect().await
 }
 
+/// Its name; `None` where the schema of the CRD refuses it. An API server acts on what is deleted a moment after.
+async fn store(ground: &Ground<'_>, manifest: Value) -> Option<String> {
+    let machine: Machine = serde_json::from_value(manifest).expect("a Machine");
+    let judged =
+        |why: &kube::Error| ["admission webhook", "ValidatingAdmissionPolicy"].map(|it| why.to_string().contains(it));
+    eventually("webhook and policies are gone", async || {
+        match ground.machines().create(&PostParams::default(), &machine).await {
+            Ok(stored) => Ok(stored.metadata.name),
+            Err(why) if judged(&why).contains(&true) => Err(why),
+            Err(_) => Ok(None),
+        }
+    })
+    .await
+}
+
 /// What admission writes onto a Machine that it takes.
 async fn resolved(ground: &Ground<'_>) -> String {
     let plain = machine("plain", Some(REMOTE), &json!({"template": "small", "runStrategy": "Halted"}));
@@ -95,9 +111,8 @@ async fn resolved(ground: &Ground<'_>) -> String {
     plain.metadata.annotations.expect("annotations")[RESOLVED].clone()
 }
 
-/// Writes of the controller that were refused, and came again at once.
-fn hasty(records: &[Record]) -> Vec<String> {
-    let mut last: BTreeMap<(String, String), Timestamp> = BTreeMap::new();
+/// How often each write of the controller was refused.
+fn refusals(records: &[Record]) -> BTreeMap<String, usize> {
     let writes = ["create", "update", "patch", "delete"];
     let refused = records.iter().filter(|it| {
         it.user == fleet::user(fleet::REMOTE_CONTROLLER_ACCOUNT)
@@ -105,11 +120,8 @@ fn hasty(records: &[Record]) -> Vec<String> {
             && writes.contains(&it.verb.as_str())
             && [400, 403, 422].contains(&it.code)
     });
-    let hasty = refused.filter_map(|record| {
-        let at: Timestamp = record.time.parse().expect("a time");
-        let before = last.insert((record.verb.clone(), format!("{} {}", record.uri, record.name)), at)?;
-        let patient = before + PATIENCE_MILLIS.milliseconds();
-        (at < patient).then(|| format!("{} {} {} at {at} after {before}", record.verb, record.uri, record.name))
-    });
-    hasty.collect()
+    refused.fold(BTreeMap::new(), |mut all, record| {
+        *all.entry(format!("{} {} {}", record.verb, record.full_resource(), record.name)).or_default() += 1;
+        all
+    })
 }
