@@ -25,9 +25,9 @@ use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use tokio::time::{MissedTickBehavior, interval};
 
-use crate::context::Guarded;
 use crate::event_budget::{EventBudget, event};
 use crate::objects::{MachineUid, patch_params};
+use crate::packed::{Guarded, Packed};
 use crate::session::ClusterIndex;
 use crate::uids::Uids;
 
@@ -46,7 +46,7 @@ pub(crate) struct Configs {
     pub(crate) scope: Scope,
     pub(crate) clusters: Arc<ClusterMap<ClusterIndex>>,
     pub(crate) configs: Store<KubevirtConfig>,
-    pub(crate) machines: Store<Guarded>,
+    pub(crate) machines: Store<Packed>,
     pub(crate) uids: Arc<Uids>,
     pub(crate) events: Recorder,
     pub(crate) touch: mpsc::UnboundedSender<MachineUid>,
@@ -125,7 +125,7 @@ impl Configs {
     }
 
     fn wake(&self, cluster: &ClusterName) {
-        for machine in self.machines.state().iter().filter(|machine| concerns(machine, cluster)) {
+        for machine in self.machines.state().iter().filter(|machine| concerns(&machine.open(), cluster)) {
             // The receiver lives as long as the process.
             let _ = self.touch.send(machine.uid().unwrap_or_default());
         }
@@ -200,7 +200,8 @@ impl Configs {
         }
         let mut left = Left::default();
         let ours = |machine: &Guarded| machine.0.as_ref().map_or(true, |it| is_ours(it.spec.provider.as_deref()));
-        for machine in self.machines.state().iter().filter(|machine| ours(machine) && concerns(machine, name)) {
+        let concerned = |opened: &Guarded| ours(opened) && concerns(opened, name);
+        for machine in self.machines.state().iter().filter(|machine| concerned(&machine.open())) {
             left.count(&MachineKey { namespace: machine.namespace().unwrap_or_default(), name: machine.name_any() });
         }
         // One that is away tells nothing, also of what it told before.

@@ -19,12 +19,12 @@ use crate::event_budget::EventBudget;
 use crate::instances::Instances;
 use crate::metrics::Metrics;
 use crate::networks::NetworkIndex;
+use crate::packed::Packed;
 use crate::retries::Retries;
 use crate::session::ClusterIndex;
 use crate::sources::{self, Sources};
 use crate::terminating::Terminating;
 use crate::turns::Turns;
-pub use crate::uids::Guarded;
 use crate::uids::Uids;
 use crate::wars::Wars;
 
@@ -96,7 +96,7 @@ pub struct Known {
     /// What every reconcile knows.
     pub ctx: Arc<Context>,
     /// Every Machine.
-    pub machines: Store<Guarded>,
+    pub machines: Store<Packed>,
 }
 
 /// Filled once, when the work begins.

@@ -15,11 +15,11 @@ pub struct ObjectIndex(RwLock<Records>);
 
 #[derive(Debug, Default)]
 struct Records {
-    /// The records are boxed, because a node of a tree has room for eleven and is often half empty.
-    objects: BTreeMap<WatchedKind, BTreeMap<ObjectKey, (MachineUid, Box<Record>)>>,
+    objects: BTreeMap<WatchedKind, BTreeMap<ObjectKey, (MachineUid, Record)>>,
     /// Of all objects.
     bytes: usize,
-    by_machine: BTreeMap<String, BTreeSet<(WatchedKind, ObjectKey)>>,
+    /// In order.
+    by_machine: BTreeMap<String, Vec<(WatchedKind, ObjectKey)>>,
     storage_classes: BTreeMap<String, StorageClass>,
     namespaces: BTreeSet<String>,
 }
@@ -35,6 +35,14 @@ pub struct OwnObjects {
     pub claims: BTreeMap<String, Claim>,
     /// Its DataVolumes by name.
     pub imports: BTreeMap<String, Import>,
+}
+
+/// Objects of a Machine for which no room is kept in advance.
+const USUAL: usize = 8;
+
+/// Where an object is among those of its Machine, or where it belongs.
+fn find(keys: &[(WatchedKind, ObjectKey)], watched: WatchedKind, key: &ObjectKey) -> Result<usize, usize> {
+    keys.binary_search_by(|(kind, of)| (*kind, of).cmp(&(watched, key)))
 }
 
 /// How many bytes are kept of an object.
@@ -55,9 +63,9 @@ impl ObjectIndex {
     pub fn put(&self, key: ObjectKey, owner: MachineUid, record: Record) {
         let watched = record.kind();
         let mut all = self.write();
-        all.by_machine.entry(owner.clone()).or_default().insert((watched, key.clone()));
+        all.link(&owner, watched, &key);
         all.bytes += weigh(&key, &owner, &record);
-        let before = all.objects.entry(watched).or_default().insert(key.clone(), (owner.clone(), Box::new(record)));
+        let before = all.objects.entry(watched).or_default().insert(key.clone(), (owner.clone(), record));
         if let Some((before, record)) = before {
             all.bytes -= weigh(&key, &before, &record);
             if before != owner {
@@ -99,9 +107,8 @@ impl ObjectIndex {
         let all = self.read();
         let machines = all.by_machine.iter().filter(|(uid, _)| !known(uid));
         let objects = machines.flat_map(|(uid, keys)| {
-            let stands = |at: &&(WatchedKind, ObjectKey)| {
-                at.0 != WatchedKind::Vmi || keys.contains(&(WatchedKind::Vm, at.1.clone()))
-            };
+            let stands =
+                |at: &&(WatchedKind, ObjectKey)| at.0 != WatchedKind::Vmi || find(keys, WatchedKind::Vm, &at.1).is_ok();
             keys.iter().filter(stands).map(move |(watched, key)| (*watched, key.clone(), uid.clone()))
         });
         objects.collect()
@@ -111,7 +118,7 @@ impl ObjectIndex {
     pub fn printable(&self) -> Vec<String> {
         let all = self.read();
         let records = all.objects.get(&WatchedKind::Vm).into_iter().flat_map(BTreeMap::values);
-        let printable = records.filter_map(|(_, record)| match &**record {
+        let printable = records.filter_map(|(_, record)| match record {
             Record::Vm(vm) => Some(vm.printable.clone()),
             Record::Vmi(_) | Record::Claim(_) | Record::DataVolume(_) => None,
         });
@@ -205,21 +212,21 @@ impl ObjectIndex {
             at.1.namespace == *namespace && (!by_name || at.1.name == *name)
         };
         for at in all.by_machine.get(&machine.uid).into_iter().flatten().filter(own) {
-            match all.objects.get(&at.0).and_then(|all| all.get(&at.1)).map(|(_, record)| (**record).clone()) {
-                Some(Record::Vm(vm)) => found.vm = Some(vm),
-                Some(Record::Vmi(vmi)) => found.vmi = Some(vmi),
-                Some(Record::Claim(claim)) => drop(found.claims.insert(at.1.name.clone(), claim)),
-                Some(Record::DataVolume(import)) => drop(found.imports.insert(at.1.name.clone(), import)),
+            match all.objects.get(&at.0).and_then(|all| all.get(&at.1)).map(|(_, record)| record.clone()) {
+                Some(Record::Vm(vm)) => found.vm = Some(*vm),
+                Some(Record::Vmi(vmi)) => found.vmi = Some(*vmi),
+                Some(Record::Claim(claim)) => drop(found.claims.insert(at.1.name.clone(), *claim)),
+                Some(Record::DataVolume(import)) => drop(found.imports.insert(at.1.name.clone(), *import)),
                 None => {}
             }
         }
         if let (Some(vm), None) = (&found.vm, &found.vmi) {
             let at = ObjectKey { namespace: namespace.clone(), name: name.clone() };
             let instance = all.objects.get(&WatchedKind::Vmi).and_then(|all| all.get(&at));
-            if let Some(Record::Vmi(vmi)) = instance.map(|(_, record)| &**record)
+            if let Some((_, Record::Vmi(vmi))) = instance
                 && vmi.controller.as_ref() == Some(&vm.uid)
             {
-                found.vmi = Some(vmi.clone());
+                found.vmi = Some(Vmi::clone(vmi));
             }
         }
         found
@@ -228,7 +235,7 @@ impl ObjectIndex {
 
 impl Records {
     fn of_kind(&self, watched: WatchedKind) -> impl Iterator<Item = &ObjectKey> {
-        static NONE: BTreeMap<ObjectKey, (MachineUid, Box<Record>)> = BTreeMap::new();
+        static NONE: BTreeMap<ObjectKey, (MachineUid, Record)> = BTreeMap::new();
         self.objects.get(&watched).unwrap_or(&NONE).keys()
     }
 
@@ -242,15 +249,28 @@ impl Records {
         let first = ObjectKey { namespace: namespace.to_owned(), name: String::new() };
         let all = self.objects.get(&WatchedKind::Vm).map(|all| all.range(first.clone()..));
         let here = all.into_iter().flatten().take_while(move |(key, _)| key.namespace == first.namespace);
-        here.filter_map(|(_, (owner, record))| match &**record {
-            Record::Vm(vm) => Some((owner, vm)),
+        here.filter_map(|(_, (owner, record))| match record {
+            Record::Vm(vm) => Some((owner, &**vm)),
             Record::Vmi(_) | Record::Claim(_) | Record::DataVolume(_) => None,
         })
     }
 
+    fn link(&mut self, machine: &str, watched: WatchedKind, key: &ObjectKey) {
+        let keys = self.by_machine.entry(machine.to_owned()).or_default();
+        if let Err(place) = find(keys, watched, key) {
+            // There are many Machines, and nearly all have no more objects than this.
+            if keys.len() < USUAL {
+                keys.reserve_exact(1);
+            }
+            keys.insert(place, (watched, key.clone()));
+        }
+    }
+
     fn unlink(&mut self, machine: &str, watched: WatchedKind, key: &ObjectKey) {
         if let Some(keys) = self.by_machine.get_mut(machine) {
-            keys.remove(&(watched, key.clone()));
+            if let Ok(place) = find(keys, watched, key) {
+                keys.remove(place);
+            }
             if keys.is_empty() {
                 self.by_machine.remove(machine);
             }

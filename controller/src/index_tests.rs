@@ -27,11 +27,11 @@ pub(crate) fn machine() -> Identity {
 fn a_clone_that_took_our_labels_along_is_not_the_machines_vm() {
     let (index, machine) = (ObjectIndex::default(), machine());
     let owner = machine.uid.clone();
-    let vm = |name: &str| Record::Vm(Vm { name: name.to_owned(), ..Vm::default() });
+    let vm = |name: &str| Record::Vm(Box::new(Vm { name: name.to_owned(), ..Vm::default() }));
     for (namespace, name) in [("shop", "vm-web"), ("shop", "vm-web-clone"), ("other", "vm-web")] {
         index.put(key(namespace, name), owner.clone(), vm(name));
     }
-    index.put(key("other", "web-root"), owner.clone(), Record::Claim(Claim::default()));
+    index.put(key("other", "web-root"), owner.clone(), Record::Claim(Box::default()));
     let own = index.of(&machine);
     assert_eq!(own.vm.map(|vm| vm.name).as_deref(), Some("vm-web"));
     assert!(own.claims.is_empty());
@@ -42,12 +42,13 @@ fn a_clone_that_took_our_labels_along_is_not_the_machines_vm() {
 #[test]
 fn x99_an_instance_that_still_has_the_labels_of_an_earlier_self_is_shown_with_its_vm() {
     let (index, machine) = (ObjectIndex::default(), machine());
-    let vm = Record::Vm(Vm { name: "vm-web".to_owned(), uid: "v-1".to_owned(), ..Vm::default() });
-    let run_by =
-        |vm: &str| Record::Vmi(Vmi { name: "vm-web".to_owned(), controller: Some(vm.to_owned()), ..Vmi::default() });
+    let vm = Record::Vm(Box::new(Vm { name: "vm-web".to_owned(), uid: "v-1".to_owned(), ..Vm::default() }));
+    let run_by = |vm: &str| {
+        Record::Vmi(Box::new(Vmi { name: "vm-web".to_owned(), controller: Some(vm.to_owned()), ..Vmi::default() }))
+    };
     index.put(key("shop", "vm-web"), "m-0".to_owned(), run_by("v-1"));
-    index.put(key("shop", "web-root"), "m-0".to_owned(), Record::Claim(Claim::default()));
-    index.put(key("bank", "web-root"), "m-0".to_owned(), Record::Claim(Claim::default()));
+    index.put(key("shop", "web-root"), "m-0".to_owned(), Record::Claim(Box::default()));
+    index.put(key("bank", "web-root"), "m-0".to_owned(), Record::Claim(Box::default()));
     assert_eq!((index.of(&machine).vmi, index.owner_of_vm(&key("shop", "vm-web"))), (None, None));
     let left = [(Kind::Claim, "web-root".to_owned()), (Kind::Vm, "vm-web".to_owned())];
     assert_eq!(index.beside("m-0", "shop"), BTreeSet::from(left), "of the other namespace it is nothing");
@@ -64,16 +65,16 @@ fn what_a_complete_list_does_not_hold_is_forgotten() {
     let (index, machine) = (ObjectIndex::default(), machine());
     let owner = machine.uid.clone();
     for name in ["web-root", "web-data"] {
-        index.put(key("shop", name), owner.clone(), Record::Claim(Claim::default()));
+        index.put(key("shop", name), owner.clone(), Record::Claim(Box::default()));
     }
     assert_eq!(index.keep_only(WatchedKind::Claim, &[key("shop", "web-data")].into()), [owner]);
     assert_eq!(index.of(&machine).claims.into_keys().collect::<Vec<_>>(), ["web-data"]);
-    let one = weigh(&key("shop", "web-data"), "m-1", &Record::Claim(Claim::default()));
+    let one = weigh(&key("shop", "web-data"), "m-1", &Record::Claim(Box::default()));
     assert_eq!(index.bytes(), one, "ATK1: and does not count any more");
     index.put(
         key("shop", "web-data"),
         "m-22".to_owned(),
-        Record::Claim(Claim { phase: "Bound".to_owned(), ..Claim::default() }),
+        Record::Claim(Box::new(Claim { phase: "Bound".to_owned(), ..Claim::default() })),
     );
     assert_eq!(index.bytes(), one + "Bound".len() + 1);
     index.remove(WatchedKind::Claim, &key("shop", "web-data"));
@@ -84,8 +85,8 @@ fn what_a_complete_list_does_not_hold_is_forgotten() {
 fn a_namespace_with_objects_of_ours_is_there() {
     let index = ObjectIndex::default();
     let known = |namespace: &str| index.surroundings(namespace).0;
-    index.put(key("shop", "web-root"), "m-1".to_owned(), Record::Claim(Claim::default()));
-    index.put(key("shops", "vm-web"), "m-2".to_owned(), Record::Vm(Vm::default()));
+    index.put(key("shop", "web-root"), "m-1".to_owned(), Record::Claim(Box::default()));
+    index.put(key("shops", "vm-web"), "m-2".to_owned(), Record::Vm(Box::default()));
     assert_eq!([known("sho"), known("shop"), known("shops"), known("zoo")], [false, true, true, false]);
     index.remove(WatchedKind::Claim, &key("shop", "web-root"));
     assert!(!known("shop"), "nobody says so any more");
@@ -97,7 +98,7 @@ fn a_namespace_with_objects_of_ours_is_there() {
 fn kvo12_a_network_is_in_use_by_the_vms_of_its_namespace() {
     let index = ObjectIndex::default();
     let attached = |names: &[&str]| {
-        Record::Vm(Vm { attachments: names.iter().map(|name| (*name).to_owned()).collect(), ..Vm::default() })
+        Record::Vm(Box::new(Vm { attachments: names.iter().map(|name| (*name).to_owned()).collect(), ..Vm::default() }))
     };
     index.put(key("shop", "vm-web"), "m-1".to_owned(), attached(&["vlan5", "br1"]));
     index.put(key("shop", "vm-db"), "m-2".to_owned(), attached(&["vlan5"]));

@@ -23,6 +23,7 @@ pub mod networks;
 pub mod objects;
 pub mod offer;
 mod orphans;
+pub mod packed;
 mod pruned;
 pub mod retries;
 pub mod scrape;
@@ -35,6 +36,7 @@ pub mod terminating;
 mod triggers;
 pub mod turns;
 pub mod uids;
+mod unmanaged;
 pub mod wars;
 
 use std::sync::{Arc, Mutex, OnceLock};
@@ -56,11 +58,12 @@ use tokio::sync::mpsc;
 
 use crate::args::Args;
 use crate::awaited::Awaited;
-use crate::context::{AtWork, Context, Fault, Guarded, Known, UNREAD, phase_of};
+use crate::context::{AtWork, Context, Fault, Known, UNREAD, phase_of};
 use crate::election::Election;
 use crate::lead::{Lead, Standing};
 use crate::machine::reconcile;
 use crate::orphans::Orphans;
+use crate::packed::Packed;
 use crate::scrape::Scrape;
 use crate::session::Watches;
 
@@ -139,7 +142,7 @@ async fn work(
         let _ = config_changed.send(config);
     })
     .await;
-    let (machines, writer) = reflector::store::<Guarded>();
+    let (machines, writer) = reflector::store::<Packed>();
     let reporter = Reporter { controller: model::names::OPERATOR.to_owned(), instance: std::env::var("HOSTNAME").ok() };
     let uids = Arc::new(uids::Uids::default());
     let sources = sources::Sources::new(touch.clone());
@@ -231,9 +234,10 @@ async fn work(
     }
 }
 
-fn on_fault(machine: Arc<Guarded>, fault: &Fault, ctx: Arc<Context>) -> Action {
+fn on_fault(machine: Arc<Packed>, fault: &Fault, ctx: Arc<Context>) -> Action {
     use kube::ResourceExt;
-    let phase = machine.0.as_ref().map_or("Unknown", phase_of);
+    let opened = machine.open();
+    let phase = opened.0.as_ref().map_or("Unknown", phase_of);
     let sentence = match fault {
         Fault::Cluster { .. } => UNREAD,
         Fault::Supervisor(_) | Fault::Late(_) => "reconciliation failed; it is tried again",

@@ -21,23 +21,24 @@ use std::time::Instant;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use k8s_openapi::jiff::Timestamp;
 use kube::runtime::controller::Action;
-use model::machine::{cluster_of, drift, network_in_trouble, plan, status, storage};
+use model::machine::{drift, network_in_trouble, plan, status, storage};
 use model::reason::Retry;
 
 use self::gather::{Asking, Read};
 pub(crate) use self::remote::kind_name;
-use crate::context::{Context, Fault, Guarded, LONGEST_PASS};
+use crate::context::{Context, Fault, LONGEST_PASS};
+use crate::packed::Packed;
 
 /// Makes one Machine true, as far as its cluster allows now.
-pub async fn reconcile(machine: Arc<Guarded>, ctx: Arc<Context>) -> Result<Action, Fault> {
-    let cluster = machine.0.as_ref().ok().and_then(cluster_of);
-    let _turn = ctx.turns.take(cluster).await;
-    tokio::time::timeout(LONGEST_PASS, pass(machine, ctx)).await.map_err(Fault::Late)?
+pub async fn reconcile(machine: Arc<Packed>, ctx: Arc<Context>) -> Result<Action, Fault> {
+    let _turn = ctx.turns.take(machine.cluster().cloned()).await;
+    // A pass takes thousands of bytes, and whoever waits for a turn has none yet: after a list those are all Machines.
+    tokio::time::timeout(LONGEST_PASS, Box::pin(pass(machine, ctx))).await.map_err(Fault::Late)?
 }
 
-async fn pass(machine: Arc<Guarded>, ctx: Arc<Context>) -> Result<Action, Fault> {
+async fn pass(packed: Arc<Packed>, ctx: Arc<Context>) -> Result<Action, Fault> {
     let (started, now, _running) = (Instant::now(), Time(Timestamp::now()), ctx.metrics.begin());
-    let machine = match &machine.0 {
+    let machine = match packed.open().0 {
         Ok(machine) => machine,
         Err(broken) => {
             tracing::error!(
@@ -51,6 +52,7 @@ async fn pass(machine: Arc<Guarded>, ctx: Arc<Context>) -> Result<Action, Fault>
             return Ok(Action::await_change());
         }
     };
+    let machine = &machine;
     let Read { config, connection, intent } = gather::read(machine, &ctx);
     let Some(identity) = intent.identity() else { return Ok(Action::await_change()) };
     // Its own deletion is next, and nothing else is done in a namespace that goes (FR17).

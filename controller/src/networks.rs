@@ -22,7 +22,7 @@ use tokio::sync::{Notify, mpsc, watch};
 
 use self::part::{Change, Part};
 use crate::objects::MachineUid;
-use crate::uids::Guarded;
+use crate::packed::Packed;
 
 /// How long what could not be listed waits before it is asked for again.
 const SOON: Duration = Duration::from_secs(10);
@@ -50,7 +50,7 @@ struct Known {
 
 /// Whom to tell of changes.
 pub(crate) struct Listeners {
-    pub(crate) machines: Store<Guarded>,
+    pub(crate) machines: Store<Packed>,
     pub(crate) touch: mpsc::UnboundedSender<MachineUid>,
 }
 
@@ -96,10 +96,10 @@ impl NetworkIndex {
         let Known { configurations, namespaces } = &*known;
         let key = |name: &str| MachineKey { namespace: identity.key.namespace.clone(), name: name.to_owned() };
         let find = |name: &str| Named {
-            configuration: configurations.all.get(&key(name)).cloned(),
-            namespace: namespaces.all.get(&key(name)).cloned(),
+            configuration: configurations.all.get(&key(name)).map(|it| Configuration::clone(it)),
+            namespace: namespaces.all.get(&key(name)).map(|it| NetworkNamespace::clone(it)),
         };
-        let own = configurations.all.get(&identity.key);
+        let own = configurations.all.get(&identity.key).map(|own| &**own);
         let unknown = configurations.unlisted.is_some() || configurations.not_installed;
         Networks {
             named: spec.into_iter().flat_map(joined).map(|name| (name.to_owned(), find(name))).collect(),
@@ -217,7 +217,7 @@ impl Listeners {
             return;
         }
         for machine in self.machines.state() {
-            let Ok(known) = &machine.0 else { continue };
+            let Ok(known) = machine.open().0 else { continue };
             let namespace = known.namespace().unwrap_or_default();
             let join = |name: &str| names.contains(&MachineKey { namespace: namespace.clone(), name: name.to_owned() });
             if joined(&known.spec).any(join) {

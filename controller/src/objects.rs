@@ -81,17 +81,17 @@ impl WatchedKind {
     }
 }
 
-/// One watched object.
+/// One watched object. Each kind takes what it needs, and not as much as the largest.
 #[derive(Clone, Debug)]
 pub enum Record {
     /// A VirtualMachine.
-    Vm(Vm),
+    Vm(Box<Vm>),
     /// An instance.
-    Vmi(Vmi),
+    Vmi(Box<Vmi>),
     /// A claim.
-    Claim(Claim),
+    Claim(Box<Claim>),
     /// A DataVolume.
-    DataVolume(Import),
+    DataVolume(Box<Import>),
 }
 
 impl Record {
@@ -105,10 +105,16 @@ impl Record {
         }
     }
 
-    /// Bytes of its text.
+    /// Bytes of it, and of its text.
     pub fn bytes(&self) -> usize {
         let text = |text: &Option<String>| text.as_ref().map_or(0, String::len);
-        match self {
+        let own = match self {
+            Record::Vm(_) => size_of::<Vm>(),
+            Record::Vmi(_) => size_of::<Vmi>(),
+            Record::Claim(_) => size_of::<Claim>(),
+            Record::DataVolume(_) => size_of::<Import>(),
+        };
+        own + match self {
             Record::Vm(vm) => {
                 let marks = [&vm.hash, &vm.adopted, &vm.run_strategy, &vm.restarted, &vm.changed].map(text);
                 let options = [&vm.cloud_init, &vm.failure, &vm.restart_required, &vm.macs_of].map(text);
@@ -248,7 +254,7 @@ pub fn read_vmi(object: &DynamicObject) -> Vmi {
         phase: text_at(data, "/status/phase").unwrap_or_default(),
         ready: find_condition(data, "Ready", "True").is_some(),
         node: text_at(data, "/status/nodeName").filter(|node| !node.is_empty()),
-        interfaces: interfaces.into_iter().flatten().take(ENTRIES).map(nic).collect(),
+        interfaces: interfaces.into_iter().flatten().take(ENTRIES).map(nic).collect::<Box<[Nic]>>().into_vec(),
         unschedulable: find_condition(data, "PodScheduled", "False").map(message_of),
         failure: find_condition(data, "Synchronized", "False").map(message_of),
         cloud_init: volumes(data, "/spec/volumes").any(has_secret),

@@ -11,7 +11,7 @@ use model::message::is_ours;
 use model::names::{CLEANUP, LEGACY_FINALIZER, PATCH_PREFIXES};
 use model::text::line;
 
-use crate::uids::Guarded;
+use crate::packed::Guarded;
 
 /// Labels of a Machine: the chart's policy lets no more in.
 const LABELS: usize = 256;

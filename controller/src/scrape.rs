@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use k8s_openapi::jiff::Timestamp;
-use model::api::Machine;
 use model::message::is_ours;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::gauge::ConstGauge;
 use runtime::clusters::State;
+use serde::Deserialize;
 
 use crate::context::AtWork;
 use crate::lead::Lead;
@@ -66,7 +66,7 @@ impl Collector for Scrape {
         leads.encode(encoder.encode_descriptor("kubevirt_operator_leader", help, None, MetricType::Gauge)?)?;
         let Some(known) = self.at_work.get() else { return Ok(()) };
         let machines = known.machines.state();
-        let machines = count_machines(machines.iter().filter_map(|machine| machine.0.as_ref().ok()));
+        let machines = count_machines(machines.iter().filter_map(|machine| machine.read()));
         let labels = |((phase, template), count)| ([("phase", phase), ("template", template)], count);
         let help = "Machines by phase and by the template that their size is from.";
         gauge(&mut encoder, "kubevirt_operator_machines_total", help, machines.into_iter().map(labels))?;
@@ -111,26 +111,49 @@ fn gauge<const N: usize, L: AsRef<str>>(
     Ok(())
 }
 
+/// What of a Machine counts.
+#[derive(Deserialize)]
+struct Counted {
+    spec: Asked,
+    status: Option<Shown>,
+}
+
+#[derive(Deserialize)]
+struct Asked {
+    provider: Option<String>,
+    template: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Shown {
+    phase: Option<String>,
+    resolved: Option<Resolved>,
+}
+
+#[derive(Deserialize)]
+struct Resolved {
+    template: Option<String>,
+}
+
 /// Those that are ours, by phase and template. Of the templates, those with the most Machines are named.
-fn count_machines<'m>(machines: impl Iterator<Item = &'m Machine>) -> BTreeMap<(String, String), usize> {
-    let mut counts: BTreeMap<(&str, &str), usize> = BTreeMap::new();
-    let mut templates: BTreeMap<&str, usize> = BTreeMap::new();
-    for machine in machines.filter(|machine| is_ours(machine.spec.provider.as_deref())) {
-        let status = machine.status.as_ref();
-        let phase = status.and_then(|status| status.phase.as_deref()).unwrap_or("Pending");
-        let resolved = status.and_then(|status| status.resolved.as_ref()?.template.as_deref());
-        let template = resolved.or(machine.spec.template.as_deref()).unwrap_or_default();
-        let template = if is_name(template) { template } else { OTHER };
-        *counts.entry((known(phase, &PHASES), template)).or_default() += 1;
+fn count_machines(machines: impl Iterator<Item = Counted>) -> BTreeMap<(String, String), usize> {
+    let mut counts: BTreeMap<(&str, String), usize> = BTreeMap::new();
+    let mut templates: BTreeMap<String, usize> = BTreeMap::new();
+    for Counted { spec, status } in machines.filter(|machine| is_ours(machine.spec.provider.as_deref())) {
+        let (phase, resolved) = status.map_or((None, None), |status| (status.phase, status.resolved));
+        let template = resolved.and_then(|resolved| resolved.template).or(spec.template).unwrap_or_default();
+        let template = if is_name(&template) { template } else { OTHER.to_owned() };
+        let phase = known(phase.as_deref().unwrap_or("Pending"), &PHASES);
+        *counts.entry((phase, template.clone())).or_default() += 1;
         *templates.entry(template).or_default() += 1;
     }
-    let mut most: Vec<(&str, usize)> = templates.into_iter().collect();
-    most.sort_by_key(|(name, count)| (std::cmp::Reverse(*count), *name));
+    let mut most: Vec<(String, usize)> = templates.into_iter().collect();
+    most.sort_by(|(name, count), (other, than)| than.cmp(count).then_with(|| name.cmp(other)));
     most.truncate(TEMPLATES);
     let mut kept = BTreeMap::new();
     for ((phase, template), count) in counts {
         let named = most.iter().any(|(name, _)| *name == template);
-        let template = if named { template } else { OTHER };
+        let template = if named { template.as_str() } else { OTHER };
         *kept.entry((phase.to_owned(), template.to_owned())).or_default() += count;
     }
     kept
@@ -162,17 +185,21 @@ fn is_name(text: &str) -> bool {
 mod tests {
     use std::sync::{Arc, OnceLock};
 
+    use kube::core::DeserializeGuard;
+    use model::api::Machine;
     use prometheus_client::encoding::text::encode;
     use prometheus_client::registry::Registry;
     use serde_json::json;
 
     use super::*;
     use crate::lead::Standing;
+    use crate::packed::Packed;
 
-    fn machine(template: &str, status: serde_json::Value) -> Machine {
+    fn machine(template: &str, status: serde_json::Value) -> Counted {
         let text = json!({"apiVersion": "vitistack.io/v1alpha1", "kind": "Machine", "metadata": {"name": "web"},
             "spec": {"template": template}, "status": status});
-        serde_json::from_value(text).expect("a Machine")
+        let machine: Machine = serde_json::from_value(text).expect("a Machine");
+        Packed::of(&DeserializeGuard(Ok(machine))).read().expect("what counts")
     }
 
     #[test]
@@ -180,8 +207,7 @@ mod tests {
         let running = |template: &str| machine("", json!({"phase": "Running", "resolved": {"template": template}}));
         let mut foreign = machine("small", json!({"phase": "Running"}));
         foreign.spec.provider = Some("proxmox".to_owned());
-        #[allow(clippy::useless_vec)] // reason: an array of them is too large for a stack
-        let machines = vec![
+        let machines = [
             running("small"),
             running("small"),
             machine("large", json!(null)),
@@ -198,17 +224,17 @@ mod tests {
             (("other", "small"), 1),
         ];
         let want = want.map(|((phase, template), count)| ((phase.to_owned(), template.to_owned()), count));
-        assert_eq!(count_machines(machines.iter()), want.into());
+        assert_eq!(count_machines(machines.into_iter()), want.into());
     }
 
     #[test]
     fn c28_no_more_than_a_hundred_templates_are_named_and_those_are_the_ones_in_use() {
-        let machines: Vec<Machine> = (0..300)
+        let machines: Vec<Counted> = (0..300)
             .flat_map(|number| std::iter::repeat_n(format!("made-up-{number:03}"), if number < 150 { 1 } else { 2 }))
             .chain(std::iter::repeat_n("zoo".to_owned(), 50))
             .map(|template| machine(&template, json!({"phase": "Running"})))
             .collect();
-        let counts = count_machines(machines.iter());
+        let counts = count_machines(machines.into_iter());
         assert_eq!(counts.len(), 101, "and the rest together");
         let count = |template: &str| counts.get(&("Running".to_owned(), template.to_owned())).copied();
         assert_eq!((count("zoo"), count("made-up-150"), count("made-up-000")), (Some(50), Some(2), None));

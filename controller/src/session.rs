@@ -31,6 +31,7 @@ use crate::metrics::Metrics;
 use crate::objects::{MachineUid, ObjectKey, Record, WatchedKind, key_of, owner_of, read_vm, read_vmi, resource_of};
 use crate::offer::{self, Offer};
 use crate::terminating::Refusals;
+use crate::unmanaged::Unmanaged;
 
 /// Watches one cluster, and tells of every Machine whose objects changed.
 #[derive(Debug)]
@@ -155,16 +156,17 @@ impl Watches {
     fn streams(&self, client: &Client) -> Vec<Stream> {
         let ours = self.selected();
         let dynamic = |kind: &str, watched, read: fn(&DynamicObject) -> Record| {
-            let api: Api<DynamicObject> = Api::all_with(client.clone(), &resource_of(kind));
-            let read = move |object: &DynamicObject| (key_of(object), owner_of(object), read(object));
+            let api: Api<Unmanaged> = Api::all_with(client.clone(), &resource_of(kind));
+            let read = move |Unmanaged(object): &Unmanaged| (key_of(object), owner_of(object), read(object));
             steps(api, ours.clone(), read, weigh_object, move |step| WatchStep::Object(watched, step))
         };
-        let read_owned =
-            |claim: &PersistentVolumeClaim| (key_of(claim), owner_of(claim), Record::Claim(read_claim(claim)));
+        let read_owned = |claim: &PersistentVolumeClaim| {
+            (key_of(claim), owner_of(claim), Record::Claim(Box::new(read_claim(claim))))
+        };
         let classes: Api<DynamicObject> = Api::all_with(client.clone(), &ApiResource::erase::<v1::StorageClass>(&()));
         vec![
-            dynamic("VirtualMachine", WatchedKind::Vm, |object| Record::Vm(read_vm(object))),
-            dynamic("VirtualMachineInstance", WatchedKind::Vmi, |object| Record::Vmi(read_vmi(object))),
+            dynamic("VirtualMachine", WatchedKind::Vm, |object| Record::Vm(Box::new(read_vm(object)))),
+            dynamic("VirtualMachineInstance", WatchedKind::Vmi, |object| Record::Vmi(Box::new(read_vmi(object)))),
             steps(Api::all(client.clone()), ours.clone(), read_owned, weigh_object, |step| {
                 WatchStep::Object(WatchedKind::Claim, step)
             }),

@@ -15,25 +15,31 @@ use runtime::shutdown::Shutdown;
 use runtime::watcher;
 use tokio::sync::mpsc;
 
-use crate::context::Guarded;
 use crate::objects::MachineUid;
+use crate::packed::{Guarded, Packed, pack};
 use crate::pruned::prune;
 use crate::uids::Uids;
 
 /// The Machines to look at, as they come. It ends when the process shall stop.
 pub(crate) fn queue(
     machines: Api<Guarded>,
-    writer: Writer<Guarded>,
+    mut writer: Writer<Packed>,
     touched: mpsc::UnboundedReceiver<MachineUid>,
     uids: Arc<Uids>,
     shutdown: Shutdown,
-) -> impl Stream<Item = Result<ObjectRef<Guarded>, watcher::Error>> {
-    let known = uids.clone();
-    let events = watcher(machines, watching()).backoff(Tries::default()).modify(prune).reflect(writer);
-    let events = events.inspect_ok(move |event| known.take_in(event));
+) -> impl Stream<Item = Result<ObjectRef<Packed>, watcher::Error>> {
+    let (known, kept) = (uids.clone(), writer.as_reader());
+    let events = watcher(machines, watching()).backoff(Tries::default()).modify(prune);
+    // As `reflect` does it. The store first: whoever hears that all are listed finds them there.
+    let events = events.map_ok(move |event| {
+        let packed = pack(&event, &kept);
+        writer.apply_watcher_event(&packed);
+        known.take_in(&event);
+        packed
+    });
     let own = events.applied_objects().filter_map(|event| async {
         match event {
-            Ok(machine) => Some(Ok(ObjectRef::from_obj(&machine))),
+            Ok(machine) => Some(Ok(machine.at())),
             Err(why) => {
                 tracing::warn!(error = said(&why), "the watch of Machines failed; it is tried again");
                 None

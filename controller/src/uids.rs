@@ -8,9 +8,7 @@ use std::sync::{PoisonError, RwLock};
 
 use k8s_openapi::jiff::Timestamp;
 use kube::ResourceExt;
-use kube::core::DeserializeGuard;
 use kube::runtime::reflector::ObjectRef;
-use model::api::Machine;
 use model::machine::{Identity, recorded_home, recorded_on};
 use model::message::is_ours;
 use model::names::{ClusterName, MachineKey, TAKE_OVER, say_machine};
@@ -18,8 +16,7 @@ use model::text::line;
 use runtime::listing::{Listing, Step};
 use runtime::watcher::Event;
 
-/// A Machine that may not decode.
-pub type Guarded = DeserializeGuard<Machine>;
+use crate::packed::{Guarded, Packed};
 
 /// Every Machine by UID. Locked for moments only, never across an await.
 #[derive(Debug, Default)]
@@ -171,7 +168,7 @@ impl Uids {
     }
 
     /// The Machine of a UID, unless there is none or the watch has not shown it yet.
-    pub(crate) fn find(&self, uid: &str) -> Option<ObjectRef<Guarded>> {
+    pub(crate) fn find(&self, uid: &str) -> Option<ObjectRef<Packed>> {
         let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
         known.now.get(uid).map(|known| ObjectRef::new(&known.key.name).within(&known.key.namespace))
     }
@@ -220,7 +217,8 @@ fn of(machine: &Guarded) -> (String, Known) {
 
 #[cfg(test)]
 mod tests {
-    use model::api::KubevirtConfigSpec;
+    use kube::core::DeserializeGuard;
+    use model::api::{KubevirtConfigSpec, Machine};
     use model::machine::{Intent, Shown};
     use serde_json::{Value, json};
 

@@ -4,13 +4,14 @@ use model::machine::cluster_of;
 use model::machine::exclusions::{Exclusion, exclusions};
 use model::text::line;
 
-use crate::context::{Guarded, Known};
+use crate::context::Known;
+use crate::packed::Guarded;
 
 /// Bytes of a sentence that is shown.
 const SENTENCE: usize = 512;
 
 pub(super) fn page(known: &Known) -> String {
-    let mut all: Vec<Exclusion> = known.machines.state().iter().flat_map(|machine| of(machine)).collect();
+    let mut all: Vec<Exclusion> = known.machines.state().iter().flat_map(|machine| of(&machine.open())).collect();
     all.sort_by(|one, other| (&one.machine, &one.what).cmp(&(&other.machine, &other.what)));
     if all.is_empty() {
         return "nothing is left alone\n".to_owned();

@@ -11,9 +11,10 @@ use model::text::line;
 use serde_json::{Value, json};
 
 use super::hidden::hide;
-use crate::context::{Guarded, Known};
+use crate::context::Known;
 use crate::machine::kind_name;
 use crate::machine::preview::{Preview, preview};
+use crate::packed::Packed;
 
 /// Bytes of a name or a word that is shown.
 const WORD: usize = 253;
@@ -26,10 +27,10 @@ pub(super) fn all(known: &Known) -> String {
         return "there are no Machines\n".to_owned();
     }
     let mut page = String::new();
-    for guarded in machines {
-        let key = format!("{}/{}", guarded.namespace().unwrap_or_default(), guarded.name_any());
-        let said = match &guarded.0 {
-            Ok(machine) => brief(machine, &preview(machine, &known.ctx)),
+    for packed in machines {
+        let key = format!("{}/{}", packed.namespace().unwrap_or_default(), packed.name_any());
+        let said = match packed.open().0 {
+            Ok(machine) => brief(&machine, &preview(&machine, &known.ctx)),
             Err(_) => "cannot be read: see /debug/exclusions".to_owned(),
         };
         // Writing to a String does not fail.
@@ -53,9 +54,9 @@ fn brief(machine: &Machine, preview: &Preview) -> String {
 
 /// All of one Machine, as JSON. None: there is none of that name.
 pub(super) fn one(known: &Known, namespace: &str, name: &str) -> Option<String> {
-    let guarded = known.machines.get(&ObjectRef::<Guarded>::new(name).within(namespace))?;
-    let document = match &guarded.0 {
-        Ok(machine) => document(machine, &preview(machine, &known.ctx)),
+    let packed = known.machines.get(&ObjectRef::<Packed>::new(name).within(namespace))?;
+    let document = match packed.open().0 {
+        Ok(machine) => document(&machine, &preview(&machine, &known.ctx)),
         Err(broken) => json!({"machine": format!("{namespace}/{name}"), "unreadable": broken.error}),
     };
     Some(format!("{document:#}\n"))

@@ -60,13 +60,13 @@ pub(super) async fn look_up(
         asked_for && awaited.contains(&(kind, key.name))
     };
     for claim in claims.iter().filter(|claim| ours(owner_of(*claim), Kind::Claim, key_of(*claim))) {
-        cluster.index.objects.take_in(claim, Record::Claim(read_claim(claim)));
+        cluster.index.objects.take_in(claim, Record::Claim(Box::new(read_claim(claim))));
     }
     for import in imports.iter().filter(|import| ours(owner_of(*import), Kind::DataVolume, key_of(*import))) {
-        cluster.index.objects.take_in(import, Record::DataVolume(read_data_volume(import)));
+        cluster.index.objects.take_in(import, Record::DataVolume(Box::new(read_data_volume(import))));
     }
     for vm in vms.iter().filter(|vm| ours(owner_of(*vm), Kind::Vm, key_of(*vm))) {
-        cluster.index.objects.take_in(vm, Record::Vm(read_vm(vm)));
+        cluster.index.objects.take_in(vm, Record::Vm(Box::new(read_vm(vm))));
     }
     Ok(vmis.iter().find(|vmi| vmi.name_any() == identity.vm.name).map(read_vmi))
 }

@@ -23,9 +23,10 @@ use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use super::execute::write_there;
 use super::gather::{self, Asking, Connection};
-use crate::context::{Context, Guarded, LONGEST_PASS};
+use crate::context::{Context, LONGEST_PASS};
 use crate::event_budget::{EventBudget, event};
 use crate::objects::patch_params;
+use crate::packed::Packed;
 
 /// How often it is looked for orphans; without any, nothing is asked.
 const EVERY: Duration = Duration::from_secs(5);
@@ -36,7 +37,7 @@ type Outcome = Result<(), String>;
 /// Deletes what orphans left.
 pub(crate) struct Reaper {
     pub(crate) ctx: Arc<Context>,
-    pub(crate) machines: Store<Guarded>,
+    pub(crate) machines: Store<Packed>,
 }
 
 impl Reaper {
@@ -78,7 +79,7 @@ impl Reaper {
         if !ctx.uids.are_listed() || ctx.uids.find(&orphan.uid).is_some() {
             return None;
         }
-        let earlier = |machine: &Arc<Guarded>| machine.annotations().get(TAKE_OVER) == Some(&orphan.uid);
+        let earlier = |machine: &Arc<Packed>| machine.open().annotations().get(TAKE_OVER) == Some(&orphan.uid);
         if let Some(heir) = self.machines.state().iter().find(|machine| earlier(machine)) {
             let heir = format!("{}/{}", heir.namespace().unwrap_or_default(), heir.name_any());
             return Some(Err(format!("Machine {heir} takes it over")));

@@ -9,7 +9,7 @@ use runtime::listing::Step;
 /// All of one kind.
 #[derive(Debug)]
 pub(super) struct Part<T> {
-    pub(super) all: BTreeMap<MachineKey, T>,
+    pub(super) all: BTreeMap<MachineKey, Box<T>>,
     /// There is no such kind.
     pub(super) not_installed: bool,
     /// Why what is not in `all` may be there all the same.
@@ -29,9 +29,10 @@ impl<T: Clone + PartialEq> Part<T> {
     /// Takes in one object, or that it is gone, and says whether that is something else than before.
     pub(super) fn set(&mut self, key: MachineKey, now: Option<T>) -> Option<Change<T>> {
         let before = match &now {
-            Some(now) => self.all.insert(key.clone(), now.clone()),
+            Some(now) => self.all.insert(key.clone(), Box::new(now.clone())),
             None => self.all.remove(&key),
         };
+        let before = before.map(|before| *before);
         (before != now).then_some((key, before, now))
     }
 

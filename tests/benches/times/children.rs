@@ -18,6 +18,7 @@ use crate::Fault;
 use crate::arms::Arm;
 use crate::client::NAME;
 use crate::links::clusters;
+use crate::machines::server;
 
 /// The certificate that all arms serve, ECDSA P-256 as that of the product.
 pub(crate) struct Identity {
@@ -94,6 +95,13 @@ impl Served {
         Self::spawn(command.args(["--serve", "clusters", &dir, "127.0.0.1", &distance.to_string()]))
     }
 
+    /// Starts a supervisor and a cluster with so many Machines.
+    pub(crate) fn start_machines(identity: &Identity, machines: usize) -> Result<Self, Fault> {
+        let mut command = Command::new(std::env::current_exe()?);
+        let dir = identity.dir.path().display().to_string();
+        Self::spawn(command.args(["--serve", "machines", &dir, "127.0.0.1", &machines.to_string()]))
+    }
+
     fn spawn(command: &mut Command) -> Result<Self, Fault> {
         let child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
         let mut child = child.map_err(|why| format!("{}: {why}", command.get_program().display()))?;
@@ -128,8 +136,22 @@ impl Served {
 
 /// Resident memory of a process, in KiB.
 pub(crate) fn resident(process: u32) -> Result<f64, Fault> {
+    status_of(process, "VmRSS:")
+}
+
+/// The most resident memory that a process had since [`forget_peak`], in KiB.
+pub(crate) fn peak(process: u32) -> Result<f64, Fault> {
+    status_of(process, "VmHWM:")
+}
+
+/// From now on [`peak`] begins at what is resident.
+pub(crate) fn forget_peak(process: u32) -> Result<(), Fault> {
+    Ok(fs::write(format!("/proc/{process}/clear_refs"), "5")?)
+}
+
+fn status_of(process: u32, field: &str) -> Result<f64, Fault> {
     let status = fs::read_to_string(format!("/proc/{process}/status"))?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).ok_or("no VmRSS")?;
+    let line = status.lines().find_map(|line| line.strip_prefix(field)).ok_or("no such field")?;
     Ok(line.trim().trim_end_matches(" kB").parse()?)
 }
 
@@ -186,6 +208,10 @@ pub(crate) async fn serve(args: &[String]) -> Result<(), Fault> {
     end_with_parent();
     if arm == "clusters" {
         return clusters::serve(listener, Arc::new(tls), Duration::from_millis(configs.parse()?)).await;
+    }
+    if arm == "machines" {
+        let certificate = fs::read_to_string(certificate_file(Path::new(dir)))?;
+        return server::serve(listener, Arc::new(tls), &certificate, configs.parse()?).await;
     }
     Arm::named(arm)?.serve(listener, Arc::new(tls), configs.parse()?).await
 }

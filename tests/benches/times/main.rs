@@ -1,5 +1,5 @@
 //! What admission takes beside instructions: time, CPU and memory of the process that serves it; and what connections to many
-//! clusters take. `docs/performance.md` says what the figures mean.
+//! clusters and ten thousand Machines take. `docs/performance.md` says what the figures mean.
 //!
 //! | Command | Line |
 //! |---|---|
@@ -9,6 +9,7 @@
 //! | `cargo bench -p tests --bench times -- memory` | PERF-A5 |
 //! | `cargo bench -p tests --bench times -- create` | PERF-B1 |
 //! | `cargo bench -p tests --bench times -- links` | PERF-C5, PERF-C6 |
+//! | `cargo bench -p tests --bench times -- machines` | PERF-C5 |
 //!
 //! Time is only ever a ratio of two arms of one run, which take turns. A limit is missed when the whole interval is beyond
 //! it. Every arm is a process of its own: this program again, with `--serve`.
@@ -20,6 +21,7 @@ mod create;
 mod handshakes;
 mod instructions;
 mod links;
+mod machines;
 mod memory;
 mod ratios;
 mod server;
@@ -32,7 +34,7 @@ type Fault = Box<dyn std::error::Error + Send + Sync>;
 /// The typical review (4.4 KB), as kube-apiserver would send it.
 const REVIEW: &str = include_str!("../../../webhook/benches/reviews/rev_typ.json");
 
-const MODES: [&str; 6] = ["memory", "create", "links", "instructions", "server", "handshakes"];
+const MODES: [&str; 7] = ["memory", "create", "links", "machines", "instructions", "server", "handshakes"];
 
 fn main() -> Result<ExitCode, Fault> {
     tests::install_crypto();
@@ -43,6 +45,11 @@ fn main() -> Result<ExitCode, Fault> {
         // As many threads as the controller has.
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
         return runtime.block_on(links::connect::run(server, fleet, certificate)).map(|()| ExitCode::SUCCESS);
+    }
+    if let Some(("--controller", rest)) = args.split_first().map(|(first, rest)| (first.as_str(), rest)) {
+        children::end_with_parent();
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+        return runtime.block_on(machines::work(rest)).map(|()| ExitCode::SUCCESS);
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     if let Some(("--serve", rest)) = args.split_first().map(|(first, rest)| (first.as_str(), rest)) {
@@ -62,6 +69,9 @@ fn main() -> Result<ExitCode, Fault> {
     }
     if wanted("links") {
         passed &= links::measure()?;
+    }
+    if wanted("machines") {
+        passed &= runtime.block_on(machines::measure())?;
     }
     if wanted("instructions") {
         runtime.block_on(instructions::measure())?;

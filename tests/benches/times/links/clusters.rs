@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};
-use futures::{StreamExt, stream};
+use futures::{FutureExt, StreamExt, stream};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
@@ -26,7 +26,7 @@ use crate::Fault;
 pub(crate) const ALIVE: &str = "alive-";
 pub(crate) const DEAD: &str = "dead-";
 /// As an API server ends a watch that was asked for with the usual `timeoutSeconds`.
-const WATCH: Duration = Duration::from_secs(85);
+pub(crate) const WATCH: Duration = Duration::from_secs(85);
 /// API groups of a cluster that has all that the product looks for.
 const GROUPS: [&str; 4] = ["kubevirt.io", "cdi.kubevirt.io", "k8s.cni.cncf.io", "snapshot.storage.k8s.io"];
 
@@ -35,25 +35,38 @@ type News = Mutex<HashMap<String, watch::Sender<Bytes>>>;
 
 /// Serves until the process ends; each answer takes so long.
 pub(crate) async fn serve(listener: TcpListener, tls: Arc<ServerConfig>, distance: Duration) -> Result<(), Fault> {
+    let news: Arc<News> = Arc::default();
+    let answer = move |request: Request<Incoming>| {
+        let news = news.clone();
+        async move {
+            tokio::time::sleep(distance).await;
+            let uri = request.uri();
+            answer(uri.path(), uri.query().unwrap_or_default(), &news).await
+        }
+    };
+    accept(listener, tls, answer).await
+}
+
+/// Answers every request on every connection, until the process ends.
+pub(crate) async fn accept<A>(
+    listener: TcpListener,
+    tls: Arc<ServerConfig>,
+    answer: impl Fn(Request<Incoming>) -> A + Clone + Send + 'static,
+) -> Result<(), Fault>
+where
+    A: Future<Output = Response<Body>> + Send + 'static,
+{
     let mut tls = ServerConfig::clone(&tls);
     // As every API server.
     tls.alpn_protocols = ["h2", "http/1.1"].map(|it| it.as_bytes().to_vec()).to_vec();
     let acceptor = TlsAcceptor::from(Arc::new(tls));
-    let news: Arc<News> = Arc::default();
     loop {
         let (stream, _) = listener.accept().await?;
         stream.set_nodelay(true)?;
-        let (acceptor, news) = (acceptor.clone(), news.clone());
+        let (acceptor, answer) = (acceptor.clone(), answer.clone());
         tokio::spawn(async move {
             let Ok(tls) = acceptor.accept(stream).await else { return };
-            let service = service_fn(move |request: Request<Incoming>| {
-                let news = news.clone();
-                async move {
-                    tokio::time::sleep(distance).await;
-                    let uri = request.uri();
-                    Ok::<_, Infallible>(answer(uri.path(), uri.query().unwrap_or_default(), &news).await)
-                }
-            });
+            let service = service_fn(move |request| answer(request).map(Ok::<_, Infallible>));
             // Ends when the client hangs up.
             let _ = Builder::new(TokioExecutor::new()).serve_connection(TokioIo::new(tls), service).await;
         });
@@ -97,7 +110,8 @@ async fn answer(path: &str, query: &str, news: &News) -> Response<Body> {
     json_answer(StatusCode::OK, &body)
 }
 
-fn groups() -> Value {
+/// The API groups of a cluster, as its discovery names them.
+pub(crate) fn groups() -> Value {
     let group = |name: &str| {
         let version = json!({"groupVersion": format!("{name}/v1"), "version": "v1"});
         json!({"name": name, "versions": [version], "preferredVersion": version})
