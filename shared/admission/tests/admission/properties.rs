@@ -220,5 +220,5 @@ fn g2_i7_admission_is_a_fixed_point_and_never_moves_a_machine() {
         Ok(())
     };
     runner.run(&(machines(), worlds(), worlds()), law).unwrap_or_else(|failed| panic!("{failed}"));
-    assert!(admitted.get() > CASES / 10, "only {} were admitted: the generator makes nonsense", admitted.get());
+    assert!(admitted.get() > CASES / 20, "only {} were admitted: the generator makes nonsense", admitted.get());
 }
