@@ -36,7 +36,6 @@ pub mod terminating;
 mod triggers;
 pub mod turns;
 pub mod uids;
-mod unmanaged;
 pub mod wars;
 
 use std::sync::{Arc, Mutex, OnceLock};

@@ -31,7 +31,6 @@ use crate::metrics::Metrics;
 use crate::objects::{MachineUid, ObjectKey, Record, WatchedKind, key_of, owner_of, read_vm, read_vmi, resource_of};
 use crate::offer::{self, Offer};
 use crate::terminating::Refusals;
-use crate::unmanaged::Unmanaged;
 
 /// Watches one cluster, and tells of every Machine whose objects changed.
 #[derive(Debug)]
@@ -156,8 +155,8 @@ impl Watches {
     fn streams(&self, client: &Client) -> Vec<Stream> {
         let ours = self.selected();
         let dynamic = |kind: &str, watched, read: fn(&DynamicObject) -> Record| {
-            let api: Api<Unmanaged> = Api::all_with(client.clone(), &resource_of(kind));
-            let read = move |Unmanaged(object): &Unmanaged| (key_of(object), owner_of(object), read(object));
+            let api: Api<DynamicObject> = Api::all_with(client.clone(), &resource_of(kind));
+            let read = move |object: &DynamicObject| (key_of(object), owner_of(object), read(object));
             steps(api, ours.clone(), read, weigh_object, move |step| WatchStep::Object(watched, step))
         };
         let read_owned = |claim: &PersistentVolumeClaim| {
