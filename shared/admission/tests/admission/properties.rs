@@ -12,7 +12,7 @@ use proptest::sample::select;
 use super::*;
 
 /// Enough for every pair of features to meet, few enough for every change to wait for it.
-const CASES: u32 = 1500;
+const CASES: u32 = 3000;
 
 /// Nothing, one of the good values, or now and then one of the bad.
 fn option<T: std::fmt::Debug + Clone + 'static>(good: &[T], bad: &[T]) -> impl Strategy<Value = Option<T>> + use<T> {
@@ -220,5 +220,5 @@ fn g2_i7_admission_is_a_fixed_point_and_never_moves_a_machine() {
         Ok(())
     };
     runner.run(&(machines(), worlds(), worlds()), law).unwrap_or_else(|failed| panic!("{failed}"));
-    assert!(admitted.get() > CASES / 20, "only {} were admitted: the generator makes nonsense", admitted.get());
+    assert!(admitted.get() > CASES / 10, "only {} were admitted: the generator makes nonsense", admitted.get());
 }
