@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use k8s_openapi::jiff::Timestamp;
 use kube::api::Patch;
-use kube::runtime::events::{EventType, Recorder};
+use kube::runtime::events::EventType;
 use kube::runtime::reflector::Store;
 use kube::{Client, Resource, ResourceExt};
 use model::api::{KubevirtConfig, KubevirtConfigSpec, KubevirtConfigStatus};
@@ -26,6 +26,7 @@ use tokio::sync::mpsc;
 use tokio::time::{MissedTickBehavior, interval};
 
 use crate::event_budget::{EventBudget, event};
+use crate::events::Events;
 use crate::objects::{MachineUid, patch_params};
 use crate::packed::{Guarded, Packed};
 use crate::session::ClusterIndex;
@@ -48,7 +49,7 @@ pub(crate) struct Configs {
     pub(crate) configs: Store<KubevirtConfig>,
     pub(crate) machines: Store<Packed>,
     pub(crate) uids: Arc<Uids>,
-    pub(crate) events: Recorder,
+    pub(crate) events: Events,
     pub(crate) touch: mpsc::UnboundedSender<MachineUid>,
 }
 

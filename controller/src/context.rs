@@ -5,7 +5,6 @@ use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use kube::Client;
-use kube::runtime::events::Recorder;
 use kube::runtime::reflector::Store;
 use model::api::{KubevirtConfig, Machine};
 use model::machine::owner::Adoption;
@@ -16,6 +15,7 @@ use tokio::time::error::Elapsed;
 use crate::awaited::Awaited;
 use crate::carriers::Carriers;
 use crate::event_budget::EventBudget;
+use crate::events::Events;
 use crate::instances::Instances;
 use crate::metrics::Metrics;
 use crate::networks::NetworkIndex;
@@ -62,7 +62,7 @@ pub struct Context {
     /// `RECONCILE_INTERVAL`: the safety net under the watches.
     pub interval: Duration,
     /// Events on Machines.
-    pub events: Recorder,
+    pub events: Events,
     /// How many of them each may still have.
     pub event_budget: EventBudget,
     /// What is counted.

@@ -1,6 +1,5 @@
 //! What an Event is, and how many of them a Machine may still have (T22). No I/O.
 
-use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -8,14 +7,16 @@ use kube::runtime::events::{Event, EventType};
 use model::baseline::hash;
 use model::text::line;
 
+use crate::lately::Lately;
+
 /// Events that come one after the other at most.
 const MOST: u32 = 10;
 /// After this long there may be one more, so that there are about twenty in the worst five minutes, and then ten in each.
 const EACH: Duration = Duration::from_secs(30);
 
-/// What was spent, by Machine UID. One that has not spent for long is not kept.
+/// What was spent, by Machine UID.
 #[derive(Debug, Default)]
-pub struct EventBudget(Mutex<HashMap<String, Bucket>>);
+pub struct EventBudget(Mutex<Lately<Bucket>>);
 
 /// A token bucket, as when it will be full again.
 #[derive(Clone, Copy, Debug)]
@@ -39,8 +40,7 @@ impl EventBudget {
     /// Whether a Machine may have one more Event, which is counted then.
     pub fn spend(&self, uid: &str, now: Instant) -> bool {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        all.retain(|_, bucket| bucket.full_at > now);
-        all.entry(uid.to_owned()).or_insert(Bucket { full_at: now }).take(now)
+        all.of(uid, |bucket| bucket.full_at <= now, || Bucket { full_at: now }).take(now)
     }
 }
 
@@ -71,6 +71,5 @@ mod tests {
         assert!(budget.spend("quiet", at(599)), "another Machine has its own");
         let again = (0..20).filter(|_| budget.spend("flapping", at(2000))).count();
         assert_eq!(again, 10, "after a quiet time all are there again");
-        assert_eq!(budget.0.lock().unwrap().len(), 1, "what is full again is not kept");
     }
 }

@@ -12,10 +12,12 @@ mod debug;
 pub mod disks;
 pub mod election;
 pub mod event_budget;
+pub mod events;
 mod hub;
 pub mod imports;
 pub mod index;
 pub mod instances;
+mod lately;
 pub mod lead;
 pub mod machine;
 pub mod metrics;
@@ -42,7 +44,6 @@ use std::sync::{Arc, Mutex, OnceLock};
 
 use futures::StreamExt;
 use kube::runtime::controller::{Action, Config, applier};
-use kube::runtime::events::{Recorder, Reporter};
 use kube::runtime::reflector;
 use kube::{Api, Client};
 use model::machine::networks::IpSource;
@@ -142,7 +143,6 @@ async fn work(
     })
     .await;
     let (machines, writer) = reflector::store::<Packed>();
-    let reporter = Reporter { controller: model::names::OPERATOR.to_owned(), instance: std::env::var("HOSTNAME").ok() };
     let uids = Arc::new(uids::Uids::default());
     let sources = sources::Sources::new(touch.clone());
     let source_watches = sources::Watches::new(client.clone(), sources.clone(), args.cloud_init_namespaces());
@@ -155,7 +155,7 @@ async fn work(
         uids: uids.clone(),
         networks: networks.clone(),
         terminating: terminating.clone(),
-        events: Recorder::new(client.clone(), reporter),
+        events: events::Events::new(client.clone(), std::env::var("HOSTNAME").ok()),
         configs: source.configs.clone(),
         scope: source.scope().clone(),
         vm_prefix: args.shared.vm_name_prefix.clone(),
@@ -166,7 +166,7 @@ async fn work(
         instances: instances::Instances::default(),
         proven_gone: Mutex::default(),
         wars: wars::Wars::default(),
-        turns: turns::Turns::new(args.max_concurrent_reconciles),
+        turns: turns::Turns::new(args.max_concurrent_reconciles, touch.clone()),
         event_budget: event_budget::EventBudget::default(),
         client: client.clone(),
         supervisor: supervisor.clone(),
@@ -213,7 +213,7 @@ async fn work(
             tracing::info!(machines = listed.len(), "watching Machines");
         }
     };
-    // Each pass waits for its cluster's turn by itself.
+    // Turns are of each cluster.
     let limits = Config::default().concurrency(0);
     let reconciling = applier(|machine, ctx| Box::pin(reconcile(machine, ctx)), on_fault, ctx, machines, queue, limits);
     let reconciling = reconciling.for_each(|ended| async {

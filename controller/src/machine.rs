@@ -16,24 +16,47 @@ mod report;
 mod writes;
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use k8s_openapi::jiff::Timestamp;
+use kube::ResourceExt;
 use kube::runtime::controller::Action;
 use model::machine::{drift, network_in_trouble, plan, status, storage};
 use model::reason::Retry;
+use runtime::pause::spread;
+use tokio::task::JoinSet;
 
 use self::gather::{Asking, Read};
 pub(crate) use self::remote::kind_name;
 use crate::context::{Context, Fault, LONGEST_PASS};
 use crate::packed::Packed;
 
+/// When one that got no turn asks again. It is told before that.
+const ASKED_AGAIN: Duration = Duration::from_secs(5);
+
 /// Makes one Machine true, as far as its cluster allows now.
+///
+/// A pass is a task of its own: kube asks everything that runs whether it is over whenever anything happens.
+///
+/// # Panics
+///
+/// As a pass does.
 pub async fn reconcile(machine: Arc<Packed>, ctx: Arc<Context>) -> Result<Action, Fault> {
-    let _turn = ctx.turns.take(machine.cluster().cloned()).await;
-    // A pass takes thousands of bytes, and whoever waits for a turn has none yet: after a list those are all Machines.
-    tokio::time::timeout(LONGEST_PASS, Box::pin(pass(machine, ctx))).await.map_err(Fault::Late)?
+    let uid = machine.uid().unwrap_or_default();
+    let Some(turn) = ctx.turns.take(machine.cluster().cloned(), &uid) else {
+        return Ok(Action::requeue(spread(ASKED_AGAIN, &uid)));
+    };
+    let mut tasks = JoinSet::new();
+    tasks.spawn(async move {
+        let _turn = turn;
+        tokio::time::timeout(LONGEST_PASS, Box::pin(pass(machine, ctx))).await.map_err(Fault::Late)?
+    });
+    match tasks.join_next().await {
+        Some(Ok(ended)) => ended,
+        Some(Err(why)) => std::panic::resume_unwind(why.into_panic()),
+        None => unreachable!("invariant: there is one task"),
+    }
 }
 
 async fn pass(packed: Arc<Packed>, ctx: Arc<Context>) -> Result<Action, Fault> {

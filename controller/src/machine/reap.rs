@@ -84,7 +84,7 @@ impl Reaper {
             let heir = format!("{}/{}", heir.namespace().unwrap_or_default(), heir.name_any());
             return Some(Err(format!("Machine {heir} takes it over")));
         }
-        let _turn = ctx.turns.take(Some(name.clone())).await;
+        // One at a time of each cluster, beside the turns of Machines.
         match timeout(LONGEST_PASS, self.pass(config, &name, orphan, &intent)).await {
             Ok(outcome) => outcome.transpose(),
             Err(_) => Some(Err(format!("not done after {} s", LONGEST_PASS.as_secs()))),

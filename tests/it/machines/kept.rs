@@ -37,13 +37,20 @@ async fn meddle(vms: &Api<DynamicObject>, name: &str, change: Value) {
 
 /// Waits for an Event of a Machine with this reason, whose note says this.
 async fn told(ground: &Ground<'_>, name: &str, reason: &str, says: &str) {
+    told_times(ground, name, reason, says, 1).await;
+}
+
+/// The same, of one Event that counts how often it was said.
+async fn told_times(ground: &Ground<'_>, name: &str, reason: &str, says: &str, times: i32) {
     let events: Api<Event> = Api::namespaced(ground.supervisor.clone(), &ground.namespace);
     let is_about = |event: &Event| event.regarding.as_ref().is_some_and(|it| it.name.as_deref() == Some(name));
     tests::wait::eventually(&format!("an Event {reason} that says {says:?}"), async || {
         let all = events.list(&kube::api::ListParams::default()).await.expect("Events").items;
         let of_reason = all.iter().filter(|event| is_about(event) && event.reason.as_deref() == Some(reason));
-        let notes: Vec<_> = of_reason.filter_map(|event| event.note.clone()).collect();
-        if notes.iter().any(|note| note.contains(says)) { Ok(()) } else { Err(format!("{notes:?}")) }
+        let count = |event: &Event| event.series.as_ref().map_or(1, |series| series.count);
+        let notes: Vec<_> = of_reason.map(|event| (event.note.clone().unwrap_or_default(), count(event))).collect();
+        let found = notes.iter().any(|(note, count)| note.contains(says) && *count == times);
+        if found { Ok(()) } else { Err(format!("{notes:?}")) }
     })
     .await;
 }
@@ -90,7 +97,11 @@ async fn d2_x96_what_others_change_is_set_back_and_told_with_who_it_was() {
     let cores = |vm: &Value| vm["spec"]["template"]["spec"]["domain"]["cpu"]["cores"].clone();
     let back = becomes(&vms, "vm-web", "set back", |vm| cores(vm) == 1).await;
     assert_eq!(back.data["spec"]["template"]["spec"]["evictionStrategy"], "None", "what is not ours is left alone");
-    told(&ground, "web", "DriftCorrected", "spec.template.spec.domain.cpu.cores (changed by kubectl-edit)").await;
+    let cores_again = "spec.template.spec.domain.cpu.cores (changed by kubectl-edit)";
+    told(&ground, "web", "DriftCorrected", cores_again).await;
+    meddle(&vms, "vm-web", json!({"spec": {"template": {"spec": {"domain": {"cpu": {"cores": 7}}}}}})).await;
+    becomes(&vms, "vm-web", "set back again", |vm| cores(vm) == 1).await;
+    told_times(&ground, "web", "DriftCorrected", cores_again, 2).await;
     // A `virtctl stop` of a VM that its Machine wants to run.
     meddle(&vms, "vm-web", json!({"spec": {"runStrategy": "Halted"}})).await;
     becomes(&vms, "vm-web", "started again", |vm| vm["spec"]["runStrategy"] == "Always").await;

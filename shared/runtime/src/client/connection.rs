@@ -46,6 +46,8 @@ pub(super) fn one(
 > {
     let mut tcp = HttpConnector::new();
     tcp.enforce_http(false);
+    // The head and the body of a request are sent one after the other, and would wait for each other's acknowledgement.
+    tcp.set_nodelay(true);
     let mut tls = config.rustls_client_config()?;
     // A connection is lost once in a long while, and what is kept for the next one takes 16 KiB.
     tls.resumption = Resumption::disabled();
