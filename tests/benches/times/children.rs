@@ -19,6 +19,7 @@ use crate::arms::Arm;
 use crate::client::NAME;
 use crate::links::clusters;
 use crate::machines::server;
+use crate::machines::world::Fleet;
 
 /// The certificate that all arms serve, ECDSA P-256 as that of the product.
 pub(crate) struct Identity {
@@ -95,11 +96,11 @@ impl Served {
         Self::spawn(command.args(["--serve", "clusters", &dir, "127.0.0.1", &distance.to_string()]))
     }
 
-    /// Starts a supervisor and a cluster with so many Machines.
-    pub(crate) fn start_machines(identity: &Identity, machines: usize) -> Result<Self, Fault> {
+    /// Starts a supervisor and clusters that are imitated.
+    pub(crate) fn start_machines(identity: &Identity, fleet: Fleet) -> Result<Self, Fault> {
         let mut command = Command::new(std::env::current_exe()?);
         let dir = identity.dir.path().display().to_string();
-        Self::spawn(command.args(["--serve", "machines", &dir, "127.0.0.1", &machines.to_string()]))
+        Self::spawn(command.args(["--serve", "machines", &dir, "127.0.0.1", &serde_json::to_string(&fleet)?]))
     }
 
     fn spawn(command: &mut Command) -> Result<Self, Fault> {
@@ -211,7 +212,7 @@ pub(crate) async fn serve(args: &[String]) -> Result<(), Fault> {
     }
     if arm == "machines" {
         let certificate = fs::read_to_string(certificate_file(Path::new(dir)))?;
-        return server::serve(listener, Arc::new(tls), &certificate, configs.parse()?).await;
+        return server::serve(listener, Arc::new(tls), &certificate, serde_json::from_str(configs)?).await;
     }
     Arm::named(arm)?.serve(listener, Arc::new(tls), configs.parse()?).await
 }

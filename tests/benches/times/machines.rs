@@ -1,25 +1,21 @@
-//! What ten thousand Machines take of the controller's memory, and what it takes at most while it lists them, first and again.
-//! PERF-C5. The whole controller runs; only the two API servers are imitated.
+//! What Machines take of the controller: memory of ten thousand of them, and while it lists them, first and again (PERF-C5, FR18). The
+//! whole controller runs; only the API servers are imitated. [`burst`] and [`freshness`] have the rest.
 
+pub(crate) mod burst;
+pub(crate) mod freshness;
+mod ground;
 mod objects;
+mod poller;
 pub(crate) mod server;
 mod store;
+pub(crate) mod world;
 
-use std::fs;
-use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
-
-use clap::Parser;
-use controller::args::Args;
-use kube::Client;
-use kube::config::{Config, KubeConfigOptions, Kubeconfig};
-use tokio::time::sleep;
+pub(crate) use ground::work;
 
 use crate::Fault;
-use crate::children::{Identity, Served, forget_peak, peak, resident};
+use crate::children::{forget_peak, peak, resident};
+use ground::Ground;
+use world::Fleet;
 
 /// Machines of a large fleet, and of a small one.
 const MANY: usize = 10_000;
@@ -27,11 +23,6 @@ const FEW: usize = 1_000;
 /// KiB for each Machine, and how many times what it holds a controller may have while it lists.
 const MOST_EACH: f64 = 4.0;
 const MOST_PEAK: f64 = 1.5;
-/// Between two looks at it. One that looks the same so many times has settled.
-const LOOK: Duration = Duration::from_millis(500);
-const SAME: usize = 6;
-/// It has settled within this.
-const LIMIT: Duration = Duration::from_secs(300);
 
 /// KiB of a controller.
 struct Found {
@@ -39,65 +30,6 @@ struct Found {
     first: f64,
     relisted: f64,
     again: f64,
-}
-
-/// A controller in a process of its own; it ends when this is dropped.
-struct Controller {
-    child: Child,
-    metrics: SocketAddr,
-}
-
-impl Controller {
-    fn start(kubeconfig: &Path) -> Result<Self, Fault> {
-        // Free until somebody else takes it.
-        let metrics = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
-        let mut command = Command::new(std::env::current_exe()?);
-        command.args(["--controller", &kubeconfig.display().to_string(), &metrics.to_string()]);
-        Ok(Self { child: command.stdin(Stdio::piped()).spawn()?, metrics })
-    }
-
-    /// Passes that came to their end.
-    fn passes(&self) -> Result<usize, Fault> {
-        let mut stream = TcpStream::connect(self.metrics)?;
-        stream.write_all(b"GET /metrics HTTP/1.0\r\n\r\n")?;
-        let mut page = String::new();
-        stream.read_to_string(&mut page)?;
-        let count = page.lines().find(|line| line.contains("_seconds_count{controller=\"Machine\"}"));
-        Ok(count.and_then(|line| line.rsplit(' ').next()?.parse().ok()).unwrap_or_default())
-    }
-
-    /// Waits until there were so many passes and there are no more. Answers with how many there were.
-    async fn settle(&self, passes: usize) -> Result<usize, Fault> {
-        let (began, mut last, mut same) = (Instant::now(), 0, 0);
-        while same < SAME {
-            if began.elapsed() > LIMIT {
-                return Err(format!("not settled within {LIMIT:?}: {last} passes of {passes}").into());
-            }
-            sleep(LOOK).await;
-            let now = self.passes().unwrap_or_default();
-            same = if now == last && now >= passes { same + 1 } else { 0 };
-            last = now;
-        }
-        Ok(last)
-    }
-}
-
-impl Drop for Controller {
-    fn drop(&mut self) {
-        // It may have ended by itself.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-/// The life of a controller's process: its kubeconfig, and where it serves its metrics.
-pub(crate) async fn work(args: &[String]) -> Result<(), Fault> {
-    let [kubeconfig, metrics] = args else { return Err("too few arguments".into()) };
-    let settings = ["--kubeconfig", kubeconfig, "--metrics-bind-address", metrics, "--health-probe-bind-address", "0"];
-    // The passes of the safety net would hide when the others are over.
-    let alone = ["--debug-bind-address", "0", "--leader-election", "false", "--reconcile-interval", "1h"];
-    let args = Args::try_parse_from(["controller"].into_iter().chain(settings).chain(alone))?;
-    controller::run(args).await
 }
 
 /// Measures, prints, and says whether all limits hold.
@@ -112,51 +44,44 @@ pub(crate) async fn measure() -> Result<bool, Fault> {
     }
     let each = (many.settled - few.settled) / (MANY - FEW) as f64;
     let after = (many.again - few.again) / (MANY - FEW) as f64;
-    let mut passed = true;
-    let mut judge = |what: &str, found: f64, most: f64| {
-        let verdict = if found <= most { "met" } else { "MISSED" };
-        passed &= found <= most;
-        println!("{what}: {found:.2}, at most {most:.1}: {verdict}");
-    };
-    judge("KiB of each Machine", each, MOST_EACH);
-    judge("KiB of each Machine after it was listed again", after, MOST_EACH);
-    judge("most during the first list, to settled", many.first / many.settled, MOST_PEAK);
-    judge("most during a relist, to settled", many.relisted / many.settled, MOST_PEAK);
+    let mut passed = judge("KiB of each Machine", each, MOST_EACH);
+    passed &= judge("KiB of each Machine after it was listed again", after, MOST_EACH);
+    passed &= judge("most during the first list, to settled", many.first / many.settled, MOST_PEAK);
+    passed &= judge("most during a relist, to settled", many.relisted / many.settled, MOST_PEAK);
     Ok(passed)
 }
 
+/// Prints what was found beside the most that it may be; false when it is more.
+fn judge(what: &str, found: f64, most: f64) -> bool {
+    let verdict = if found <= most { "met" } else { "MISSED" };
+    println!("{what}: {found:.2}, at most {most}: {verdict}");
+    found <= most
+}
+
+/// The same with the least that it may be.
+fn judge_least(what: &str, found: f64, least: f64) -> bool {
+    let verdict = if found >= least { "met" } else { "MISSED" };
+    println!("{what}: {found:.2}, at least {least}: {verdict}");
+    found >= least
+}
+
 async fn found(machines: usize) -> Result<Found, Fault> {
-    let identity = Identity::new(&["127.0.0.1"])?;
-    let server = Served::start_machines(&identity, machines)?;
-    let dir = tempfile::tempdir()?;
-    let path = dir.path().join("kubeconfig");
-    let kubeconfig = server::kubeconfig(&server.address.to_string(), server::SUPERVISOR, &identity.certificate);
-    fs::write(&path, &kubeconfig)?;
-    let (options, kubeconfig) = (KubeConfigOptions::default(), serde_json::from_str::<Kubeconfig>(&kubeconfig)?);
-    let client = Client::try_from(Config::from_custom_kubeconfig(kubeconfig, &options).await?)?;
-    let ask = async |what: &str| -> Result<usize, Fault> {
-        let request = http::Request::get(format!("/{what}")).body(Vec::new())?;
-        Ok(client.request_text(request).await?.parse().unwrap_or_default())
-    };
+    let ground = Ground::new(Fleet { clusters: 1, ..Fleet::default() }).await?;
     // One Machine is made by the controller itself. All others are like it.
-    let first = Controller::start(&path)?;
-    let began = Instant::now();
-    while ask("settled").await? == 0 {
-        if began.elapsed() > LIMIT {
-            return Err("the first Machine does not get ready".into());
-        }
-        sleep(LOOK).await;
-    }
+    let first = ground.controller()?;
+    ground.say("arrive", 1).await?;
+    ground.settled(1).await?;
+    first.settle(1).await?;
     drop(first);
-    let controller = Controller::start(&path)?;
-    let process = controller.child.id();
+    ground.say("multiply", machines).await?;
+    let controller = ground.controller()?;
     let passes = controller.settle(machines).await?;
-    let (settled, first) = (resident(process)?, peak(process)?);
-    forget_peak(process)?;
-    ask("forget").await?;
+    let (settled, first) = (resident(controller.id())?, peak(controller.id())?);
+    forget_peak(controller.id())?;
+    ground.say("forget", 0).await?;
     controller.settle(passes + machines).await?;
-    let found = Found { settled, first, relisted: peak(process)?, again: resident(process)? };
-    match ask("writes").await? {
+    let found = Found { settled, first, relisted: peak(controller.id())?, again: resident(controller.id())? };
+    match ground.say("seen", 0).await?.writes {
         0 => Ok(found),
         writes => Err(format!("there is nothing to write, and there were {writes} writes").into()),
     }

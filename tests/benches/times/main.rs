@@ -1,15 +1,17 @@
 //! What admission takes beside instructions: time, CPU and memory of the process that serves it; and what connections to many
-//! clusters and ten thousand Machines take. `docs/performance.md` says what the figures mean.
+//! clusters and thousands of Machines take. `docs/performance.md` says what the figures mean.
 //!
 //! | Command | Line |
 //! |---|---|
-//! | `cargo bench -p tests --bench times -- server` | PERF-A2, PERF-A3 |
-//! | `cargo bench -p tests --bench times -- handshakes` | PERF-A4 |
-//! | `cargo bench -p tests --bench times -- instructions` | PERF-A3 without the kernel, by count; needs valgrind |
-//! | `cargo bench -p tests --bench times -- memory` | PERF-A5 |
-//! | `cargo bench -p tests --bench times -- create` | PERF-B1 |
-//! | `cargo bench -p tests --bench times -- links` | PERF-C5, PERF-C6 |
-//! | `cargo bench -p tests --bench times -- machines` | PERF-C5 |
+//! | `cargo bench -p times -- server` | PERF-A2, PERF-A3 |
+//! | `cargo bench -p times -- handshakes` | PERF-A4 |
+//! | `cargo bench -p times -- instructions` | PERF-A3 without the kernel, by count; needs valgrind |
+//! | `cargo bench -p times -- memory` | PERF-A5 |
+//! | `cargo bench -p times -- create` | PERF-B1 |
+//! | `cargo bench -p times -- links` | PERF-C5, PERF-C6 |
+//! | `cargo bench -p times -- machines` | PERF-C5 |
+//! | `cargo bench -p times -- burst` | PERF-C4, PERF-C6, PERF-D |
+//! | `cargo bench -p times -- freshness` | PERF-C3 |
 //!
 //! Time is only ever a ratio of two arms of one run, which take turns. A limit is missed when the whole interval is beyond
 //! it. Every arm is a process of its own: this program again, with `--serve`.
@@ -34,7 +36,8 @@ type Fault = Box<dyn std::error::Error + Send + Sync>;
 /// The typical review (4.4 KB), as kube-apiserver would send it.
 const REVIEW: &str = include_str!("../../../webhook/benches/reviews/rev_typ.json");
 
-const MODES: [&str; 7] = ["memory", "create", "links", "machines", "instructions", "server", "handshakes"];
+const MODES: [&str; 9] =
+    ["memory", "create", "links", "machines", "burst", "freshness", "instructions", "server", "handshakes"];
 
 fn main() -> Result<ExitCode, Fault> {
     tests::install_crypto();
@@ -72,6 +75,12 @@ fn main() -> Result<ExitCode, Fault> {
     }
     if wanted("machines") {
         passed &= runtime.block_on(machines::measure())?;
+    }
+    if wanted("burst") {
+        passed &= runtime.block_on(machines::burst::measure())?;
+    }
+    if wanted("freshness") {
+        passed &= runtime.block_on(machines::freshness::measure())?;
     }
     if wanted("instructions") {
         runtime.block_on(instructions::measure())?;
