@@ -11,7 +11,7 @@
 //! | What is a whole fleet, and in which order does it start? | [`fleet`] |
 //! | Who makes several webhooks one address? | [`balancer`] |
 //! | What is the night like in which a supervisor is lost? | [`drill`] |
-//! | Who does harm between the controller and the API servers, and what must hold then? | [`faultline`], [`sweep`] |
+//! | Who does harm between the controller, the API servers and the webhook, and what must hold then? | [`faultline`], [`sweep`] |
 //! | Does an apply fail while the webhook's authority rotates? | [`rotations`], with the TLS of [`trust`] |
 //! | How does a test wait for what has no signal? | [`wait`] |
 //! | Who builds the product's binaries before a suite runs them? | [`workspace`] |

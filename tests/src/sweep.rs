@@ -1,19 +1,23 @@
-//! Lives of Machines with harm done at one request of each (`faultline`), and what must hold all the same: the harm changes when
+//! Lives of Machines with harm done at one point of each (`faultline`), and what must hold all the same: the harm changes when
 //! something happens, and nothing else.
 //!
 //! | Judged by | What must hold |
 //! |---|---|
-//! | a watch of Machines and VMs (`recorder`) | one live VM for each Machine; an assignment that stays; a status that never goes back (I1, I3, I6) |
+//! | a watch of Machines and VMs (`recorder`) | one live VM for each Machine; an assignment that is there and stays; a status that never goes back (I1, I3, I6) |
 //! | the audit logs (`ledger`) | each object made once and deleted once, nothing before its Machine is, nothing that a life without harm does not touch (I2, I5) |
+//! | whoever applies (`story/life`) | an apply is admitted, or refused with nothing done, and works when it is done again |
 //! | the cluster | the objects of a life without harm, and after it none (I4); then no more writes |
 //! | the log of the controller | no panic, no error |
 
+mod found;
 mod ledger;
+mod quiet;
 mod recorder;
+mod reviews;
+mod rivals;
 mod story;
+mod trials;
 
-use std::collections::BTreeSet;
-use std::fmt::{self, Write as _};
 use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -21,92 +25,55 @@ use std::time::Duration;
 use futures::StreamExt;
 use tokio::sync::mpsc;
 
+pub use self::found::{Extent, Found};
+use self::found::{Trial, listed};
 use self::ledger::{Ledger, Touched};
 use self::recorder::Recorder;
 pub use self::story::Story;
 use self::story::{Ground, Told};
-use crate::audit::Audit;
+use self::trials::trials;
 use crate::error::{Error, Result, io};
-use crate::faultline::{Crash, Fault, Faultline, Point, Seen};
+use crate::faultline::{Crash, Faultline, Seen, Way};
 use crate::fleet::{Blueprint, Component, Fleet};
 use crate::pki::write_private;
 use crate::process::{Processes, Stop};
 
 /// Lives that go on at once, where the controller stays alive.
 const TOGETHER: usize = 6;
-/// After all lives, so long nothing is written.
-const QUIET: Duration = Duration::from_secs(10);
-/// And it is so after as many times.
-const QUIET_WITHIN: usize = 6;
 
-/// What is tried.
-#[derive(Clone, Debug)]
-pub enum Extent {
-    /// Every fault at every request of these stories.
-    Whole(Vec<Story>),
-    /// At every request that writes and is no repetition: killed before the controller hears the answer, and one of the faults that
-    /// do not kill, by turns.
-    Pruned(Vec<Story>),
-    /// One point, to look at a violation again.
-    One(Story, Point),
-}
-
-/// What came of it.
-#[derive(Clone, Debug, Default)]
-pub struct Found {
-    /// Points at which harm was done.
-    pub tried: usize,
-    /// Points that were never reached, because that life was shorter.
-    pub unreached: usize,
-    /// What did not hold, and how to look at it again.
-    pub violations: Vec<String>,
-}
-
-impl fmt::Display for Found {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for violation in &self.violations {
-            writeln!(f, "{violation}")?;
-        }
-        write!(
-            f,
-            "points tried: {}, not reached: {}, violations: {}",
-            self.tried,
-            self.unreached,
-            self.violations.len()
-        )
-    }
-}
-
-/// One life that is to come.
-#[derive(Clone, Debug)]
-struct Trial {
-    namespace: String,
-    story: Story,
-    point: Point,
-}
-
-impl Trial {
-    fn says(&self, what: &str) -> String {
-        let Self { story, point: Point { at, fault }, namespace } = self;
-        format!(
-            "{story}, {fault} at request {at} ({namespace}): {what}; again: cargo sweep --story {story} --fault {fault} --at {at}"
-        )
-    }
-}
-
-/// Does all of it on a fleet of its own.
-pub async fn run(extent: Extent, say: fn(&str)) -> Result<Found> {
-    let fleet = Fleet::up(Processes::kept()?, Blueprint::of(&["east", "west"])).await?;
+/// Does all of it on a fleet of its own; then two controllers are rivals for so long.
+pub async fn run(extent: Option<&Extent>, rivals: Option<Duration>, say: fn(&str)) -> Result<Found> {
+    // Rivals need the right to a Lease, which whoever works alone does not get.
+    let set = rivals.iter().flat_map(|_| ["leaderElection=true", "replicaCount=2"]).map(str::to_owned).collect();
+    let fleet = Fleet::up(Processes::kept()?, Blueprint { set, ..Blueprint::of(&["east", "west"]) }).await?;
+    say(&format!("the fleet is ready; logs are in {}", fleet.dir().display()));
     fleet.stop(&Component::Controller, Stop::Gracefully).await?;
     let planes: Vec<_> = fleet.remotes().iter().chain([fleet.supervisor()]).collect();
-    let (faultline, killer) = Faultline::before(&planes).await?;
+    let (mut faultline, killer) = Faultline::before(&planes).await?;
     let kubeconfig = lead_through(&fleet, &faultline).await?;
+    reviews::lead_through(&fleet, &mut faultline).await?;
     let sweep = Sweep { recorder: Recorder::start(&fleet).await?, fleet: &fleet, faultline, kubeconfig };
-    sweep.start_controller().await?;
-    tokio::select! {
-        found = sweep.sweep(&extent, say) => found,
-        broken = sweep.kill_when_asked(killer) => Err(broken),
+    let mut found = Found::default();
+    if let Some(extent) = extent {
+        sweep.start_controller().await?;
+        found = tokio::select! {
+            found = sweep.sweep(extent, say) => found?,
+            broken = sweep.kill_when_asked(killer) => return Err(broken),
+        };
+        fleet.stop(&Component::Controller, Stop::Gracefully).await?;
     }
+    if let Some(length) = rivals {
+        let ground = Ground::new(&fleet, &sweep.faultline).await?;
+        let (pauses, lived, violations) = rivals::run(&ground, &sweep.kubeconfig, length, say).await?;
+        (found.pauses, found.lived) = (pauses, lived);
+        found.violations.extend(violations);
+    } else {
+        sweep.start_controller().await?;
+    }
+    found.violations.extend(sweep.recorder.violations());
+    found.violations.extend(quiet::writes(&fleet).await?);
+    found.violations.extend(quiet::panics(&fleet, &["controller", "controller-2", "webhook"])?);
+    Ok(found)
 }
 
 /// Sends the controller through the proxies; the kubeconfig of the supervisor that does.
@@ -131,7 +98,8 @@ struct Sweep<'f> {
 impl Sweep<'_> {
     async fn start_controller(&self) -> Result<()> {
         let kubeconfig = self.kubeconfig.display().to_string();
-        self.fleet.start_with(&Component::Controller, &[("KUBECONFIG", kubeconfig.as_str())]).await
+        let env = [("KUBECONFIG", kubeconfig.as_str()), ("LEADER_ELECTION", "false")];
+        self.fleet.start_with(&Component::Controller, &env).await
     }
 
     /// Ends only with an error.
@@ -152,15 +120,20 @@ impl Sweep<'_> {
     async fn sweep(&self, extent: &Extent, say: fn(&str)) -> Result<Found> {
         let ground = Ground::new(self.fleet, &self.faultline).await?;
         let stories = match extent {
-            Extent::Whole(stories) | Extent::Pruned(stories) => stories.clone(),
+            Extent::Whole(stories, _) | Extent::Pruned(stories, _) => stories.clone(),
             Extent::One(story, _) => vec![*story],
         };
         let mut found = Found::default();
         for story in stories {
             let usual = self.live_without_harm(&ground, story).await?;
-            say(&format!("{story}: {} requests, {} of them write", usual.seen.len(), usual.writes().count()));
-            let trials = trials(story, extent, &usual.seen);
-            let (deadly, others): (Vec<_>, Vec<_>) = trials.into_iter().partition(|trial| trial.point.fault.kills());
+            say(&usual.sums_up(story));
+            let trials = trials(story, extent, &usual);
+            // What ends a watch ends that of all lives, and one that is listed anew has fewer events.
+            let alone = |trial: &Trial| {
+                let harm = trial.point.harm;
+                harm.kills() || harm.way() == Way::Watches && !matches!(extent, Extent::Pruned(..))
+            };
+            let (alone, others): (Vec<_>, Vec<_>) = trials.into_iter().partition(alone);
             let mut take = |(reached, violations): (bool, Vec<String>)| {
                 for violation in &violations {
                     say(violation);
@@ -173,7 +146,7 @@ impl Sweep<'_> {
                     say(&format!("{done} lives"));
                 }
             };
-            for trial in deadly {
+            for trial in alone {
                 take(self.live(&ground, &usual, trial).await?);
             }
             let lives = others.into_iter().map(|trial| self.live(&ground, &usual, trial));
@@ -182,9 +155,6 @@ impl Sweep<'_> {
                 take(outcome?);
             }
         }
-        found.violations.extend(self.recorder.violations());
-        found.violations.extend(self.writes_while_quiet().await?);
-        found.violations.extend(self.panics()?);
         Ok(found)
     }
 
@@ -193,66 +163,32 @@ impl Sweep<'_> {
         self.faultline.expect(&namespace, None);
         let ledger = Ledger::open(self.fleet, &namespace);
         let told = story
-            .live(ground, &namespace)
+            .live(ground, &namespace, None)
             .await
             .map_err(|what| Error::Absent { what: format!("end of {story} without harm: {what}") })?;
         let touched = ledger.touched()?;
-        Ok(Usual { told, touched, seen: self.faultline.seen(&namespace) })
+        let seen = Way::ALL.map(|way| (way, self.faultline.seen(&namespace, way)));
+        Ok(Usual { told, touched, seen })
     }
 
     /// One life with harm: whether its point was reached, and what did not hold.
     async fn live(&self, ground: &Ground<'_>, usual: &Usual, trial: Trial) -> Result<(bool, Vec<String>)> {
+        let harm = trial.point.harm;
         self.faultline.expect(&trial.namespace, Some(trial.point));
         let ledger = Ledger::open(self.fleet, &trial.namespace);
-        let told = trial.story.live(ground, &trial.namespace).await;
-        let seen = self.faultline.seen(&trial.namespace);
+        let told = trial.story.live(ground, &trial.namespace, Some(harm)).await;
+        let seen = self.faultline.seen(&trial.namespace, harm.way());
         let mut wrong = ledger.judge(&usual.touched)?;
+        wrong.extend(self.faultline.wrong(&trial.namespace));
         match told {
             Err(what) => wrong.push(what),
             Ok(told) => wrong.extend(told.differs(&usual.told)),
         }
         let mut violations: Vec<String> = wrong.iter().map(|what| trial.says(what)).collect();
         if let Some(first) = violations.first_mut() {
-            let requests = seen.iter().enumerate().fold(String::new(), |mut all, (at, it)| {
-                let _ = write!(all, "\n    {} {} {} {} on {}", at + 1, it.status, it.method, it.path, it.plane);
-                all
-            });
-            first.push_str(&requests);
+            first.push_str(&listed(&seen));
         }
         Ok((seen.len() >= trial.point.at, violations))
-    }
-
-    /// What is written again and again after all lives.
-    async fn writes_while_quiet(&self) -> Result<Option<String>> {
-        let planes: Vec<_> = self.fleet.remotes().iter().chain([self.fleet.supervisor()]).collect();
-        let mut written = String::new();
-        // What was under way may come to its end.
-        for _ in 0..QUIET_WITHIN {
-            let audits: Vec<(Audit, u64)> = planes.iter().map(|plane| (plane.audit(), plane.audit().mark())).collect();
-            // What is looked for is that nothing happens.
-            tokio::time::sleep(QUIET).await;
-            let mut writes = Vec::new();
-            for (audit, mark) in audits {
-                writes.extend(ledger::writes_of_ours(&audit.since(mark)?).map(ledger::say));
-            }
-            if writes.is_empty() {
-                return Ok(None);
-            }
-            written = writes.join(", ");
-        }
-        Ok(Some(format!("after everything, there are still writes: {written}")))
-    }
-
-    fn panics(&self) -> Result<Option<String>> {
-        let log = self.fleet.processes().log("controller");
-        let text = fs::read_to_string(&log).map_err(io("cannot read", &log))?;
-        // A client's library calls it an error when a connection breaks, which was done on purpose.
-        let is_wrong = |line: &&str| {
-            line.contains("panicked")
-                || line.contains("\"level\":\"error\"") && !line.contains("\"target\":\"kube_client")
-        };
-        let found = text.lines().find(is_wrong);
-        Ok(found.map(|line| format!("the log of the controller says: {line}")))
     }
 }
 
@@ -260,37 +196,22 @@ impl Sweep<'_> {
 struct Usual {
     told: Told,
     touched: Touched,
-    seen: Vec<Seen>,
+    seen: [(Way, Vec<Seen>); 3],
 }
 
 impl Usual {
-    fn writes(&self) -> impl Iterator<Item = usize> {
-        self.seen.iter().enumerate().filter(|(_, it)| it.is_write()).map(|(at, _)| at + 1)
+    fn seen(&self, wanted: Way) -> &[Seen] {
+        self.seen.iter().find(|(way, _)| *way == wanted).map_or(&[], |(_, seen)| seen)
     }
-}
 
-fn trials(story: Story, extent: &Extent, usual: &[Seen]) -> Vec<Trial> {
-    let points: Vec<Point> = match extent {
-        Extent::One(_, point) => vec![*point],
-        // A life with harm is longer: what is repeated is hit, too.
-        Extent::Whole(_) => {
-            let each = |at| Fault::ALL.map(|(fault, _)| Point { at, fault });
-            (1..=usual.len() + 3).flat_map(each).collect()
-        }
-        Extent::Pruned(_) => {
-            let others: Vec<Fault> = Fault::ALL.iter().map(|(it, _)| *it).filter(|fault| !fault.kills()).collect();
-            let mut known = BTreeSet::new();
-            let writes = usual.iter().enumerate().filter(|(_, seen)| {
-                let first = known.insert((&seen.plane, &seen.method, &seen.path));
-                seen.is_write() && (first || seen.method == "DELETE")
-            });
-            let each = writes.enumerate().flat_map(|(nth, (at, _))| {
-                let faults = [Fault::CrashDuring, others[nth % others.len()]];
-                faults.map(|fault| Point { at: at + 1, fault })
-            });
-            each.collect()
-        }
-    };
-    let each = points.into_iter().enumerate();
-    each.map(|(nth, point)| Trial { namespace: format!("sweep-{story}-{nth}"), story, point }).collect()
+    fn sums_up(&self, story: Story) -> String {
+        let requests = self.seen(Way::Requests);
+        format!(
+            "{story}: {} requests, {} of them write; {} events; {} reviews",
+            requests.len(),
+            requests.iter().filter(|it| it.is_write()).count(),
+            self.seen(Way::Watches).len(),
+            self.seen(Way::Reviews).len()
+        )
+    }
 }

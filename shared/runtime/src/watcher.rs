@@ -24,7 +24,8 @@ const KEPT: usize = 1 << 10;
 ///
 /// # Errors
 /// [`Error::InitialListFailed`]: the next event begins a new list. [`Error::WatchStartFailed`] and [`Error::WatchFailed`]: the watch
-/// goes on where it was. [`Error::WatchError`]: the API server ended it; one that has forgotten where it was (410) is listed anew.
+/// goes on where it was. [`Error::WatchError`]: the API server ended it. With any of these three, one that has forgotten where it was
+/// (410) is listed anew.
 /// [`Error::NoResourceVersion`]: an answer of something that is no API server.
 pub fn watcher<K>(api: Api<K>, selected: Config) -> impl Stream<Item = Result<Event<K>, Error>> + Send
 where
@@ -87,12 +88,18 @@ impl Reader {
             },
             State::Listed { version } => match Box::pin(self.watch(&version)).await {
                 Ok(lines) => (None, State::Watching { version, lines }),
-                Err(why) => (Some(Err(Error::WatchStartFailed(why))), State::Listed { version }),
+                Err(why) => {
+                    let next = after(&why, version);
+                    (Some(Err(Error::WatchStartFailed(why))), next)
+                }
             },
             State::Watching { version, mut lines } => match timeout(self.patience(), lines.next()).await {
                 Ok(Ok(Some(event))) => heard(event, version, lines),
                 Ok(Ok(None)) | Err(_) => (None, State::Listed { version }),
-                Ok(Err(why)) => (Some(Err(Error::WatchFailed(why))), State::Listed { version }),
+                Ok(Err(why)) => {
+                    let next = after(&why, version);
+                    (Some(Err(Error::WatchFailed(why))), next)
+                }
             },
         }
     }
@@ -129,6 +136,15 @@ impl Reader {
     fn patience(&self) -> Duration {
         // The seconds after which an API server ends a watch itself, if nobody asks for less.
         Duration::from_secs(self.selected.timeout.unwrap_or(290).into()) + MARGIN
+    }
+}
+
+/// Where a watch goes on that was refused. An API server says in an event that it has forgotten; what stands before one may say so at
+/// once, and would go on saying it.
+fn after<K>(why: &kube::Error, version: String) -> State<K> {
+    match why {
+        kube::Error::Api(status) if status.code == 410 => State::Begin,
+        _ => State::Listed { version },
     }
 }
 

@@ -3,7 +3,7 @@ use std::sync::{Arc, Mutex};
 
 use axum::Router;
 use axum::body::{Body, Bytes};
-use axum::http::Uri;
+use axum::http::{StatusCode, Uri};
 use axum::routing::get;
 use futures::StreamExt;
 use k8s_openapi::api::core::v1::ConfigMap;
@@ -12,6 +12,9 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::listing::watching;
+
+/// What an answer begins with whose HTTP status is not 200 but 410.
+const GONE: &str = "410";
 
 fn object(name: &str, version: u32) -> Value {
     json!({"metadata": {"name": name, "resourceVersion": version.to_string()}})
@@ -58,11 +61,16 @@ async fn watched(answers: &[Vec<&str>], count: usize) -> (Vec<String>, Vec<Strin
             "true" => format!("watch {}", query("resourceVersion")),
             _ => format!("list {}", query("continue")),
         });
-        let pieces = answers.get(asked.len() - 1).cloned().unwrap_or_default();
+        let mut pieces = answers.get(asked.len() - 1).cloned().unwrap_or_default();
+        let is_gone = pieces.first().is_some_and(|first| first == GONE);
+        let status = if is_gone { StatusCode::GONE } else { StatusCode::OK };
+        pieces.drain(..usize::from(is_gone));
         // The last answer has no end, so that nothing else is asked for.
         let last = asked.len() == answers.len();
         let pieces = futures::stream::iter(pieces.into_iter().map(Ok::<_, Infallible>));
-        if last { Body::from_stream(pieces.chain(futures::stream::pending())) } else { Body::from_stream(pieces) }
+        let body =
+            if last { Body::from_stream(pieces.chain(futures::stream::pending())) } else { Body::from_stream(pieces) };
+        (status, body)
     });
     let client = Client::new(Router::new().route("/api/v1/configmaps", answer), "default");
     let events = watcher(Api::<ConfigMap>::all(client), watching()).map(told);
@@ -99,6 +107,7 @@ async fn r19_b8_what_is_no_event_is_an_error_and_the_watch_goes_on() {
     let unnamed = json!({"metadata": {}, "items": []}).to_string();
     let status = json!({"kind": "Status", "status": "Failure", "code": 410, "message": "too old"});
     let busy = json!({"kind": "Status", "status": "Failure", "code": 500, "message": "busy"});
+    let forgotten = format!("{status}\n");
     let (refused, ended, failed) = (format!("{busy}\n"), line("ERROR", &status), line("ERROR", &busy));
     let nameless = line("ADDED", &json!({"metadata": {"name": "d"}}));
     let after = line("ADDED", &object("e", 10));
@@ -110,6 +119,8 @@ async fn r19_b8_what_is_no_event_is_an_error_and_the_watch_goes_on() {
         ("a refusal",   vec![vec![&empty], vec![&refused], vec![&after]],                 vec!["list", "complete", "broken: ", "there e"],                       goes_on),
         ("an error",    vec![vec![&empty], vec![&failed, &after]],                        vec!["list", "complete", "ended: 500", "there e"],                     &goes_on[..2]),
         ("too old",     vec![vec![&empty], vec![&ended], vec![&empty], vec![&after]],     vec!["list", "complete", "ended: 410", "list", "complete", "there e"], anew),
+        ("forgotten",   vec![vec![&empty], vec![GONE, &forgotten], vec![&empty], vec![&after]], vec!["list", "complete", "not watched: ", "list", "complete", "there e"], anew),
+        ("forgot then", vec![vec![&empty], vec![&forgotten], vec![&empty], vec![&after]], vec!["list", "complete", "broken: ", "list", "complete", "there e"], anew),
         ("no version",  vec![vec![&empty], vec![&nameless], vec![&empty], vec![&after]],  vec!["list", "complete", "no version", "list", "complete", "there e"], anew),
         ("no list",     vec![vec![&unnamed], vec![&empty], vec![&after]],                 vec!["list", "no version", "list", "complete", "there e"],             &["list -", "list -", "watch 9"]),
     ];

@@ -1,13 +1,15 @@
-//! `cargo sweep`: does harm at every request of the lives of Machines, and prints what did not hold. With `--story`, of one life;
-//! with `--fault` and `--at` beside it, one point again.
+//! `cargo sweep`: does harm at every request, event and review in the lives of Machines, and prints what did not hold. With
+//! `--story` or `--way`, of one kind of them; with `--fault` and `--at` beside both, one point again. `--rivals` lets two controllers
+//! take the Lease from each other instead.
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::Parser;
-use tests::faultline::{Fault, Point};
+use tests::faultline::{Harm, Point, Way};
 use tests::sweep::{self, Extent, Story};
 
-/// Does harm at every request between the controller and its API servers.
+/// Does harm at every request between the controller and its API servers, at every event of its watches, and at every review.
 #[derive(Parser)]
 #[command(name = "cargo sweep", bin_name = "cargo sweep")]
 struct Args {
@@ -17,28 +19,52 @@ struct Args {
     /// One life only: life, take-over, adopt or rotate.
     #[arg(long)]
     story: Option<Story>,
+    /// One way only: requests, watches or reviews. Beside a fault, requests unless said.
+    #[arg(long, value_parser = Way::named)]
+    way: Option<Way>,
     /// What happens there.
     #[arg(long, requires_all = ["story", "at"])]
-    fault: Option<Fault>,
-    /// At which of its requests, from 1.
+    fault: Option<String>,
+    /// At which of its requests, events or reviews, from 1.
     #[arg(long, requires = "fault")]
     at: Option<usize>,
+    /// Nothing of that: for so many seconds, one of two controllers is paused again and again until the other one leads.
+    #[arg(long, value_name = "SECONDS", num_args = 0..=1, default_missing_value = "600", conflicts_with_all = ["pruned", "story", "way"])]
+    rivals: Option<u64>,
+}
+
+impl Args {
+    fn extent(self) -> Result<Option<Extent>, String> {
+        let Self { pruned, story, way, fault, at, rivals } = self;
+        if rivals.is_some() {
+            return Ok(None);
+        }
+        if let (Some(story), Some(fault), Some(at)) = (story, fault, at) {
+            let harm = Harm::named(way.unwrap_or(Way::Requests), &fault)?;
+            return Ok(Some(Extent::One(story, Point { at, harm })));
+        }
+        let stories = story.map_or(Story::ALL.to_vec(), |story| vec![story]);
+        let ways = way.map_or(Way::ALL.to_vec(), |way| vec![way]);
+        Ok(Some(if pruned { Extent::Pruned(stories, ways) } else { Extent::Whole(stories, ways) }))
+    }
 }
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let Args { pruned, story, fault, at } = Args::parse();
-    let extent = match (story, fault, at) {
-        (Some(story), Some(fault), Some(at)) => Extent::One(story, Point { at, fault }),
-        (story, _, _) => {
-            let stories = story.map_or(Story::ALL.to_vec(), |story| vec![story]);
-            if pruned { Extent::Pruned(stories) } else { Extent::Whole(stories) }
+    let args = Args::parse();
+    let rivals = args.rivals.map(Duration::from_secs);
+    let extent = match args.extent() {
+        Ok(extent) => extent,
+        Err(why) => {
+            eprintln!("{why}");
+            return ExitCode::FAILURE;
         }
     };
-    match sweep::run(extent, |done| println!("{done}")).await {
+    match sweep::run(extent.as_ref(), rivals, |done| println!("{done}")).await {
         Ok(found) => {
             println!("{found}");
-            if found.violations.is_empty() && found.tried > 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+            let tried = found.tried + found.pauses > 0;
+            if found.violations.is_empty() && tried { ExitCode::SUCCESS } else { ExitCode::FAILURE }
         }
         Err(error) => {
             eprintln!("{error}");

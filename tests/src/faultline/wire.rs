@@ -28,17 +28,22 @@ impl Request {
         self.target.contains("watch=true") || self.target.contains("watch=1")
     }
 
-    /// The namespace that it is about, which may be one that it makes.
+    /// The version from which a watch is to go on.
+    pub(super) fn version(&self) -> Option<u64> {
+        let mut words = self.target.split(['?', '&']);
+        words.find_map(|word| word.strip_prefix("resourceVersion="))?.parse().ok()
+    }
+
+    /// The namespace that it is about, which may be one that it makes, or that of the object to be reviewed.
     pub(super) fn namespace(&self) -> Option<String> {
         let mut parts = self.path().split('/').skip_while(|part| *part != "namespaces").skip(1);
-        match parts.next() {
-            Some(namespace) => Some(namespace.to_owned()),
-            None if self.method == "POST" && self.path().ends_with("/namespaces") => {
-                let body: Value = serde_json::from_slice(&self.body).ok()?;
-                Some(body["metadata"]["name"].as_str()?.to_owned())
-            }
-            None => None,
+        if let Some(namespace) = parts.next() {
+            return Some(namespace.to_owned());
         }
+        let body: Value = serde_json::from_slice(&self.body).ok()?;
+        let makes = self.method == "POST" && self.path().ends_with("/namespaces");
+        let named = if makes { &body["metadata"]["name"] } else { &body["request"]["namespace"] };
+        named.as_str().map(str::to_owned)
     }
 
     pub(super) fn bytes(&self) -> Vec<u8> {
@@ -48,15 +53,21 @@ impl Request {
     }
 }
 
-/// The next request of a connection, until that ends.
-pub(super) async fn read(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<Option<Request>> {
+/// All lines before a body; `None` if the connection ends before.
+pub(super) async fn head(stream: &mut (impl AsyncRead + Unpin)) -> Option<Vec<u8>> {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
         match stream.read_u8().await {
             Ok(byte) if head.len() < HEAD => head.push(byte),
-            Ok(_) | Err(_) => return Ok(None),
+            Ok(_) | Err(_) => return None,
         }
     }
+    Some(head)
+}
+
+/// The next request of a connection, until that ends.
+pub(super) async fn read(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<Option<Request>> {
+    let Some(head) = head(stream).await else { return Ok(None) };
     let head = String::from_utf8_lossy(&head).into_owned();
     let mut lines = head.trim_end().split("\r\n");
     let mut words = lines.next().unwrap_or_default().split(' ');
@@ -91,6 +102,28 @@ pub(super) fn html() -> Vec<u8> {
     answer(502, "Bad Gateway", "content-type: text/html\r\n", "<html><body>Bad Gateway</body></html>")
 }
 
+/// What says that all is well, and then nothing that anybody understands.
+pub(super) fn garbage() -> Vec<u8> {
+    answer(200, "OK", "content-type: application/json\r\n", "{\"kind\": \u{1}\u{fffd} \u{7}")
+}
+
+/// The head of an answer in chunks.
+pub(super) fn opened() -> Vec<u8> {
+    b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\nconnection: close\r\n\r\n"
+        .to_vec()
+}
+
+/// A part of such an answer.
+pub(super) fn chunk(bytes: &[u8]) -> Vec<u8> {
+    [format!("{:x}\r\n", bytes.len()).as_bytes(), bytes, b"\r\n"].concat()
+}
+
+/// An answer without its head.
+pub(super) fn body(answer: &[u8]) -> &[u8] {
+    let head = answer.windows(4).position(|end| end == b"\r\n\r\n").map_or(answer.len(), |at| at + 4);
+    &answer[head..]
+}
+
 fn answer(code: u16, words: &str, headers: &str, body: &str) -> Vec<u8> {
     let length = body.len();
     format!("HTTP/1.1 {code} {words}\r\n{headers}content-length: {length}\r\nconnection: close\r\n\r\n{body}")
@@ -106,8 +139,10 @@ mod tests {
         let get = b"GET /api/v1/namespaces/a/pods/b?x=1 HTTP/1.1\r\nHost: h\r\nConnection: keep-alive\r\n\r\n".to_vec();
         let post = b"POST /api/v1/namespaces HTTP/1.1\r\nContent-Length: 28\r\n\r\n{\"metadata\": {\"name\": \"c\"}} "
             .to_vec();
-        let list = b"GET /api/v1/pods?watch=true HTTP/1.1\r\nHost: h\r\n\r\n".to_vec();
-        let mut all = std::io::Cursor::new([get, post, list].concat());
+        let list = b"GET /api/v1/pods?watch=true&resourceVersion=12 HTTP/1.1\r\nHost: h\r\n\r\n".to_vec();
+        let review = b"POST /mutate/machines?timeout=5s HTTP/1.1\r\nContent-Length: 34\r\n\r\n{\"request\": {\"namespace\": \"team\"}}"
+            .to_vec();
+        let mut all = std::io::Cursor::new([get, post, list, review].concat());
         let first = read(&mut all).await.unwrap().unwrap();
         assert_eq!((first.path(), first.namespace().as_deref()), ("/api/v1/namespaces/a/pods/b", Some("a")));
         let sent = "GET /api/v1/namespaces/a/pods/b?x=1 HTTP/1.1\r\nHost: h\r\nconnection: close\r\n\r\n";
@@ -116,7 +151,9 @@ mod tests {
         assert_eq!(second.namespace().as_deref(), Some("c"));
         assert!(second.bytes().ends_with(b"{\"metadata\": {\"name\": \"c\"}} "));
         let third = read(&mut all).await.unwrap().unwrap();
-        assert!(third.is_watch() && third.namespace().is_none());
+        assert_eq!((third.is_watch(), third.version(), third.namespace()), (true, Some(12), None));
+        let fourth = read(&mut all).await.unwrap().unwrap();
+        assert_eq!((fourth.path(), fourth.namespace().as_deref()), ("/mutate/machines", Some("team")));
         assert!(read(&mut all).await.unwrap().is_none());
     }
 }

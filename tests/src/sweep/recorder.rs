@@ -9,7 +9,7 @@ use kube::core::GroupVersionKind;
 use kube::runtime::WatchStreamExt;
 use kube::runtime::watcher::{self, Event, watcher};
 use kube::{Api, ResourceExt};
-use model::names::{KUBEVIRT_CONFIG, MACHINE_UID};
+use model::names::{KUBEVIRT_CONFIG, MACHINE_UID, RESOLVED};
 
 use crate::error::Result;
 use crate::fleet::Fleet;
@@ -91,6 +91,9 @@ impl Seen {
     fn saw_machine(&mut self, machine: &DynamicObject) {
         let (uid, name) = (machine.uid().unwrap_or_default(), place("supervisor", machine));
         let cluster = machine.annotations().get(KUBEVIRT_CONFIG).cloned();
+        if cluster.is_none() || !machine.annotations().contains_key(RESOLVED) {
+            self.violations.push(format!("{name} is stored without a decision"));
+        }
         let generation =
             machine.data.pointer("/status/observedGeneration").and_then(serde_json::Value::as_i64).unwrap_or(0);
         let (known, newest) = self.machines.entry(uid).or_insert((cluster.clone(), 0));
@@ -118,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn two_vms_a_move_and_a_status_that_goes_back_are_seen() {
+    fn two_vms_a_move_a_status_that_goes_back_and_no_decision_are_seen() {
         let mut seen = Seen::default();
         let vm = |name: &str| object(name, json!({"labels": {MACHINE_UID: "m"}}), json!({}));
         seen.saw_vm("east", &vm("vm"));
@@ -126,7 +129,7 @@ mod tests {
         seen.lost_vm("east", &vm("vm"));
         seen.saw_vm("west", &vm("vm"));
         let machine = |cluster: &str, generation: i64| {
-            let metadata = json!({"uid": "m", "annotations": {KUBEVIRT_CONFIG: cluster}});
+            let metadata = json!({"uid": "m", "annotations": {KUBEVIRT_CONFIG: cluster, RESOLVED: "{}"}});
             object("web", metadata, json!({"observedGeneration": generation}))
         };
         seen.saw_machine(&machine("west", 1));
@@ -135,10 +138,12 @@ mod tests {
         seen.saw_vm("east", &vm("vm"));
         seen.saw_machine(&machine("west", 1));
         seen.saw_machine(&machine("east", 1));
+        seen.saw_machine(&object("bare", json!({"uid": "b", "annotations": {KUBEVIRT_CONFIG: "east"}}), json!({})));
         let wanted = [
             "Machine UID m has several VMs at once (I1): {\"east/a/vm\", \"west/a/vm\"}",
             "supervisor/a/web speaks of generation 1 after 2 (I6)",
             "supervisor/a/web moves from Some(\"west\") to Some(\"east\") (I3)",
+            "supervisor/a/bare is stored without a decision",
         ];
         assert_eq!(seen.violations, wanted);
     }

@@ -1,6 +1,7 @@
 //! The lives that Machines have in a sweep. I/O: the supervisor and the clusters, as an administrator.
 
 mod life;
+mod refused;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -15,7 +16,7 @@ use serde_json::{Value, json};
 
 use self::life::Life;
 use crate::error::{Result, kube};
-use crate::faultline::Faultline;
+use crate::faultline::{Faultline, Harm};
 use crate::fleet::{CONFIGS_NAMESPACE, Fleet, NAMESPACE, REMOTE_CONTROLLER_ACCOUNT};
 use crate::plane::Plane;
 
@@ -102,9 +103,9 @@ impl Told {
 
 /// The fleet, for an administrator.
 pub(super) struct Ground<'f> {
-    supervisor: Client,
-    clusters: Vec<(String, Client)>,
-    fleet: &'f Fleet,
+    pub(super) supervisor: Client,
+    pub(super) clusters: Vec<(String, Client)>,
+    pub(super) fleet: &'f Fleet,
     faultline: &'f Faultline,
 }
 
@@ -118,7 +119,7 @@ impl<'f> Ground<'f> {
     }
 
     /// What there is in a namespace of all clusters.
-    async fn there(&self, namespace: &str) -> Result<BTreeMap<String, Value>, String> {
+    pub(super) async fn there(&self, namespace: &str) -> Result<BTreeMap<String, Value>, String> {
         let mut all = BTreeMap::new();
         for (cluster, client) in &self.clusters {
             for (group, kind) in KINDS {
@@ -134,6 +135,7 @@ impl<'f> Ground<'f> {
         Ok(all)
     }
 
+    /// The same without what is only shown, and as that of any Machine of this UID.
     async fn told(&self, namespace: &str, uid: &str) -> Result<Told, String> {
         let mut all = self.there(namespace).await?;
         all.retain(|key, _| !key.starts_with("VirtualMachineInstance"));
@@ -175,11 +177,11 @@ pub(super) async fn lead_through(fleet: &Fleet, remote: &Plane, faultline: &Faul
 }
 
 impl Story {
-    /// Lives it in a namespace that nobody has; an error says what did not come about.
-    pub(super) async fn live(self, ground: &Ground<'_>, namespace: &str) -> Result<Told, String> {
+    /// Lives it in a namespace that nobody has, with that harm done somewhere; an error says what did not come about.
+    pub(super) async fn live(self, ground: &Ground<'_>, namespace: &str, harm: Option<Harm>) -> Result<Told, String> {
         ground.fleet.supervisor().ensure_namespace(namespace).await.map_err(|error| error.to_string())?;
         let machines = Api::namespaced(ground.supervisor.clone(), namespace);
-        let life = Life { ground, namespace, machines };
+        let life = Life { ground, namespace, machines, harm };
         if self == Self::Adopt {
             life.make_by_hand().await?;
         }

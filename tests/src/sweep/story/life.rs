@@ -1,5 +1,7 @@
 //! What happens to the Machine of a life. I/O: the supervisor and the cluster, as an administrator.
 
+use std::time::Duration;
+
 use kube::api::{ApiResource, DeleteParams, DynamicObject, Patch, PatchParams, PostParams};
 use kube::core::GroupVersionKind;
 use kube::runtime::wait::await_condition;
@@ -9,17 +11,23 @@ use model::names::{PLACEMENT, TAKE_OVER};
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
+use super::refused;
 use super::{Ground, NAME};
+use crate::faultline::{Harm, Lapse};
 use crate::wait::LIMIT;
 
 /// The disk of a VM that was made by hand.
 const DISK: &str = "system-of-web";
+/// A watch that says nothing is opened anew after 90 s, a connection to a cluster after 30 s more.
+const SILENCE: Duration = Duration::from_secs(120);
 
 /// One Machine of a life.
 pub(super) struct Life<'g> {
     pub(super) ground: &'g Ground<'g>,
     pub(super) namespace: &'g str,
     pub(super) machines: Api<Machine>,
+    /// What is done to it.
+    pub(super) harm: Option<Harm>,
 }
 
 /// What is asked for, perhaps in place of one with this UID.
@@ -41,13 +49,24 @@ fn machine(earlier: Option<&str>) -> Result<Machine, String> {
 impl Life<'_> {
     /// Its UID.
     pub(super) async fn make(&self, earlier: Option<&str>) -> Result<String, String> {
-        let made = self.machines.create(&PostParams::default(), &machine(earlier)?).await;
-        Ok(made.map_err(|why| format!("cannot make it: {why}"))?.uid().unwrap_or_default())
+        let wanted = machine(earlier)?;
+        let params = PostParams::default();
+        let create = async || self.machines.create(&params, &wanted).await;
+        let made = refused::at_most_once(self, create).await.map_err(|why| format!("cannot make it: {why}"))?;
+        refused::is_decided(&made)?;
+        Ok(made.uid().unwrap_or_default())
     }
 
     pub(super) async fn patch(&self, change: &Value) -> Result<(), String> {
-        let patched = self.machines.patch(NAME, &PatchParams::default(), &Patch::Merge(change)).await;
+        let (params, change) = (PatchParams::default(), Patch::Merge(change));
+        let patch = async || self.machines.patch(NAME, &params, &change).await;
+        let patched = refused::at_most_once(self, patch).await;
         patched.map(drop).map_err(|why| format!("cannot change it: {why}"))
+    }
+
+    /// How long anything may take.
+    fn limit(&self) -> Duration {
+        if self.harm == Some(Harm::Watch(Lapse::Frozen)) { LIMIT + SILENCE } else { LIMIT }
     }
 
     pub(super) async fn until(&self, phase: &str) -> Result<(), String> {
@@ -57,19 +76,21 @@ impl Life<'_> {
                 status.phase.as_deref() == Some(phase) && status.observed_generation == machine.metadata.generation
             })
         };
-        match timeout(LIMIT, await_condition(self.machines.clone(), NAME, is)).await {
+        let limit = self.limit();
+        match timeout(limit, await_condition(self.machines.clone(), NAME, is)).await {
             Ok(Ok(_)) => Ok(()),
             Ok(Err(why)) => Err(format!("it is not {phase}: {why}")),
-            Err(_) => Err(format!("it is not {phase} within {LIMIT:?}: {}", self.shown().await)),
+            Err(_) => Err(format!("it is not {phase} within {limit:?}: {}", self.shown().await)),
         }
     }
 
     pub(super) async fn gone(&self) -> Result<(), String> {
         let gone = await_condition(self.machines.clone(), NAME, |machine: Option<&Machine>| machine.is_none());
-        match timeout(LIMIT, gone).await {
+        let limit = self.limit();
+        match timeout(limit, gone).await {
             Ok(Ok(_)) => Ok(()),
             Ok(Err(why)) => Err(format!("it is not gone: {why}")),
-            Err(_) => Err(format!("it is not gone within {LIMIT:?}: {}", self.shown().await)),
+            Err(_) => Err(format!("it is not gone within {limit:?}: {}", self.shown().await)),
         }
     }
 
