@@ -127,7 +127,8 @@ impl Fleet {
         let etcd = Etcd::new(&processes)?;
         let own_etcd = state.own_etcd.then(|| Etcd::named(&processes, "supervisor-etcd")).transpose()?;
         let supervisor = Plane::new(&processes, own_etcd.as_ref().unwrap_or(&etcd), SUPERVISOR)?;
-        let remotes = state.remotes.iter().map(|name| Plane::new(&processes, &etcd, name)).collect::<Result<_>>()?;
+        let remote = |name: &String| Ok(Plane::new(&processes, &etcd, name)?.with_tokens(state.real_kubevirt));
+        let remotes = state.remotes.iter().map(remote).collect::<Result<_>>()?;
         Ok(Self { processes, etcd, own_etcd, supervisor, remotes, state })
     }
 

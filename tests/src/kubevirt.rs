@@ -19,7 +19,7 @@
 //!
 //! # What differs from a real cluster
 //!
-//! Nodes and the KubeVirt object are made once, at start, where there are none. No pods, Events, ControllerRevisions, live updates or RestartRequired. A VMI whose PVC is unbound waits in
+//! Nodes and the KubeVirt object are made once, at start, where there are none. No pods, Events, ControllerRevisions, live updates or moves, which KubeVirt's own virt-controller brings; RestartRequired for every edit of an instance. A VMI whose PVC is unbound waits in
 //! Pending (a real scheduler would make it Unschedulable). A PVC in use can be deleted. CDI fills a disk as `cdi` says. Defaults that virt-api's webhooks fill in are put on the VMI only.
 
 mod cdi;
@@ -52,9 +52,9 @@ pub enum Role {
     Controller,
     /// The provisioner and the PV controller: claims become Bound, volumes go with their claims. And CDI, where it is.
     Storage,
-    /// virt-handler: Scheduled to Running, and shutdown.
+    /// virt-handler: Scheduled to Running, shutdown, and what virt-controller hands over of a move or of a volume to plug in.
     Node,
-    /// The scheduler and the kubelet, for the launcher pods that KubeVirt's own virt-controller makes.
+    /// The scheduler and the kubelet, for the pods that KubeVirt's own virt-controller makes.
     Kubelet,
 }
 

@@ -39,6 +39,8 @@ pub struct Plane {
     etcd: String,
     pki: Pki,
     processes: Arc<Processes>,
+    /// Pods get the volume with the token of their service account.
+    tokens: bool,
 }
 
 impl Plane {
@@ -52,12 +54,18 @@ impl Plane {
             etcd: etcd.url(),
             pki: Pki::ensure(&dir.join("pki"))?,
             processes: Arc::clone(processes),
+            tokens: false,
             dir,
         };
         write_private(&plane.kubeconfig(), &plane.certificate_kubeconfig("admin")?)?;
         write_private(&plane.dir.join("kcm.kubeconfig"), &plane.certificate_kubeconfig("kcm")?)?;
         write_private(&plane.dir.join("audit-policy.yaml"), flags::AUDIT_POLICY)?;
         Ok(plane)
+    }
+
+    /// The plane where pods get the volume with the token of their service account, if so wanted: virt-controller counts it.
+    pub(crate) fn with_tokens(self, tokens: bool) -> Self {
+        Self { tokens, ..self }
     }
 
     /// Its name, which is also the name of its API server's process.

@@ -171,15 +171,8 @@ impl Simulator {
                 controller.into_iter().chain(node).collect()
             }
             Key::Pod(name) => {
-                let Some(pod) = self.world.get(Kind::Pod, name).filter(|_| plays(Role::Kubelet)) else {
-                    return Vec::new();
-                };
-                let Some(instance) = kubelet::instance_of(pod) else { return Vec::new() };
-                let (vm, vmi) = (self.world.get(Kind::Vm, &instance), self.world.get(Kind::Vmi, &instance));
-                let failures = active(&[vm, vmi].into_iter().flatten().collect::<Vec<_>>());
-                let claim = |claim: &str| self.world.get(Kind::Claim, &Name::new(&name.namespace, claim));
-                let bound = |name: &str| claim(name).is_some_and(|it| text(it, "/status/phase") == "Bound");
-                kubelet::next(pod, vmi, bound, &failures, now).into_iter().collect()
+                let pod = self.world.get(Kind::Pod, name).filter(|_| plays(Role::Kubelet));
+                pod.and_then(|pod| self.pod(name, pod, now)).into_iter().collect()
             }
             Key::Claim(_) | Key::Volume(_) | Key::DataVolume(_) if !plays(Role::Storage) => Vec::new(),
             Key::DataVolume(name) => {
@@ -201,6 +194,24 @@ impl Simulator {
                 let claim = |field| text(volume, &format!("/spec/claimRef/{field}"));
                 let claim = self.world.get(Kind::Claim, &Name::new(claim("namespace"), claim("name")));
                 storage::volume(volume, claim).into_iter().collect()
+            }
+        }
+    }
+
+    fn pod(&self, name: &Name, pod: &Object, now: Timestamp) -> Option<Move> {
+        let claim = |claim: &str| self.world.get(Kind::Claim, &Name::new(&name.namespace, claim));
+        let bound = |name: &str| claim(name).is_some_and(|it| text(it, "/status/phase") == "Bound");
+        let others = self.world.within(Kind::Pod, &name.namespace).filter(|other| Name::of(other) != *name).collect();
+        match kubelet::owner_of(pod)? {
+            kubelet::Owner::Instance(instance) => {
+                let (vm, vmi) = (self.world.get(Kind::Vm, &instance), self.world.get(Kind::Vmi, &instance));
+                let failures = failures::active(&self.rules, &[vm, vmi].into_iter().flatten().collect::<Vec<_>>());
+                kubelet::launcher(pod, &kubelet::Around { vmi, others, bound, failures }, now)
+            }
+            kubelet::Owner::Launcher(owner) => {
+                let launcher = self.world.get(Kind::Pod, &owner)?;
+                let around = kubelet::Around { vmi: None, others, bound, failures: Vec::new() };
+                kubelet::attachment(pod, launcher, &around, now)
             }
         }
     }

@@ -1,9 +1,11 @@
-//! The scheduler and the kubelet, for the launcher pods of KubeVirt's own virt-controller: binds a pod once its claims are
-//! bound, says that it runs, and lets it go when its instance has ended. Pure. Looks at no resources: every node has room.
+//! The scheduler and the kubelet, for the pods of KubeVirt's own virt-controller: binds a pod once its claims are bound, says
+//! that it runs, and lets it go when its guest has ended or moved away. Pure. Looks at no resources: every node has room.
 
 use super::failures::Failure;
 use super::node;
-use super::objects::{Kind, Name, Object, claim_names, deleting, is_final, list, stamp, text, uid};
+use super::objects::{
+    Kind, Name, Object, claim_names, controlled_by, deleting, is_final, label, list, stamp, text, uid,
+};
 use super::pace::draw;
 use super::writes::{Move, Verb, Write};
 use k8s_openapi::jiff::Timestamp;
@@ -12,47 +14,114 @@ use serde_json::{Value, json};
 const SCHEDULER: &str = "kube-scheduler";
 const KUBELET: &str = "kubelet";
 
-/// The instance that a launcher pod is for; `None` for any other pod.
-pub(super) fn instance_of(pod: &Object) -> Option<Name> {
-    let owner = pod.metadata.owner_references.iter().flatten().find(|it| it.kind == "VirtualMachineInstance")?;
-    Some(Name::new(pod.metadata.namespace.as_deref().unwrap_or_default(), &owner.name))
+/// On the pod that a guest is to move to; never on the node of another one.
+const MOVE: &str = "kubevirt.io/migrationJobUID";
+
+/// What a pod is for.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Owner {
+    /// It runs the guest of this instance.
+    Instance(Name),
+    /// It holds volumes on the node of this launcher pod, to be plugged into a guest that runs.
+    Launcher(Name),
 }
 
-/// What happens next to a launcher pod. `bound` tells whether a claim of its namespace is.
-pub(super) fn next(
-    pod: &Object,
-    vmi: Option<&Object>,
-    bound: impl Fn(&str) -> bool,
-    failures: &[Failure],
-    now: Timestamp,
-) -> Option<Move> {
-    let ended = vmi.is_none_or(is_final);
-    let phase = text(pod, "/status/phase");
+/// What a pod is for; `None` for a pod that is not KubeVirt's.
+pub(super) fn owner_of(pod: &Object) -> Option<Owner> {
+    let owners = pod.metadata.owner_references.iter().flatten().filter(|it| it.controller == Some(true));
+    let name = |owner: &str| Name::new(pod.metadata.namespace.as_deref().unwrap_or_default(), owner);
+    owners.into_iter().find_map(|owner| match owner.kind.as_str() {
+        "VirtualMachineInstance" => Some(Owner::Instance(name(&owner.name))),
+        "Pod" => Some(Owner::Launcher(name(&owner.name))),
+        _ => None,
+    })
+}
+
+/// What is known around a pod.
+pub(super) struct Around<'a, B> {
+    /// Its instance, for a launcher pod.
+    pub(super) vmi: Option<&'a Object>,
+    /// The other pods of its namespace.
+    pub(super) others: Vec<&'a Object>,
+    /// Tells whether a claim of its namespace is bound.
+    pub(super) bound: B,
+    pub(super) failures: Vec<Failure>,
+}
+
+/// What happens next to a launcher pod.
+pub(super) fn launcher<B: Fn(&str) -> bool>(pod: &Object, around: &Around<'_, B>, now: Timestamp) -> Option<Move> {
+    let ended = around.vmi.is_none_or(is_final);
     if deleting(pod) {
-        return ended.then(|| Write::delete(KUBELET, Kind::Pod, pod).now("kill", pod));
+        let empty = ended || around.vmi.is_some_and(|vmi| is_elsewhere(pod, vmi));
+        return empty.then(|| Write::delete(KUBELET, Kind::Pod, pod).now("kill", pod));
     }
     if text(pod, "/spec/nodeName").is_empty() {
-        let says = |message: &str| {
-            let waits = json!({"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": message, "lastTransitionTime": stamp(now)});
-            let said = list(pod, "/status/conditions").iter().any(|it| it["message"] == message);
-            (!said).then(|| status(SCHEDULER, pod, &json!({"conditions": [waits]})).now("wait", pod))
-        };
-        let claims = pod.data.get("spec").into_iter().flat_map(claim_names);
-        if failures.contains(&Failure::Unschedulable) {
-            return says("0/3 nodes are available");
-        }
-        if !claims.into_iter().all(bound) {
-            return says("pod has unbound immediate PersistentVolumeClaims");
-        }
-        let node = format!("node-{}", 1 + draw(uid(pod)) % node::NODES);
-        let write = Write { actor: SCHEDULER, kind: Kind::Pod, name: Name::of(pod), verb: Verb::Bind { node } };
-        return Some(write.seeded("bind", pod));
+        return bind(pod, around, &free(pod, around), now);
     }
-    match phase {
+    match text(pod, "/status/phase") {
         "Pending" | "" => Some(status(KUBELET, pod, &running(pod, now)).seeded("run", pod)),
-        "Running" if ended => Some(status(KUBELET, pod, &json!({"phase": "Succeeded"})).seeded("end", pod)),
+        "Running" if ended || around.vmi.is_some_and(|vmi| has_left(pod, vmi)) => {
+            Some(status(KUBELET, pod, &json!({"phase": "Succeeded"})).seeded("end", pod))
+        }
         _ => None,
     }
+}
+
+/// What happens next to a pod that holds volumes; it goes with its launcher pod.
+pub(super) fn attachment<B: Fn(&str) -> bool>(
+    pod: &Object,
+    launcher: &Object,
+    around: &Around<'_, B>,
+    now: Timestamp,
+) -> Option<Move> {
+    match (deleting(pod), text(pod, "/spec/nodeName"), text(pod, "/status/phase")) {
+        (true, _, _) => Some(Write::delete(KUBELET, Kind::Pod, pod).now("kill", pod)),
+        (false, "", _) => bind(pod, around, &[text(launcher, "/spec/nodeName").to_owned()], now),
+        (false, _, "Pending" | "") => Some(status(KUBELET, pod, &running(pod, now)).seeded("run", pod)),
+        _ => None,
+    }
+}
+
+/// The guest of this pod runs in another one.
+fn is_elsewhere(pod: &Object, vmi: &Object) -> bool {
+    let node = text(vmi, "/status/nodeName");
+    !node.is_empty() && node != text(pod, "/spec/nodeName")
+}
+
+/// The guest has moved away from this pod.
+fn has_left(pod: &Object, vmi: &Object) -> bool {
+    let state = |field: &str| vmi.data.pointer(&format!("/status/migrationState/{field}")).unwrap_or(&Value::Null);
+    let moved = *state("completed") == true && *state("failed") != true;
+    moved && is_elsewhere(pod, vmi) && state("sourceNode") == text(pod, "/spec/nodeName")
+}
+
+/// The nodes that may take a launcher pod.
+fn free<B>(pod: &Object, around: &Around<'_, B>) -> Vec<String> {
+    let all = (1..=node::NODES).map(|number| format!("node-{number}"));
+    let (true, Some(vmi)) = (label(pod, MOVE).is_some(), around.vmi) else { return all.collect() };
+    let live = |other: &&&Object| !matches!(text(other, "/status/phase"), "Succeeded" | "Failed");
+    let same = around.others.iter().filter(|other| controlled_by(other, uid(vmi))).filter(live);
+    let taken: Vec<&str> = same.map(|other| text(other, "/spec/nodeName")).collect();
+    all.filter(|node| !taken.contains(&node.as_str())).collect()
+}
+
+fn bind<B: Fn(&str) -> bool>(pod: &Object, around: &Around<'_, B>, nodes: &[String], now: Timestamp) -> Option<Move> {
+    let says = |message: &str| {
+        let waits = json!({"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": message, "lastTransitionTime": stamp(now)});
+        let said = list(pod, "/status/conditions").iter().any(|it| it["message"] == message);
+        (!said).then(|| status(SCHEDULER, pod, &json!({"conditions": [waits]})).now("wait", pod))
+    };
+    let claims = pod.data.get("spec").into_iter().flat_map(claim_names);
+    if nodes.is_empty() || around.failures.contains(&Failure::Unschedulable) {
+        return says("0/3 nodes are available");
+    }
+    if !claims.into_iter().all(&around.bound) {
+        return says("pod has unbound immediate PersistentVolumeClaims");
+    }
+    let drawn = draw(uid(pod)) % u64::try_from(nodes.len()).ok()?;
+    let node = nodes[usize::try_from(drawn).ok()?].clone();
+    let write = Write { actor: SCHEDULER, kind: Kind::Pod, name: Name::of(pod), verb: Verb::Bind { node } };
+    Some(write.seeded("bind", pod))
 }
 
 fn status(actor: &'static str, pod: &Object, status: &Value) -> Write {
@@ -79,46 +148,4 @@ fn running(pod: &Object, now: Timestamp) -> Value {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::table::every_row;
-
-    fn pod(node: &str, phase: &str, deleted: bool) -> Object {
-        let mut value = json!({
-            "metadata": {"name": "virt-launcher-web-1", "namespace": "a", "uid": "p1", "ownerReferences":
-                [{"apiVersion": "kubevirt.io/v1", "kind": "VirtualMachineInstance", "name": "web", "uid": "u1", "controller": true}]},
-            "spec": {"nodeName": node, "containers": [{"name": "compute", "image": "x"}],
-                "volumes": [{"name": "root", "persistentVolumeClaim": {"claimName": "web-root"}}]},
-            "status": {"phase": phase},
-        });
-        if deleted {
-            value["metadata"]["deletionTimestamp"] = json!("2026-01-01T00:00:00Z");
-        }
-        serde_json::from_value(value).unwrap()
-    }
-
-    #[test]
-    fn a_launcher_pod_is_bound_run_and_let_go_with_its_instance() {
-        let vmi = |phase: &str| {
-            let value = json!({"metadata": {"name": "web", "namespace": "a"}, "status": {"phase": phase}});
-            Some(serde_json::from_value::<Object>(value).unwrap())
-        };
-        #[rustfmt::skip]
-        let cases = [
-            ("its claim is not bound",      pod("", "Pending", false),       vmi("Scheduling"), false, vec![],                       Some("wait")),
-            ("no node takes it",            pod("", "Pending", false),       vmi("Scheduling"), true,  vec![Failure::Unschedulable], Some("wait")),
-            ("free to go",                  pod("", "Pending", false),       vmi("Scheduling"), true,  vec![],                       Some("bind")),
-            ("on a node",                   pod("node-1", "Pending", false), vmi("Scheduling"), true,  vec![],                       Some("run")),
-            ("it runs",                     pod("node-1", "Running", false), vmi("Running"),    true,  vec![],                       None),
-            ("the guest has ended",         pod("node-1", "Running", false), vmi("Succeeded"),  true,  vec![],                       Some("end")),
-            ("the guest is shutting down",  pod("node-1", "Running", true),  vmi("Running"),    true,  vec![],                       None),
-            ("to be deleted, and ended",    pod("node-1", "Running", true),  vmi("Succeeded"),  true,  vec![],                       Some("kill")),
-            ("its instance is gone",        pod("node-1", "Running", true),  None,              true,  vec![],                       Some("kill")),
-        ];
-        every_row(cases, |(name, pod, vmi, bound, failures, want)| {
-            let got = next(&pod, vmi.as_ref(), |claim| claim == "web-root" && bound, &failures, Timestamp::UNIX_EPOCH);
-            assert_eq!(got.map(|it| it.step), want, "{name}");
-        });
-        assert_eq!(instance_of(&pod("", "Pending", false)), Some(Name::new("a", "web")));
-    }
-}
+mod tests;

@@ -1,5 +1,8 @@
-//! The node: kubelet and virt-handler. Boots a Scheduled VMI, reports its network, shuts it down, lets it crash. Pure.
-//! It looks at nothing but the VMI, so that it works under KubeVirt's own virt-controller as well.
+//! The node: kubelet and virt-handler. Boots a Scheduled VMI, reports its network, shuts it down, lets it crash, move, and
+//! have volumes plugged in. Pure. It looks at nothing but the VMI, so that it works under KubeVirt's own virt-controller as well.
+
+mod moves;
+mod volumes;
 
 use super::conditions::Condition;
 use super::failures::Failure;
@@ -21,6 +24,14 @@ pub(super) fn next(vmi: &Object, failures: &[Failure], now: Timestamp) -> Option
         ("Scheduled" | "Running", true) => ("shutdown", ended(vmi, "Succeeded", now)),
         ("Scheduled" | "Running", false) if crash => ("crash", ended(vmi, "Failed", now)),
         ("Scheduled", false) => ("boot", booted(vmi, now)),
+        ("Running", false) => {
+            let plugged = || {
+                let (step, volumes) = volumes::next(vmi)?;
+                let progress = Progress::of(vmi, now).field("volumeStatus", json!(volumes));
+                Some((step, with_migratable(progress, &volumes)))
+            };
+            moves::next(vmi, now).or_else(plugged)?
+        }
         _ => return None,
     };
     Some(progress.write(ACTOR)?.seeded(step, vmi))
@@ -36,21 +47,27 @@ fn booted(vmi: &Object, now: Timestamp) -> Progress<'_> {
         "" => name_for(vmi),
         scheduled => scheduled.to_owned(),
     };
-    let not_shared = volume_that_cannot_move(vmi).map(|claim| {
-        format!("cannot migrate VMI: PVC {claim} is not shared, live migration requires that all PVCs must be shared (using ReadWriteMany access mode)")
-    });
-    let migratable = match &not_shared {
-        None => Condition::yes("LiveMigratable"),
-        Some(message) => Condition::no("LiveMigratable", "DisksNotLiveMigratable", message),
-    };
-    Progress::of(vmi, now)
+    let progress = Progress::of(vmi, now)
         .phase("Running")
         .field("nodeName", json!(node))
-        .field("interfaces", json!(interfaces(vmi)))
+        .field("interfaces", json!(interfaces(vmi, "")))
         .field("guestOSInfo", json!({"id": "linux", "name": "Simulated Linux", "prettyName": "Simulated Linux"}))
+        // Of a node without SELinux. virt-controller moves no guest that says nothing about it.
+        .field("selinuxContext", json!("none"))
         .with(&Condition::yes("Ready"))
-        .with(&Condition::yes("AgentConnected"))
-        .with(&migratable)
+        .with(&Condition::yes("AgentConnected"));
+    with_migratable(progress, list(vmi, "/status/volumeStatus"))
+}
+
+/// Says whether the guest can move with these volumes.
+fn with_migratable<'a>(progress: Progress<'a>, volumes: &[Value]) -> Progress<'a> {
+    let not_shared = volume_that_cannot_move(volumes).map(|claim| {
+        format!("cannot migrate VMI: PVC {claim} is not shared, live migration requires that all PVCs must be shared (using ReadWriteMany access mode)")
+    });
+    progress.with(&match &not_shared {
+        None => Condition::yes("LiveMigratable"),
+        Some(message) => Condition::no("LiveMigratable", "DisksNotLiveMigratable", message),
+    })
 }
 
 fn ended<'a>(vmi: &'a Object, phase: &str, now: Timestamp) -> Progress<'a> {
@@ -60,19 +77,24 @@ fn ended<'a>(vmi: &'a Object, phase: &str, now: Timestamp) -> Progress<'a> {
         .without("AgentConnected")
 }
 
-fn volume_that_cannot_move(vmi: &Object) -> Option<&str> {
-    let claims = list(vmi, "/status/volumeStatus").iter().filter_map(|v| v.get("persistentVolumeClaimInfo"));
+fn volume_that_cannot_move(volumes: &[Value]) -> Option<&str> {
+    let plugged = volumes.iter().filter(|volume| volume["phase"] != "UnMountedFromPod");
+    let claims = plugged.filter_map(|volume| volume.get("persistentVolumeClaimInfo"));
     let shared = |claim: &Value| claim["accessModes"].as_array().is_some_and(|m| m.contains(&json!("ReadWriteMany")));
     claims.filter(|claim| !shared(claim)).find_map(|claim| claim["claimName"].as_str())
 }
 
-/// One entry for each NIC of the spec. Addresses come from the VMI's UID: another instance, another address.
-fn interfaces(vmi: &Object) -> Vec<Value> {
+/// One entry for each NIC of the spec. Addresses come from the VMI's UID: another instance, another address. Behind NAT the
+/// address is that of the pod, and another one in the `pod` that a guest moved to.
+fn interfaces(vmi: &Object, pod: &str) -> Vec<Value> {
     let nics = list(vmi, "/spec/domain/devices/interfaces").iter().enumerate();
     nics.map(|(at, nic)| {
         let name = nic["name"].as_str().unwrap_or_default();
-        let drawn = draw(&format!("{}/{name}", uid(vmi))).to_be_bytes();
-        let ip = format!("10.{}.{}.{}", drawn[0], drawn[1], 1 + drawn[2] % 254);
+        let own = format!("{}/{name}", uid(vmi));
+        let drawn = draw(&own).to_be_bytes();
+        let address = |[a, b, c, ..]: [u8; 8]| format!("10.{a}.{b}.{}", 1 + c % 254);
+        let behind_nat = !pod.is_empty() && !nic["masquerade"].is_null();
+        let ip = address(if behind_nat { draw(&format!("{own}/{pod}")).to_be_bytes() } else { drawn });
         let made = || format!("52:54:00:{:02x}:{:02x}:{:02x}", drawn[3], drawn[4], drawn[5]);
         let mac = nic["macAddress"].as_str().map_or_else(made, str::to_owned);
         json!({

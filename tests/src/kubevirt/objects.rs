@@ -103,6 +103,10 @@ pub(super) fn annotation<'a>(object: &'a Object, key: &str) -> Option<&'a str> {
     object.metadata.annotations.as_ref()?.get(key).map(String::as_str)
 }
 
+pub(super) fn label<'a>(object: &'a Object, key: &str) -> Option<&'a str> {
+    object.metadata.labels.as_ref()?.get(key).map(String::as_str)
+}
+
 pub(super) fn has_finalizer(object: &Object, finalizer: &str) -> bool {
     object.metadata.finalizers.iter().flatten().any(|f| f == finalizer)
 }

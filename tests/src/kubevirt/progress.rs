@@ -2,7 +2,7 @@
 //! The VMI has no status subresource; whoever moves it on writes through the main endpoint.
 
 use super::conditions::{self, Condition};
-use super::objects::{Kind, Object, list, stamp, text};
+use super::objects::{Kind, Object, label, list, stamp, text};
 use super::writes::Write;
 use k8s_openapi::jiff::Timestamp;
 use serde_json::{Map, Value, json};
@@ -40,6 +40,14 @@ impl<'a> Progress<'a> {
         self
     }
 
+    /// Takes a label off, if it is there.
+    pub(super) fn without_label(mut self, key: &str) -> Self {
+        if label(self.vmi, key).is_some() {
+            self.labels.insert(key.into(), Value::Null);
+        }
+        self
+    }
+
     pub(super) fn with(mut self, condition: &Condition<'_>) -> Self {
         conditions::set(&mut self.conditions, condition, self.now);
         self
@@ -52,6 +60,15 @@ impl<'a> Progress<'a> {
 
     /// The patch, unless the VMI is like this already.
     pub(super) fn write(mut self, actor: &'static str) -> Option<Write> {
+        // virt-controller tests a list before it changes it, and for it a time that is missing is null. A merge patch cannot
+        // write null, so that no time may be missing.
+        for condition in &mut self.conditions {
+            for time in ["lastProbeTime", "lastTransitionTime"] {
+                if condition[time].is_null() {
+                    condition[time] = json!(stamp(self.now));
+                }
+            }
+        }
         self.status.insert("conditions".into(), json!(self.conditions));
         let old = self.vmi.data.get("status");
         let same = self.status.iter().all(|(key, value)| match old.and_then(|old| old.get(key)) {

@@ -36,9 +36,9 @@ pub(super) fn apiserver(plane: &Plane) -> Vec<String> {
         format!("--service-account-issuer={}", plane.url()),
         format!("--service-account-key-file={}", pki("sa.pub")),
         format!("--service-account-signing-key-file={}", pki("sa.key")),
-        // It would refuse pods, which nobody runs here, for want of a token volume.
-        "--disable-admission-plugins=ServiceAccount".to_owned(),
     ];
+    // It refuses pods in a namespace that has no service account yet. Few tests make pods, and none needs a token.
+    let tokenless = (!plane.tokens).then(|| "--disable-admission-plugins=ServiceAccount".to_owned());
     // For aggregated APIs: virt-api reads these from the ConfigMap extension-apiserver-authentication.
     let front_proxy = [
         format!("--proxy-client-cert-file={}", pki("front-proxy.crt")),
@@ -58,7 +58,7 @@ pub(super) fn apiserver(plane: &Plane) -> Vec<String> {
     ];
     let admission = Some(plane.admission()).filter(|file| file.is_file());
     let admission = admission.map(|file| format!("--admission-control-config-file={}", file.display()));
-    serving.into_iter().chain(who).chain(front_proxy).chain(audit).chain(admission).collect()
+    serving.into_iter().chain(who).chain(tokenless).chain(front_proxy).chain(audit).chain(admission).collect()
 }
 
 pub(super) fn kcm(plane: &Plane) -> Vec<String> {
