@@ -67,26 +67,17 @@ impl Events {
         let whose = about.uid.as_deref().or(about.name.as_deref()).unwrap_or_default();
         let key = hash(&format!("{whose} {} {} {}", event.action, event.reason, kind(event)));
         let earlier = self.past().get(&key).filter(|series| !series.is_over(now)).cloned();
-        let said = match earlier {
-            Some(Series { name, count, .. }) => {
-                let patch = json!({"series": {"count": count + 1, "lastObservedTime": time}});
-                match api.patch(&name, &PatchParams::default(), &Patch::Merge(patch)).await {
-                    Ok(_) => Some(Series { name, count: count + 1, last: now }),
-                    // Somebody took it away.
-                    Err(why) if code(&why) == Some(404) => None,
-                    Err(why) => return Err(why),
-                }
-            }
+        let again = match earlier {
+            Some(series) => once_more(&api, series, &time).await?,
             None => None,
         };
-        let said = match said {
-            Some(said) => said,
-            None => {
-                let event = self.first(event, about, time);
-                let name = event.metadata.name.clone().unwrap_or_default();
-                api.create(&PostParams::default(), &event).await?;
-                Series { name, count: 1, last: now }
-            }
+        let said = if let Some(again) = again {
+            again
+        } else {
+            let event = self.first(event, about, time);
+            let name = event.metadata.name.clone().unwrap_or_default();
+            api.create(&PostParams::default(), &event).await?;
+            Series { name, count: 1, last: now }
         };
         self.past().put(key, said, |series| series.is_over(now));
         Ok(())
@@ -107,6 +98,17 @@ impl Events {
             reporting_instance: Some(self.instance.clone()),
             ..v1::Event::default()
         }
+    }
+}
+
+/// Counts an Event on, unless somebody took it away.
+async fn once_more(api: &Api<v1::Event>, series: Series, time: &MicroTime) -> kube::Result<Option<Series>> {
+    let (count, last) = (series.count + 1, Instant::now());
+    let patch = json!({"series": {"count": count, "lastObservedTime": time}});
+    match api.patch(&series.name, &PatchParams::default(), &Patch::Merge(patch)).await {
+        Ok(_) => Ok(Some(Series { name: series.name, count, last })),
+        Err(why) if code(&why) == Some(404) => Ok(None),
+        Err(why) => Err(why),
     }
 }
 

@@ -52,7 +52,7 @@ mod tests {
     #[test]
     fn what_is_over_is_forgotten_and_nothing_else() {
         let mut lately = Lately::default();
-        for now in 0..10_000 {
+        for now in 0..10_000_u32 {
             lately.of(&format!("{now}"), |since| *since + 100 <= now, || now);
             assert!(lately.all.len() <= 201, "at {now}: {}", lately.all.len());
             let lasting = now.saturating_sub(99)..now;

@@ -90,8 +90,8 @@ impl Drop for Turn {
 mod tests {
     use super::*;
 
-    fn cluster(name: &str) -> Option<ClusterName> {
-        Some(ClusterName(name.to_owned()))
+    fn cluster(name: &str) -> ClusterName {
+        ClusterName(name.to_owned())
     }
 
     fn told(hear: &mut mpsc::UnboundedReceiver<MachineUid>) -> Vec<MachineUid> {
@@ -102,7 +102,7 @@ mod tests {
     fn r8_r9_atk8_a_cluster_whose_turns_are_all_taken_keeps_none_of_another_waiting() {
         let (touch, mut hear) = mpsc::unbounded_channel();
         let turns = Turns::new(2, touch);
-        let take = |name: &str, machine: &str| turns.take(cluster(name), &machine.to_owned());
+        let take = |name: &str, machine: &str| turns.take(Some(cluster(name)), &machine.to_owned());
         let taken = [take("west", "a"), take("west", "b")];
         assert!(taken.iter().all(Option::is_some));
         assert!(take("west", "c").is_none(), "west is busy");
@@ -118,7 +118,7 @@ mod tests {
     fn r9_whoever_waits_is_told_once_and_in_order_also_when_somebody_else_is_faster() {
         let (touch, mut hear) = mpsc::unbounded_channel();
         let turns = Turns::new(1, touch);
-        let take = |machine: &str| turns.take(cluster("west"), &machine.to_owned());
+        let take = |machine: &str| turns.take(Some(cluster("west")), &machine.to_owned());
         let first = take("a").expect("free");
         for waits in ["b", "c", "b", "d"] {
             assert!(take(waits).is_none(), "{waits}");
@@ -144,7 +144,7 @@ mod tests {
     fn r9_one_that_was_told_and_is_gone_keeps_nobody_from_its_turn() {
         let (touch, mut hear) = mpsc::unbounded_channel();
         let turns = Turns::new(1, touch);
-        let take = |machine: &str| turns.take(cluster("west"), &machine.to_owned());
+        let take = |machine: &str| turns.take(Some(cluster("west")), &machine.to_owned());
         let first = take("a").expect("free");
         assert!(take("gone").is_none() && take("b").is_none());
         drop(first);

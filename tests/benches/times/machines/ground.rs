@@ -35,6 +35,7 @@ pub(super) struct Ground {
     kubeconfig: PathBuf,
     /// These end, and go, when this is dropped.
     _server: Served,
+    _identity: Identity,
     _dir: TempDir,
 }
 
@@ -46,7 +47,13 @@ impl Ground {
         let path = dir.path().join("kubeconfig");
         let kubeconfig = server::kubeconfig(&server.address.to_string(), SUPERVISOR, &identity.certificate);
         fs::write(&path, &kubeconfig)?;
-        Ok(Self { client: client(&kubeconfig).await?, kubeconfig: path, _server: server, _dir: dir })
+        Ok(Self {
+            client: client(&kubeconfig).await?,
+            kubeconfig: path,
+            _server: server,
+            _identity: identity,
+            _dir: dir,
+        })
     }
 
     /// A client of one of them.
