@@ -1,7 +1,6 @@
 //! What every reconcile needs, and why one may not come to its end. No I/O.
 
-use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use kube::Client;
@@ -14,6 +13,7 @@ use tokio::time::error::Elapsed;
 
 use crate::awaited::Awaited;
 use crate::carriers::Carriers;
+use crate::departures::Departures;
 use crate::event_budget::EventBudget;
 use crate::events::Events;
 use crate::instances::Instances;
@@ -87,8 +87,8 @@ pub struct Context {
     pub source_watches: sources::Watches,
     /// Secrets with such data of Machines on their way out.
     pub carriers: Carriers,
-    /// UIDs of Machines on their way out whose VM and instance are proven gone by name, so that it is asked once.
-    pub proven_gone: Mutex<BTreeSet<String>>,
+    /// Machines on their way out.
+    pub departures: Arc<Departures>,
 }
 
 /// What there is to tell of this process: nothing before it leads.

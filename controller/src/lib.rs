@@ -9,6 +9,7 @@ mod checks;
 mod configs;
 pub mod context;
 mod debug;
+pub mod departures;
 pub mod disks;
 pub mod election;
 pub mod event_budget;
@@ -40,7 +41,7 @@ pub mod turns;
 pub mod uids;
 pub mod wars;
 
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, OnceLock};
 
 use futures::StreamExt;
 use kube::runtime::controller::{Action, Config, applier};
@@ -164,7 +165,7 @@ async fn work(
         interval: args.reconcile_interval,
         retries: retries::Retries::default(),
         instances: instances::Instances::default(),
-        proven_gone: Mutex::default(),
+        departures: Arc::default(),
         wars: wars::Wars::default(),
         turns: turns::Turns::new(args.max_concurrent_reconciles, touch.clone()),
         event_budget: event_budget::EventBudget::default(),

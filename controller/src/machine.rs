@@ -78,6 +78,10 @@ async fn pass(packed: Arc<Packed>, ctx: Arc<Context>) -> Result<Action, Fault> {
     let machine = &machine;
     let Read { config, connection, intent } = gather::read(machine, &ctx);
     let Some(identity) = intent.identity() else { return Ok(Action::await_change()) };
+    // The watch shows it a moment longer.
+    if ctx.departures.is_released(&identity.uid, identity.resource_version.as_deref()) {
+        return Ok(Action::await_change());
+    }
     // Its own deletion is next, and nothing else is done in a namespace that goes (FR17).
     let stays = machine.metadata.deletion_timestamp.is_none();
     if stays && ctx.terminating.is(&identity.key.namespace, started) {

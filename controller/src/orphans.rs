@@ -9,6 +9,7 @@ use runtime::clusters::ClusterMap;
 
 use crate::awaited::Awaited;
 use crate::context::Context;
+use crate::departures::Departures;
 use crate::metrics::Metrics;
 use crate::objects::{MachineUid, ObjectKey, WatchedKind};
 use crate::session::ClusterIndex;
@@ -23,6 +24,7 @@ pub(crate) struct Orphans {
     clusters: Arc<ClusterMap<ClusterIndex>>,
     uids: Arc<Uids>,
     awaited: Arc<Awaited>,
+    departures: Arc<Departures>,
 }
 
 /// One object whose labels name a Machine that is not there.
@@ -31,7 +33,8 @@ type Orphan = (ClusterName, WatchedKind, ObjectKey, MachineUid);
 impl Orphans {
     /// What a controller knows of them.
     pub(crate) fn of(ctx: &Context) -> Self {
-        Self { clusters: ctx.clusters.clone(), uids: ctx.uids.clone(), awaited: ctx.awaited.clone() }
+        let (clusters, uids) = (ctx.clusters.clone(), ctx.uids.clone());
+        Self { clusters, uids, awaited: ctx.awaited.clone(), departures: ctx.departures.clone() }
     }
 
     /// All of them; nothing is said before every Machine was listed.
@@ -61,14 +64,16 @@ impl Orphans {
         orphans.iter().map(line).collect()
     }
 
-    /// Counts them for ever, and forgets what is awaited for Machines that are gone.
+    /// Counts them for ever, and forgets what is remembered of Machines that are gone.
     pub(crate) async fn count(self, metrics: Metrics) {
         let mut turns = tokio::time::interval(EVERY);
         loop {
             turns.tick().await;
             if let Some(orphans) = self.find() {
                 metrics.orphaned(orphans.len());
-                self.awaited.forget_gone(|uid| self.uids.find(uid).is_some(), Instant::now());
+                let is_there = |uid: &str| self.uids.find(uid).is_some();
+                self.awaited.forget_gone(is_there, Instant::now());
+                self.departures.forget_gone(is_there);
             }
         }
     }

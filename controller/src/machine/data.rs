@@ -3,8 +3,6 @@
 //!
 //! What was read lives as long as the pass.
 
-use std::sync::PoisonError;
-
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use kube::core::PartialObjectMeta;
 use kube::{Api, ResourceExt};
@@ -150,11 +148,10 @@ pub(super) async fn find_left(
     if let Some(vm) = &objects.vm {
         ctx.carriers.saw(uid, vm.cloud_init.is_some());
     }
-    let proven = || ctx.proven_gone.lock().unwrap_or_else(PoisonError::into_inner).contains(uid);
     let gone = objects.vm.is_none() && objects.vmi.is_none() && matches!(found, Lookup::Absent | Lookup::Unasked);
     let due = match leaving.policy {
         Ok(DeletionPolicy::Orphan) => true,
-        Ok(DeletionPolicy::Delete | DeletionPolicy::Retain) => gone && proven(),
+        Ok(DeletionPolicy::Delete | DeletionPolicy::Retain) => gone && ctx.departures.is_proven(uid),
         Err(_) => false,
     };
     // Nothing was made before the cluster was recorded.

@@ -1,7 +1,5 @@
 //! Carries out a plan, in its order, up to the first failure. I/O: writes to the supervisor here, to the remote in `remote`.
 
-use std::sync::PoisonError;
-
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::api::Patch;
 use kube::{Api, ResourceExt};
@@ -52,7 +50,7 @@ pub(super) async fn execute(
             }
             Write::Here(Here::Release(finalizers)) => {
                 release(machine, finalizers, ctx, identity).await?;
-                ctx.proven_gone.lock().unwrap_or_else(PoisonError::into_inner).remove(&identity.uid);
+                ctx.departures.release(&identity.uid, identity.resource_version.as_deref());
                 ctx.carriers.forget(&identity.uid);
                 Ok(())
             }
@@ -76,7 +74,7 @@ pub(super) async fn execute(
                     }
                     // Another one has its name: whose that is is asked before the Machine goes.
                     (There::Delete(..) | There::DeleteAlone(..), Ok(Outcome::Unchanged)) => {
-                        ctx.proven_gone.lock().unwrap_or_else(PoisonError::into_inner).remove(&identity.uid);
+                        ctx.departures.doubt(&identity.uid);
                     }
                     (There::Delete(Kind::Secret, ..) | There::Merge(Kind::Secret, ..), Ok(_))
                         if matches!(intent, Intent::Leave(_)) =>

@@ -3,7 +3,7 @@
 //! KubevirtConfig's status.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures::future::join_all;
@@ -117,7 +117,7 @@ impl Reaper {
             (None, false) => Ok(None),
             (None, true) => {
                 self.forget(name, orphan).await?;
-                ctx.proven_gone.lock().unwrap_or_else(PoisonError::into_inner).remove(&orphan.uid);
+                ctx.departures.doubt(&orphan.uid);
                 ctx.carriers.forget(&orphan.uid);
                 Ok(Some(()))
             }

@@ -5,7 +5,6 @@
 //! ago they may not have shown yet.
 
 use std::collections::BTreeMap;
-use std::sync::PoisonError;
 
 use futures::future::try_join_all;
 use k8s_openapi::api::core::v1::PersistentVolumeClaim;
@@ -37,8 +36,7 @@ pub(super) async fn look(
     // Nothing was made before the cluster was recorded.
     let unmade = identity.cluster_id.is_none() && objects.claims.is_empty();
     let nothing_seen = objects.vm.is_none() && objects.vmi.is_none() && !unmade;
-    let proven = || ctx.proven_gone.lock().unwrap_or_else(PoisonError::into_inner);
-    if !goes || !nothing_seen || leaving.finalizers.is_empty() || proven().contains(&identity.uid) {
+    if !goes || !nothing_seen || leaving.finalizers.is_empty() || ctx.departures.is_proven(&identity.uid) {
         return Lookup::Unasked;
     }
     let ask = async |kind| get(cluster, kind, &identity.vm.namespace, &identity.vm.name).await;
@@ -55,7 +53,7 @@ pub(super) async fn look(
             Err(why) => return Lookup::Unknown(why.to_string()),
             // It is asked again until a watch shows them, or until they are gone.
             Ok(true) => {}
-            Ok(false) => drop(proven().insert(identity.uid.clone())),
+            Ok(false) => ctx.departures.prove(&identity.uid),
         }
     }
     found
