@@ -3,7 +3,9 @@
 use kube::ResourceExt;
 use model::baseline::war::PAUSED;
 use model::baseline::{self, Drift, LAST_APPLIED};
-use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::remote_object::RemoteObject;
 
 /// Hash of what an object was last written from.
 pub(crate) fn hash(object: &impl ResourceExt) -> Option<String> {
@@ -16,9 +18,13 @@ pub(crate) fn paused(object: &impl ResourceExt) -> Option<bool> {
 }
 
 /// What of an object of ours others changed.
-pub(crate) fn drift(object: &(impl ResourceExt + Serialize)) -> Vec<Drift> {
-    if !object.annotations().contains_key(LAST_APPLIED) {
-        return Vec::new();
-    }
-    serde_json::to_value(object).map_or_else(|_| Vec::new(), |object| baseline::drift(&object))
+pub(crate) fn drift(object: &RemoteObject) -> Vec<Drift> {
+    let Some(applied) = object.annotations().get(LAST_APPLIED) else { return Vec::new() };
+    let metadata = json!({"labels": object.labels(), "annotations": object.annotations()});
+    let part = |part: &str| match part {
+        "metadata" => &metadata,
+        "spec" => &object.spec,
+        _ => &Value::Null,
+    };
+    baseline::drift_of(applied, part, || object.managed_fields())
 }

@@ -3,8 +3,9 @@
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use kube::Client;
+use kube::api::ApiResource;
 use kube::runtime::reflector::Store;
+use kube::{Api, Client};
 use model::api::{KubevirtConfig, Machine};
 use model::machine::owner::Adoption;
 use model::names::ClusterName;
@@ -20,6 +21,7 @@ use crate::instances::Instances;
 use crate::metrics::Metrics;
 use crate::networks::NetworkIndex;
 use crate::packed::Packed;
+use crate::remote_object::Named;
 use crate::retries::Retries;
 use crate::session::ClusterIndex;
 use crate::sources::{self, Sources};
@@ -97,6 +99,13 @@ pub struct Known {
     pub ctx: Arc<Context>,
     /// Every Machine.
     pub machines: Store<Packed>,
+}
+
+impl Context {
+    /// To write to Machines: of the answers nothing but metadata is read.
+    pub(crate) fn machines(&self, namespace: &str) -> Api<Named> {
+        Api::namespaced_with(self.client.clone(), namespace, &ApiResource::erase::<Machine>(&()))
+    }
 }
 
 /// Filled once, when the work begins.

@@ -15,6 +15,7 @@ use model::text::line;
 use serde_json::Value;
 
 use crate::applied::{drift, hash, paused};
+use crate::remote_object::RemoteObject;
 
 /// Bytes that are kept of a word, of a UID, of a mode and of a sentence.
 const WORD: usize = 256;
@@ -37,26 +38,31 @@ fn uid_of(object: &impl Resource) -> String {
     line(object.meta().uid.as_deref().unwrap_or_default(), UID)
 }
 
+/// Claims, of which no more is read than of the kinds without a Rust type.
+pub fn claims() -> ApiResource {
+    ApiResource::erase::<PersistentVolumeClaim>(&())
+}
+
 /// Reads a claim.
-pub fn read_claim(object: &PersistentVolumeClaim) -> Claim {
-    let (spec, status, metadata) = (object.spec.as_ref(), object.status.as_ref(), object.meta());
-    let capacity = status.and_then(|status| status.capacity.as_ref());
-    let requested = spec.and_then(|spec| spec.resources.as_ref()?.requests.as_ref());
-    let modes = spec.and_then(|spec| spec.access_modes.as_ref()).into_iter().flatten();
-    let owners = metadata.owner_references.iter().flatten();
+pub fn read_claim(object: &RemoteObject) -> Claim {
+    let RemoteObject { spec, status, metadata, .. } = object;
+    let text = |value: &Value, most| value.as_str().map(|text| line(text, most));
+    let modes = spec["accessModes"].as_array().into_iter().flatten();
+    let mut owners = metadata.owner_references.iter().flatten();
     Claim {
         uid: uid_of(object),
         resource_version: word(metadata.resource_version.as_deref().unwrap_or_default()),
         created: metadata.creation_timestamp.as_ref().map(|created| created.0.as_second()),
-        storage_class: spec.and_then(|spec| spec.storage_class_name.as_deref()).map(word),
-        access_modes: modes.take(MODES).map(|mode| line(mode, MODE)).collect(),
-        volume_mode: spec.and_then(|spec| spec.volume_mode.as_deref()).map(|mode| line(mode, MODE)),
-        imported: owners.into_iter().any(|owner| owner.controller == Some(true) && owner.kind == "DataVolume"),
-        phase: status.and_then(|status| status.phase.as_deref()).map_or_else(String::new, word),
-        size: capacity.and_then(|capacity| quantity::parse(&capacity.get("storage")?.0).ok()),
-        requested: requested
-            .and_then(|requests| Some(requests.get("storage")?.0.clone()))
-            .filter(|it| quantity::size(it).is_ok()),
+        storage_class: text(&spec["storageClassName"], WORD),
+        access_modes: modes.filter_map(|mode| text(mode, MODE)).take(MODES).collect(),
+        volume_mode: text(&spec["volumeMode"], MODE),
+        imported: owners.any(|owner| owner.controller == Some(true) && owner.kind == "DataVolume"),
+        phase: text(&status["phase"], WORD).unwrap_or_default(),
+        size: status["capacity"]["storage"].as_str().and_then(|size| quantity::parse(size).ok()),
+        requested: spec["resources"]["requests"]["storage"]
+            .as_str()
+            .filter(|size| quantity::size(size).is_ok())
+            .map(str::to_owned),
         hash: hash(object),
         drift: drift(object),
         paused: paused(object),
@@ -76,10 +82,10 @@ pub fn claim_bytes(claim: &Claim) -> usize {
 }
 
 /// Reads a DataVolume. CDI tries for ever: what keeps it from getting on stands in a condition, not in its phase.
-pub fn read_data_volume(object: &DynamicObject) -> Import {
-    let phase = object.data.pointer("/status/phase").and_then(Value::as_str).unwrap_or_default();
+pub fn read_data_volume(object: &RemoteObject) -> Import {
+    let phase = object.status["phase"].as_str().unwrap_or_default();
     let done = phase == "Succeeded";
-    let progress = object.data.pointer("/status/progress").and_then(Value::as_str).unwrap_or_default();
+    let progress = object.status["progress"].as_str().unwrap_or_default();
     let steps = [25, 50, 75].into_iter().filter(|step| percent(progress) >= *step).count();
     Import {
         uid: uid_of(object),
@@ -96,7 +102,7 @@ fn percent(progress: &str) -> u64 {
     progress.split(['.', '%']).next().and_then(|whole| whole.parse().ok()).unwrap_or_default()
 }
 
-fn failure(object: &DynamicObject, phase: &str) -> Option<String> {
+fn failure(object: &RemoteObject, phase: &str) -> Option<String> {
     let text = |it: &Value, key: &str| it[key].as_str().filter(|text| !text.is_empty()).map(str::to_owned);
     let broken = |it: &&Value| {
         let reason = it["reason"].as_str().unwrap_or_default();
@@ -105,7 +111,7 @@ fn failure(object: &DynamicObject, phase: &str) -> Option<String> {
             && (it["type"] == "Running" || it["type"] == "Bound")
             && (ends || reason.starts_with("Err"))
     };
-    let all = object.data.pointer("/status/conditions").and_then(Value::as_array);
+    let all = object.status["conditions"].as_array();
     let broken = all.into_iter().flatten().find(broken).filter(|_| phase != "Succeeded");
     let said = broken.and_then(|it| text(it, "message").or_else(|| text(it, "reason")));
     let said = said.or_else(|| (phase == "Failed").then(|| "Failed".to_owned()))?;

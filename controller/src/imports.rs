@@ -6,7 +6,6 @@
 use std::time::Duration;
 
 use futures::StreamExt;
-use kube::api::DynamicObject;
 use kube::runtime::WatchStreamExt;
 use kube::{Api, Client};
 use model::names::ClusterName;
@@ -19,6 +18,7 @@ use tokio::sync::{Notify, watch};
 use crate::disks::{data_volumes, read_data_volume};
 use crate::index::weigh;
 use crate::objects::{MachineUid, ObjectKey, Record, key_of, owner_of};
+use crate::remote_object::RemoteObject;
 
 /// How long what was refused or is absent waits before it is asked again, and at least if a Machine wants it.
 const LATER: Duration = Duration::from_secs(600);
@@ -109,12 +109,12 @@ impl Cdi {
         selected: watcher::Config,
         take: &impl Fn(Step<Kept>) -> Result<(), String>,
     ) -> Served {
-        let objects: Api<DynamicObject> = Api::all_with(client, &data_volumes());
+        let objects: Api<RemoteObject> = Api::all_with(client, &data_volumes());
         let asked = format!("list and watch {}", objects.resource_url());
         let mut events = watcher(objects, selected).backoff(Tries::default()).boxed();
         let mut listing =
             Listing::weighing(|(key, owner, record): &Kept| weigh(key, owner.as_deref().unwrap_or_default(), record));
-        let read = |object: &DynamicObject| {
+        let read = |object: &RemoteObject| {
             (key_of(object), owner_of(object), Record::DataVolume(Box::new(read_data_volume(object))))
         };
         while let Some(event) = events.next().await {

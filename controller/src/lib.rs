@@ -28,6 +28,7 @@ pub mod offer;
 mod orphans;
 pub mod packed;
 mod pruned;
+pub mod remote_object;
 pub mod retries;
 pub mod scrape;
 pub mod session;

@@ -5,16 +5,17 @@
 //! cleaned and cut, its lists are short, and what is no address or quantity is left out (ATK7, ATK8).
 
 use kube::ResourceExt;
-use kube::api::{ApiResource, DynamicObject, PatchParams};
+use kube::api::{ApiResource, PatchParams, PostParams};
 use kube::core::GroupVersionKind;
 use model::baseline::Drift;
-use model::machine::{Claim, Import, Kind, Nic, Vm, Vmi};
+use model::machine::{Claim, Import, Kind, Nic, Vm, Vmi, Waits};
 use model::names::{ADOPTED, CHANGED_FIELDS, CLOUD_INIT, MACHINE_UID, MACS_OF, OPERATOR, RESTARTED};
 use model::text::line;
 use serde_json::Value;
 
 use crate::applied::{drift, hash, paused};
 use crate::disks::claim_bytes;
+use crate::remote_object::RemoteObject;
 
 /// Bytes that are kept of a name or a word, of a UID, of a sentence, and of what a Machine asked for.
 const WORD: usize = 256;
@@ -132,7 +133,8 @@ impl Record {
                 };
                 let nics: usize = vmi.interfaces.iter().map(nic).sum();
                 let options = [&vmi.node, &vmi.unschedulable, &vmi.failure, &vmi.controller].map(text);
-                vmi.name.len() + vmi.uid.len() + vmi.phase.len() + options.iter().sum::<usize>() + nics
+                let waits = vmi.waits.as_ref().map_or(0, |waits| size_of::<Waits>() + text(&waits.stuck));
+                vmi.name.len() + vmi.uid.len() + vmi.phase.len() + options.iter().sum::<usize>() + nics + waits
             }
             Record::Claim(claim) => claim_bytes(claim),
             Record::DataVolume(import) => import.uid.len() + text(&import.failure) + text(&import.source),
@@ -150,6 +152,11 @@ pub fn patch_params() -> PatchParams {
     PatchParams { field_manager: Some(OPERATOR.to_owned()), ..PatchParams::default() }
 }
 
+/// So does every creation.
+pub fn post_params() -> PostParams {
+    PostParams { field_manager: Some(OPERATOR.to_owned()), ..PostParams::default() }
+}
+
 /// The Machine that an object belongs to by its labels. Its name is for people: an object that lost it is still the Machine's.
 pub fn owner_of(object: &impl ResourceExt) -> Option<MachineUid> {
     object.labels().get(MACHINE_UID).cloned()
@@ -164,9 +171,9 @@ fn text_at(value: &Value, pointer: &str) -> Option<String> {
     value.pointer(pointer).and_then(Value::as_str).map(|text| line(text, WORD))
 }
 
-fn find_condition<'v>(object: &'v Value, kind: &str, status: &str) -> Option<&'v Value> {
-    let all = object.pointer("/status/conditions")?.as_array()?;
-    all.iter().find(|condition| condition["type"] == kind && condition["status"] == status)
+fn find_condition<'v>(status: &'v Value, kind: &str, is: &str) -> Option<&'v Value> {
+    let all = status.pointer("/conditions")?.as_array()?;
+    all.iter().find(|condition| condition["type"] == kind && condition["status"] == is)
 }
 
 fn message_of(condition: &Value) -> String {
@@ -180,14 +187,14 @@ pub fn uid_of(object: &impl ResourceExt) -> String {
 }
 
 /// What the older `spec.running` stands for (X28).
-fn running(vm: &Value) -> Option<String> {
-    let running = vm.pointer("/spec/running")?.as_bool()?;
+fn running(spec: &Value) -> Option<String> {
+    let running = spec.pointer("/running")?.as_bool()?;
     Some(if running { "Always" } else { "Halted" }.to_owned())
 }
 
 /// Reads a VirtualMachine.
-pub fn read_vm(object: &DynamicObject) -> Vm {
-    let data = &object.data;
+pub fn read_vm(object: &RemoteObject) -> Vm {
+    let RemoteObject { spec, status, .. } = object;
     Vm {
         name: line(&object.name_any(), WORD),
         uid: uid_of(object),
@@ -197,23 +204,23 @@ pub fn read_vm(object: &DynamicObject) -> Vm {
         drift: drift(object),
         paused: paused(object),
         adopted: object.annotations().get(ADOPTED).map(|asked| line(asked, ASKED)),
-        run_strategy: text_at(data, "/spec/runStrategy").or_else(|| running(data)),
+        run_strategy: text_at(spec, "/runStrategy").or_else(|| running(spec)),
         restarted: object.annotations().get(RESTARTED).map(|asked| line(asked, SENTENCE)),
-        restarting: data.pointer("/status/stateChangeRequests/0").is_some(),
+        restarting: status.pointer("/stateChangeRequests/0").is_some(),
         changed: object.annotations().get(CHANGED_FIELDS).map(|fields| line(fields, ASKED)),
         cloud_init: object.annotations().get(CLOUD_INIT).map(|hash| line(hash, UID)),
-        network_data: volumes(data, "/spec/template/spec/volumes").any(has_network_data),
-        printable: text_at(data, "/status/printableStatus").unwrap_or_default(),
-        failure: find_condition(data, "Failure", "True").map(message_of),
-        restart_required: find_condition(data, "RestartRequired", "True").map(message_of),
+        network_data: volumes(spec, "/template/spec/volumes").any(has_network_data),
+        printable: text_at(status, "/printableStatus").unwrap_or_default(),
+        failure: find_condition(status, "Failure", "True").map(message_of),
+        restart_required: find_condition(status, "RestartRequired", "True").map(message_of),
         macs_of: object.annotations().get(MACS_OF).map(|uid| line(uid, UID)),
-        attachments: attached(data, &object.namespace().unwrap_or_default()),
+        attachments: attached(spec, &object.namespace().unwrap_or_default()),
     }
 }
 
 /// The NetworkAttachmentDefinitions of its own namespace that a VM is attached to.
-fn attached(data: &Value, namespace: &str) -> Vec<String> {
-    let networks = data.pointer("/spec/template/spec/networks").and_then(Value::as_array);
+fn attached(spec: &Value, namespace: &str) -> Vec<String> {
+    let networks = spec.pointer("/template/spec/networks").and_then(Value::as_array);
     let names = networks.into_iter().flatten().filter_map(|network| network.pointer("/multus/networkName")?.as_str());
     let own = names.filter_map(|name| match name.split_once('/') {
         Some((other, name)) => (other == namespace).then_some(name),
@@ -223,9 +230,9 @@ fn attached(data: &Value, namespace: &str) -> Vec<String> {
 }
 
 /// Reads a VirtualMachineInstance.
-pub fn read_vmi(object: &DynamicObject) -> Vmi {
-    let data = &object.data;
-    let interfaces = data.pointer("/status/interfaces").and_then(Value::as_array);
+pub fn read_vmi(object: &RemoteObject) -> Vmi {
+    let RemoteObject { spec, status, .. } = object;
+    let interfaces = status.pointer("/interfaces").and_then(Value::as_array);
     let mut room = ENTRIES;
     let nic = |nic: &Value| {
         let several = nic["ipAddresses"].as_array().into_iter().flatten().filter_map(Value::as_str);
@@ -251,19 +258,28 @@ pub fn read_vmi(object: &DynamicObject) -> Vmi {
     Vmi {
         name: line(&object.name_any(), WORD),
         uid: uid_of(object),
-        phase: text_at(data, "/status/phase").unwrap_or_default(),
-        ready: find_condition(data, "Ready", "True").is_some(),
-        node: text_at(data, "/status/nodeName").filter(|node| !node.is_empty()),
+        phase: text_at(status, "/phase").unwrap_or_default(),
+        ready: find_condition(status, "Ready", "True").is_some(),
+        node: text_at(status, "/nodeName").filter(|node| !node.is_empty()),
         interfaces: interfaces.into_iter().flatten().take(ENTRIES).map(nic).collect::<Box<[Nic]>>().into_vec(),
-        unschedulable: find_condition(data, "PodScheduled", "False").map(message_of),
-        failure: find_condition(data, "Synchronized", "False").map(message_of),
-        cloud_init: volumes(data, "/spec/volumes").any(has_secret),
+        unschedulable: find_condition(status, "PodScheduled", "False").map(message_of),
+        failure: find_condition(status, "Synchronized", "False").map(message_of),
+        cloud_init: volumes(spec, "/volumes").any(has_secret),
         controller: controller_of(object).map(|uid| line(uid, UID)),
+        waits: waits(status),
     }
 }
 
+/// What waits for a move of the guest.
+fn waits(status: &Value) -> Option<Box<Waits>> {
+    let is = |kind| find_condition(status, kind, "True").is_some();
+    let (cpus, memory, interfaces) = (is("HotVCPUChange"), is("HotMemoryChange"), is("MigrationRequired"));
+    let stuck = || find_condition(status, "LiveMigratable", "False").map(message_of);
+    (cpus || memory || interfaces).then(|| Box::new(Waits { cpus, memory, interfaces, stuck: stuck() }))
+}
+
 /// UID of what controls an object.
-pub fn controller_of(object: &DynamicObject) -> Option<&str> {
+pub fn controller_of(object: &RemoteObject) -> Option<&str> {
     let mut owners = object.metadata.owner_references.iter().flatten();
     owners.find(|owner| owner.controller == Some(true)).map(|owner| owner.uid.as_str())
 }

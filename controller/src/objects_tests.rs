@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use k8s_openapi::api::core::v1::PersistentVolumeClaim;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use k8s_openapi::jiff::Timestamp;
 use model::api::{Machine, MachineStatus};
@@ -21,7 +20,7 @@ fn nasty() -> String {
     format!("\u{1b}[2J\u{202e}\r\n\u{9b}{}", "\"".repeat(200_000))
 }
 
-fn vm() -> DynamicObject {
+fn vm() -> RemoteObject {
     let conditions = json!([
         {"type": "Failure", "status": "True", "message": nasty()}, {"type": "RestartRequired", "status": "True", "message": nasty()},
     ]);
@@ -36,7 +35,7 @@ fn vm() -> DynamicObject {
 }
 
 /// So many interfaces, each with its own and so many more addresses, of which every second is there twice.
-fn vmi(interfaces: u32, addresses: u32) -> DynamicObject {
+fn vmi(interfaces: u32, addresses: u32) -> RemoteObject {
     let six = |nic: u32, at: u32| {
         format!("2001:db8:ffff:ffff:ffff:{:x}:{:x}:{:x}", nic % 65_536, at / 65_536 + 4096, at % 65_536)
     };
@@ -51,7 +50,7 @@ fn vmi(interfaces: u32, addresses: u32) -> DynamicObject {
     serde_json::from_value(object).expect("an object")
 }
 
-fn claim(size: &str) -> PersistentVolumeClaim {
+fn claim(size: &str) -> RemoteObject {
     let object = json!({"metadata": {"name": "web-root", "uid": nasty()}, "spec": {"resources": {"requests": {"storage": size}}},
         "status": {"phase": nasty()}});
     serde_json::from_value(object).expect("a claim")
@@ -82,7 +81,7 @@ fn atk7_every_word_of_a_cluster_is_cleaned_and_cut() {
 
 #[test]
 fn atk7_an_import_is_read_in_few_steps_and_its_words_are_cut() {
-    let volume = |status: Value| -> DynamicObject {
+    let volume = |status: Value| -> RemoteObject {
         let metadata =
             json!({"name": "web-root", "uid": nasty(), "annotations": {"vitistack.io/desired-hash": nasty()}});
         serde_json::from_value(json!({"metadata": metadata, "status": status})).expect("an object")
@@ -118,6 +117,29 @@ fn atk7_an_import_is_read_in_few_steps_and_its_words_are_cut() {
 }
 
 #[test]
+fn x71_fr19_what_waits_for_a_move_is_read_from_the_instance() {
+    let instance = |conditions: Value| {
+        let object = json!({"metadata": {"name": "vm-web"}, "status": {"conditions": conditions}});
+        read_vmi(&serde_json::from_value(object).expect("an object")).waits.map(|waits| *waits)
+    };
+    let is = |kind: &str, status: &str| json!({"type": kind, "status": status});
+    let disks = json!({"type": "LiveMigratable", "status": "False", "reason": "DisksNotLiveMigratable", "message": "a disk is not shared"});
+    let stuck = Some("a disk is not shared".to_owned());
+    #[rustfmt::skip]
+    let cases = [
+        (json!([disks]),                                                     None),
+        (json!([is("HotVCPUChange", "False"), is("MigrationRequired", "False")]), None),
+        (json!([is("HotVCPUChange", "True"), is("HotMemoryChange", "True")]), Some(Waits { cpus: true, memory: true, ..Waits::default() })),
+        (json!([is("MigrationRequired", "True")]),                           Some(Waits { interfaces: true, ..Waits::default() })),
+        (json!([disks, is("HotVCPUChange", "True")]),                        Some(Waits { cpus: true, stuck, ..Waits::default() })),
+        (json!("HotVCPUChange"),                                             None),
+    ];
+    every_row(cases, |(conditions, want)| {
+        assert_eq!(instance(conditions.clone()), want, "{conditions}");
+    });
+}
+
+#[test]
 fn x70_an_instance_that_was_started_with_data_from_a_secret_is_known() {
     let from = json!({"name": "web-cloudinit"});
     #[rustfmt::skip]
@@ -137,7 +159,7 @@ fn x70_an_instance_that_was_started_with_data_from_a_secret_is_known() {
 fn atk7_what_is_no_mac_address_is_left_out() {
     let nic = |mac: &str| {
         let mut object = vmi(1, 0);
-        object.data["status"]["interfaces"][0]["mac"] = json!(mac);
+        object.status["interfaces"][0]["mac"] = json!(mac);
         read_vmi(&object).interfaces.remove(0).mac
     };
     let long = "80:00:00:48:fe:80:00:00:00:00:00:00:00:02:c9:03:00:00:00:01";

@@ -5,19 +5,54 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use kube::api::ObjectMeta;
-use kube::core::DeserializeGuard;
 use kube::core::error_boundary::InvalidObject;
 use kube::runtime::reflector::{ObjectRef, Store};
 use kube::{Resource, ResourceExt};
 use lz4_flex::block::{compress_prepend_size_with_dict, decompress_size_prepended_with_dict};
-use model::api::Machine;
+use model::api::{Machine, MachineSpec, MachineStatus};
 use model::machine::cluster_of;
 use model::names::ClusterName;
 use runtime::watcher::Event;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, Error as _};
+use serde::{Deserialize, Deserializer};
+use serde_json::value::RawValue;
 
-/// A Machine that may not decode.
-pub type Guarded = DeserializeGuard<Machine>;
+use crate::remote_object::Metadata;
+
+/// A Machine that may not decode. Who manages which of its fields is not read.
+#[derive(Clone, Debug)]
+pub struct Guarded(pub Result<Machine, InvalidObject>);
+
+#[derive(Deserialize)]
+struct Text {
+    #[serde(default)]
+    metadata: Metadata,
+    spec: MachineSpec,
+    status: Option<MachineStatus>,
+}
+
+impl<'de> Deserialize<'de> for Guarded {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        struct Named {
+            metadata: Metadata,
+        }
+        let text = Box::<RawValue>::deserialize(deserializer)?;
+        Ok(Self(match serde_json::from_str(text.get()) {
+            Ok(Text { metadata, spec, status }) => Ok(Machine { metadata: metadata.into(), spec, status }),
+            Err(why) => {
+                let Named { metadata } = serde_json::from_str(text.get()).map_err(D::Error::custom)?;
+                Err(InvalidObject { error: without_place(&why), metadata: metadata.into() })
+            }
+        }))
+    }
+}
+
+/// Nobody has the text that line and column are of.
+fn without_place(why: &serde_json::Error) -> String {
+    let said = why.to_string();
+    said.rsplit_once(" at line ").map_or(said.as_str(), |(said, _)| said).to_owned()
+}
 
 /// A Machine that runs. Most of the text of any other stands here, too, and need not be kept. It need not be what is written today.
 const USUAL: &[u8] = include_bytes!("packed/usual.json");
@@ -82,7 +117,7 @@ impl Packed {
 
     /// The Machine, as it was packed.
     pub fn open(&self) -> Guarded {
-        DeserializeGuard(match &self.kept {
+        Guarded(match &self.kept {
             Kept::Machine(packed) => {
                 unpack(packed).map_err(|error| InvalidObject { error, metadata: self.metadata.clone() })
             }
@@ -108,6 +143,35 @@ pub(crate) fn pack(event: &Event<Guarded>, known: &Store<Packed>) -> Event<Packe
         Event::InitDone => Event::InitDone,
         Event::Apply(machine) => Event::Apply(Packed::of(machine)),
         Event::Delete(machine) => Event::Delete(Packed::of(machine)),
+    }
+}
+
+impl Resource for Guarded {
+    type DynamicType = <Machine as Resource>::DynamicType;
+    type Scope = <Machine as Resource>::Scope;
+
+    fn kind(dt: &Self::DynamicType) -> Cow<'_, str> {
+        Machine::kind(dt)
+    }
+
+    fn group(dt: &Self::DynamicType) -> Cow<'_, str> {
+        Machine::group(dt)
+    }
+
+    fn version(dt: &Self::DynamicType) -> Cow<'_, str> {
+        Machine::version(dt)
+    }
+
+    fn plural(dt: &Self::DynamicType) -> Cow<'_, str> {
+        Machine::plural(dt)
+    }
+
+    fn meta(&self) -> &ObjectMeta {
+        self.0.as_ref().map_or_else(|broken| &broken.metadata, Machine::meta)
+    }
+
+    fn meta_mut(&mut self) -> &mut ObjectMeta {
+        self.0.as_mut().map_or_else(|broken| &mut broken.metadata, Machine::meta_mut)
     }
 }
 

@@ -74,7 +74,7 @@ fn a_machine_that_cannot_be_read_stays_one_and_says_why() {
     text["spec"]["disks"] = json!("none");
     let packed = Packed::of(&read(&text));
     let broken = packed.open().0.expect_err("it cannot be read");
-    assert_eq!(broken.error, "Invalid type string \"none\". Expected a sequence");
+    assert_eq!(broken.error, "invalid type: string \"none\", expected a sequence");
     assert_eq!(broken.metadata.finalizers.as_deref(), Some(&["machine.vitistack.io/cleanup".to_owned()][..]));
     assert_eq!((packed.name_any(), packed.cluster(), packed.read::<Value>()), ("web".to_owned(), None, None));
 }

@@ -185,7 +185,6 @@ fn is_name(text: &str) -> bool {
 mod tests {
     use std::sync::{Arc, OnceLock};
 
-    use kube::core::DeserializeGuard;
     use model::api::Machine;
     use prometheus_client::encoding::text::encode;
     use prometheus_client::registry::Registry;
@@ -193,13 +192,13 @@ mod tests {
 
     use super::*;
     use crate::lead::Standing;
-    use crate::packed::Packed;
+    use crate::packed::{Guarded, Packed};
 
     fn machine(template: &str, status: serde_json::Value) -> Counted {
         let text = json!({"apiVersion": "vitistack.io/v1alpha1", "kind": "Machine", "metadata": {"name": "web"},
             "spec": {"template": template}, "status": status});
         let machine: Machine = serde_json::from_value(text).expect("a Machine");
-        Packed::of(&DeserializeGuard(Ok(machine))).read().expect("what counts")
+        Packed::of(&Guarded(Ok(machine))).read().expect("what counts")
     }
 
     #[test]

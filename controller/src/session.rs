@@ -8,7 +8,6 @@ use std::sync::Arc;
 
 use futures::future::BoxFuture;
 use futures::stream::{self, BoxStream, StreamExt, TryStreamExt, select_all};
-use k8s_openapi::api::core::v1::PersistentVolumeClaim;
 use k8s_openapi::api::storage::v1;
 use kube::api::{ApiResource, DynamicObject};
 use kube::{Api, Client, Resource, ResourceExt};
@@ -23,13 +22,14 @@ use tokio::sync::mpsc;
 
 use crate::attachments::{self, AttachmentIndex, Heard};
 use crate::awaited::Awaited;
-use crate::disks::{read_claim, read_storage_class};
+use crate::disks::{claims, read_claim, read_storage_class};
 use crate::imports::{Cdi, Kept};
 use crate::index::{ObjectIndex, weigh};
 use crate::lead::Lead;
 use crate::metrics::Metrics;
 use crate::objects::{MachineUid, ObjectKey, Record, WatchedKind, key_of, owner_of, read_vm, read_vmi, resource_of};
 use crate::offer::{self, Offer};
+use crate::remote_object::RemoteObject;
 use crate::terminating::Refusals;
 
 /// Watches one cluster, and tells of every Machine whose objects changed.
@@ -154,21 +154,18 @@ impl Watches {
 
     fn streams(&self, client: &Client) -> Vec<Stream> {
         let ours = self.selected();
-        let dynamic = |kind: &str, watched, read: fn(&DynamicObject) -> Record| {
-            let api: Api<DynamicObject> = Api::all_with(client.clone(), &resource_of(kind));
-            let read = move |object: &DynamicObject| (key_of(object), owner_of(object), read(object));
+        let ours_of = |kind: &ApiResource, watched, read: fn(&RemoteObject) -> Record| {
+            let api: Api<RemoteObject> = Api::all_with(client.clone(), kind);
+            let read = move |object: &RemoteObject| (key_of(object), owner_of(object), read(object));
             steps(api, ours.clone(), read, weigh_object, move |step| WatchStep::Object(watched, step))
-        };
-        let read_owned = |claim: &PersistentVolumeClaim| {
-            (key_of(claim), owner_of(claim), Record::Claim(Box::new(read_claim(claim))))
         };
         let classes: Api<DynamicObject> = Api::all_with(client.clone(), &ApiResource::erase::<v1::StorageClass>(&()));
         vec![
-            dynamic("VirtualMachine", WatchedKind::Vm, |object| Record::Vm(Box::new(read_vm(object)))),
-            dynamic("VirtualMachineInstance", WatchedKind::Vmi, |object| Record::Vmi(Box::new(read_vmi(object)))),
-            steps(Api::all(client.clone()), ours.clone(), read_owned, weigh_object, |step| {
-                WatchStep::Object(WatchedKind::Claim, step)
+            ours_of(&resource_of("VirtualMachine"), WatchedKind::Vm, |vm| Record::Vm(Box::new(read_vm(vm)))),
+            ours_of(&resource_of("VirtualMachineInstance"), WatchedKind::Vmi, |vmi| {
+                Record::Vmi(Box::new(read_vmi(vmi)))
             }),
+            ours_of(&claims(), WatchedKind::Claim, |claim| Record::Claim(Box::new(read_claim(claim)))),
             steps(
                 classes,
                 watching(),

@@ -217,7 +217,6 @@ fn of(machine: &Guarded) -> (String, Known) {
 
 #[cfg(test)]
 mod tests {
-    use kube::core::DeserializeGuard;
     use model::api::{KubevirtConfigSpec, Machine};
     use model::machine::{Intent, Shown};
     use serde_json::{Value, json};
@@ -323,7 +322,7 @@ mod tests {
                 "status": home.map(|home| json!({"kubevirtConfigRef": {"name": "east", "clusterId": "one", "namespace": home}}))});
             serde_json::from_value(text).expect("a Machine")
         };
-        let guarded = |machine: Machine| DeserializeGuard(Ok(machine));
+        let guarded = |machine: Machine| Guarded(Ok(machine));
         let east = ClusterName("east".to_owned());
         let shares = |namespace: &str| {
             // The mapping was vmaas-shop for all, and is a template now.

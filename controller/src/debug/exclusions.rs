@@ -45,6 +45,6 @@ mod tests {
         let broken: Guarded = serde_json::from_value(text).expect("guarded");
         let [found] = <[Exclusion; 1]>::try_from(of(&broken)).expect("one");
         assert_eq!((found.machine.as_str(), found.reason), ("shop/web", "Unreadable"));
-        assert_eq!(found.why, "Invalid type string \"none\". Expected a sequence");
+        assert_eq!(found.why, "invalid type: string \"none\", expected a sequence");
     }
 }

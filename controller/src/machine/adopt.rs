@@ -4,18 +4,16 @@
 //! An instance gets its labels from its VM's template when it starts: one that others started no watch of ours shows.
 
 use std::collections::BTreeSet;
-use std::fmt::Debug;
 
-use kube::api::DynamicObject;
-use kube::{Api, Resource, ResourceExt};
+use kube::{Api, ResourceExt};
 use model::machine::{Admitted, Kind, Lookup, Stray, adoption, owner, published};
 use runtime::clusters::Cluster;
-use serde::de::DeserializeOwned;
 
 use super::remote::ask_in_time;
 use crate::context::{Context, Fault, Unanswered};
 use crate::index::OwnObjects;
 use crate::objects::{controller_of, read_vm, read_vmi, resource_of};
+use crate::remote_object::RemoteObject;
 use crate::session::ClusterIndex;
 use crate::uids::Past;
 
@@ -50,7 +48,7 @@ pub(super) async fn look(
             let judged = match (judged, past) {
                 (Lookup::Earlier(_), Past::Present(whose)) => Lookup::Taken(whose.clone()),
                 (Lookup::Free(stray), _) => {
-                    let claims = vm.as_ref().map(|vm| published::claims(&vm.metadata, &vm.data, &identity.key.name));
+                    let claims = vm.as_ref().map(|vm| published::claims(&vm.metadata, &vm.spec, &identity.key.name));
                     Lookup::Free(Stray { claims: claims.unwrap_or_default(), ..stray })
                 }
                 (judged, _) => judged,
@@ -88,18 +86,18 @@ pub(super) async fn get(
     kind: &str,
     namespace: &str,
     name: &str,
-) -> Result<Option<DynamicObject>, Unanswered> {
-    let api: Api<DynamicObject> = Api::namespaced_with(cluster.client.clone(), namespace, &resource_of(kind));
+) -> Result<Option<RemoteObject>, Unanswered> {
+    let api: Api<RemoteObject> = Api::namespaced_with(cluster.client.clone(), namespace, &resource_of(kind));
     get_from(cluster, &api, namespace, name).await
 }
 
 /// The same, of another kind; `api` is that of the namespace.
-pub(super) async fn get_from<K: Resource + Clone + Debug + DeserializeOwned>(
+pub(super) async fn get_from(
     cluster: &Cluster<ClusterIndex>,
-    api: &Api<K>,
+    api: &Api<RemoteObject>,
     namespace: &str,
     name: &str,
-) -> Result<Option<K>, Unanswered> {
+) -> Result<Option<RemoteObject>, Unanswered> {
     let found = ask_in_time(cluster, api.get_opt(name)).await??;
     match &found {
         Some(other) if (other.name_any().as_str(), other.namespace().as_deref()) != (name, Some(namespace)) => {

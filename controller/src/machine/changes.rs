@@ -1,6 +1,6 @@
 //! Changes of what is on a cluster already, each bound to what was seen or read of it. I/O: that cluster.
 
-use kube::api::Patch;
+use kube::api::{DynamicObject, Patch};
 use model::baseline::Wanted;
 use model::machine::restart::note;
 use model::machine::{Failure, Identity, Kind};
@@ -9,11 +9,12 @@ use serde_json::Value;
 
 use super::remote::{Target, api, failure_of, forget, is_ours, key_there};
 use crate::objects::patch_params;
+use crate::remote_object::Named;
 
 /// Brings an object in line with what is wanted, from what it is now, and says whether it was not; one that is not the Machine's
 /// any more stays as it is.
 pub(super) async fn update(at: &Target<'_>, kind: Kind, name: &str, wanted: &Wanted) -> Result<bool, Failure> {
-    let live = match api(at, kind).get(name).await {
+    let live = match api::<DynamicObject>(at, kind).get(name).await {
         Ok(live) => live,
         Err(kube::Error::Api(answer)) if answer.code == 404 => {
             forget(at, kind, name);
@@ -34,7 +35,7 @@ pub(super) async fn update(at: &Target<'_>, kind: Kind, name: &str, wanted: &Wan
 
 /// Asks KubeVirt for a restart.
 pub(super) async fn restart(at: &Target<'_>, name: &str, request: &Value) -> Result<(), Failure> {
-    match api(at, Kind::Vm).patch_status(name, &patch_params(), &Patch::Merge(request)).await {
+    match api::<Named>(at, Kind::Vm).patch_status(name, &patch_params(), &Patch::Merge(request)).await {
         Ok(_) => Ok(()),
         // Changed since it was seen, or gone: the watch event of that brings the next pass.
         Err(kube::Error::Api(answer)) if matches!(answer.code, 404 | 409) => Ok(()),
@@ -44,7 +45,7 @@ pub(super) async fn restart(at: &Target<'_>, name: &str, request: &Value) -> Res
 
 /// Merges a change into an object that is still as it was seen; whether it was.
 pub(super) async fn merge(at: &Target<'_>, kind: Kind, name: &str, change: &Value) -> Result<bool, Failure> {
-    match api(at, kind).patch(name, &patch_params(), &Patch::Merge(change)).await {
+    match api::<Named>(at, kind).patch(name, &patch_params(), &Patch::Merge(change)).await {
         Ok(_) => Ok(true),
         // Changed since it was seen: the watch event of that brings the next pass.
         Err(kube::Error::Api(answer)) if answer.code == 409 => Ok(false),
@@ -72,7 +73,7 @@ pub(super) async fn take(at: &Target<'_>, kind: Kind, name: &str, change: &Value
     if kind != Kind::Secret {
         at.awaited.sent(&at.cluster.name, kind, &key, &at.identity.uid);
     }
-    match api(at, kind).patch(name, &patch_params(), &Patch::Merge(change)).await {
+    match api::<Named>(at, kind).patch(name, &patch_params(), &Patch::Merge(change)).await {
         Ok(_) => {
             at.awaited.created(&at.cluster.name, kind, &key);
             Ok(())

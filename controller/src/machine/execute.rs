@@ -1,8 +1,8 @@
 //! Carries out a plan, in its order, up to the first failure. I/O: writes to the supervisor here, to the remote in `remote`.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use kube::ResourceExt;
 use kube::api::Patch;
-use kube::{Api, ResourceExt};
 use model::api::Machine;
 use model::machine::status::change;
 use model::machine::{Failure, Here, Identity, Intent, Kind, Plan, There, Write, drift, record};
@@ -134,20 +134,19 @@ pub(super) async fn write_there(
     writes::write(&Target { cluster, identity, supervisor: &ctx.supervisor, awaited: &ctx.awaited, phase }, write).await
 }
 
-fn machines(ctx: &Context, identity: &Identity) -> Api<Machine> {
-    Api::namespaced(ctx.client.clone(), &identity.key.namespace)
-}
-
 /// What the next status does not say any more goes: whoever wrote it before us would have it count as ours (ATK4).
 async fn write_status(change: Value, ctx: &Context, identity: &Identity) -> Result<(), Fault> {
-    let machines = machines(ctx, identity);
+    let machines = ctx.machines(&identity.key.namespace);
     let patched = machines.patch_status(&identity.key.name, &patch_params(), &Patch::Merge(change)).await;
     patched.map(drop).map_err(Fault::Supervisor)
 }
 
 /// X11: the controller never places. The patch is empty; admission makes the change.
 async fn ask_admission(ctx: &Context, identity: &Identity, refused_for: &mut Option<Reason>) -> Result<(), Failure> {
-    let asked = machines(ctx, identity).patch(&identity.key.name, &patch_params(), &Patch::Merge(json!({}))).await;
+    let asked = ctx
+        .machines(&identity.key.namespace)
+        .patch(&identity.key.name, &patch_params(), &Patch::Merge(json!({})))
+        .await;
     let message = match asked {
         Ok(machine) if machine.annotations().contains_key(KUBEVIRT_CONFIG) => return Ok(()),
         Ok(_) => "admission did not decide: check that the webhook is registered".to_owned(),
@@ -173,7 +172,8 @@ async fn guard(machine: &Machine, ctx: &Context, identity: &Identity) -> Result<
     let all: Vec<&str> = machine.finalizers().iter().map(String::as_str).chain([CLEANUP]).collect();
     let patch =
         json!({"metadata": {"uid": identity.uid, "resourceVersion": identity.resource_version, "finalizers": all}});
-    let patched = machines(ctx, identity).patch(&identity.key.name, &patch_params(), &Patch::Merge(patch)).await;
+    let patched =
+        ctx.machines(&identity.key.namespace).patch(&identity.key.name, &patch_params(), &Patch::Merge(patch)).await;
     patched.map(drop).map_err(Fault::Supervisor)
 }
 
@@ -181,7 +181,7 @@ async fn release(machine: &Machine, finalizers: &[String], ctx: &Context, identi
     let left: Vec<&String> = machine.finalizers().iter().filter(|name| !finalizers.contains(name)).collect();
     let patch =
         json!({"metadata": {"uid": identity.uid, "resourceVersion": identity.resource_version, "finalizers": left}});
-    match machines(ctx, identity).patch(&identity.key.name, &patch_params(), &Patch::Merge(patch)).await {
+    match ctx.machines(&identity.key.namespace).patch(&identity.key.name, &patch_params(), &Patch::Merge(patch)).await {
         Ok(_) => Ok(()),
         Err(kube::Error::Api(answer)) if answer.code == 404 => Ok(()),
         Err(why) => Err(Fault::Supervisor(why)),

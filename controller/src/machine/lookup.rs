@@ -4,8 +4,8 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use k8s_openapi::api::core::v1::{Namespace, PersistentVolumeClaim};
-use kube::api::{DynamicObject, ListParams};
+use k8s_openapi::api::core::v1::Namespace;
+use kube::api::{ApiResource, ListParams};
 use kube::{Api, Client, ResourceExt};
 use model::machine::{Identity, Kind, Vmi};
 use model::names::{MACHINE_UID, SUPERVISOR};
@@ -13,9 +13,10 @@ use runtime::clusters::Cluster;
 
 use super::remote::ask_in_time;
 use crate::context::{Fault, Unanswered};
-use crate::disks::{data_volumes, read_claim, read_data_volume};
+use crate::disks::{claims, data_volumes, read_claim, read_data_volume};
 use crate::imports::Served;
 use crate::objects::{ObjectKey, Record, key_of, owner_of, read_vm, read_vmi, resource_of};
+use crate::remote_object::RemoteObject;
 use crate::session::ClusterIndex;
 
 /// How long the word of a cluster counts that a namespace is being deleted, for all Machines in it.
@@ -94,14 +95,16 @@ pub(super) async fn find_earlier(
     Ok(found)
 }
 
-type Listed = (Vec<PersistentVolumeClaim>, Vec<DynamicObject>, Vec<DynamicObject>, Vec<DynamicObject>);
+type Listed = (Vec<RemoteObject>, Vec<RemoteObject>, Vec<RemoteObject>, Vec<RemoteObject>);
 
 async fn list(client: &Client, namespace: &str, uid: &str, by: &str, imports: bool) -> Result<Listed, kube::Error> {
     let ours = ListParams::default().labels(&format!("{MACHINE_UID}={uid},{SUPERVISOR} {by}"));
-    let dynamic = |kind: &str| Api::<DynamicObject>::namespaced_with(client.clone(), namespace, &resource_of(kind));
-    let claims = Api::<PersistentVolumeClaim>::namespaced(client.clone(), namespace).list(&ours).await?.items;
-    let filled = Api::<DynamicObject>::namespaced_with(client.clone(), namespace, &data_volumes());
-    let imports = if imports { filled.list(&ours).await?.items } else { Vec::new() };
-    let vms = dynamic("VirtualMachine").list(&ours).await?.items;
-    Ok((claims, imports, vms, dynamic("VirtualMachineInstance").list(&ours).await?.items))
+    let listed = async |kind: ApiResource| {
+        let api = Api::<RemoteObject>::namespaced_with(client.clone(), namespace, &kind);
+        Ok::<_, kube::Error>(api.list(&ours).await?.items)
+    };
+    let claims = listed(claims()).await?;
+    let imports = if imports { listed(data_volumes()).await? } else { Vec::new() };
+    let vms = listed(resource_of("VirtualMachine")).await?;
+    Ok((claims, imports, vms, listed(resource_of("VirtualMachineInstance")).await?))
 }

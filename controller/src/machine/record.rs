@@ -3,16 +3,15 @@
 use std::time::Instant;
 
 use kube::Api;
-use kube::api::{DeleteParams, DynamicObject, Patch, PostParams, Preconditions};
+use kube::api::{DeleteParams, DynamicObject, Patch, Preconditions};
 use model::machine::{Failure, Identity};
-use model::names::OPERATOR;
 use model::reason::Reason;
 use runtime::clusters::{code, said};
 use serde_json::Value;
 
 use crate::context::Context;
 use crate::networks::configurations;
-use crate::objects::patch_params;
+use crate::objects::{patch_params, post_params};
 
 fn api(ctx: &Context, identity: &Identity) -> Api<DynamicObject> {
     Api::namespaced_with(ctx.client.clone(), &identity.key.namespace, &configurations())
@@ -27,8 +26,7 @@ fn failure(identity: &Identity, why: &kube::Error) -> Failure {
 pub(super) async fn create(object: &Value, ctx: &Context, identity: &Identity) -> Result<(), Failure> {
     let object: DynamicObject =
         serde_json::from_value(object.clone()).expect("invariant: builders make Kubernetes objects");
-    let params = PostParams { field_manager: Some(OPERATOR.to_owned()), ..PostParams::default() };
-    match api(ctx, identity).create(&params, &object).await {
+    match api(ctx, identity).create(&post_params(), &object).await {
         Ok(made) => {
             ctx.networks.saw(&made);
             Ok(())

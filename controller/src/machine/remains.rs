@@ -7,8 +7,6 @@
 use std::collections::BTreeMap;
 
 use futures::future::try_join_all;
-use k8s_openapi::api::core::v1::PersistentVolumeClaim;
-use kube::api::DynamicObject;
 use kube::{Api, ResourceExt};
 use model::machine::standing::{self, Standing};
 use model::machine::{DeletionPolicy, Leaving, Lookup};
@@ -18,9 +16,10 @@ use serde_json::Value;
 
 use super::adopt::{get, get_from};
 use crate::context::{Context, Unanswered};
-use crate::disks::{data_volumes, read_claim, read_data_volume};
+use crate::disks::{claims, data_volumes, read_claim, read_data_volume};
 use crate::imports::Served;
 use crate::index::OwnObjects;
+use crate::remote_object::RemoteObject;
 use crate::session::ClusterIndex;
 
 /// What stands under the names of VM and instance, once no watch shows any of the Machine's; asked until it is nothing. Adds the
@@ -43,8 +42,8 @@ pub(super) async fn look(
     let found = match futures::try_join!(ask("VirtualMachine"), ask("VirtualMachineInstance")) {
         Err(why) => return Lookup::Unknown(why.to_string()),
         Ok((vm, vmi)) => {
-            let vm = vm.as_ref().map(|vm| standing(vm, "/spec/template/spec/volumes", objects));
-            let vmi = vmi.as_ref().map(|vmi| standing(vmi, "/spec/volumes", objects));
+            let vm = vm.as_ref().map(|vm| standing(vm, "/template/spec/volumes", objects));
+            let vmi = vmi.as_ref().map(|vmi| standing(vmi, "/volumes", objects));
             standing::standing(vm, vmi, leaving, &ctx.supervisor)
         }
     };
@@ -68,8 +67,8 @@ async fn add_unseen_disks(
     ctx: &Context,
 ) -> Result<bool, Unanswered> {
     let (identity, namespace) = (&leaving.identity, &leaving.identity.vm.namespace);
-    let claims: Api<PersistentVolumeClaim> = Api::namespaced(cluster.client.clone(), namespace);
-    let imports: Api<DynamicObject> = Api::namespaced_with(cluster.client.clone(), namespace, &data_volumes());
+    let api = |kind| Api::<RemoteObject>::namespaced_with(cluster.client.clone(), namespace, &kind);
+    let (claims, imports) = (api(claims()), api(data_volumes()));
     let fills = cluster.index.cdi.known() == Served::Listed;
     let is_ours = |labels: &BTreeMap<String, String>| {
         labels.get(MACHINE_UID) == Some(&identity.uid) && labels.get(SUPERVISOR) == Some(&ctx.supervisor)
@@ -90,8 +89,8 @@ async fn add_unseen_disks(
     Ok(objects.claims.len() + objects.imports.len() > before)
 }
 
-fn standing<'o>(object: &'o DynamicObject, volumes: &str, objects: &OwnObjects) -> Standing<'o> {
-    let volumes = object.data.pointer(volumes).and_then(Value::as_array).into_iter().flatten();
+fn standing<'o>(object: &'o RemoteObject, volumes: &str, objects: &OwnObjects) -> Standing<'o> {
+    let volumes = object.spec.pointer(volumes).and_then(Value::as_array).into_iter().flatten();
     let mut claims = volumes.filter_map(|volume| {
         volume.pointer("/persistentVolumeClaim/claimName").or(volume.pointer("/dataVolume/name"))?.as_str()
     });

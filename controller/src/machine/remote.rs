@@ -3,12 +3,13 @@
 //! A create that meets an object of that name looks whose it is: ours is as good as created, a stranger's stays untouched.
 
 use k8s_openapi::api::core::v1::{Namespace, PersistentVolumeClaim, Secret};
-use kube::api::{ApiResource, DeleteParams, DynamicObject, PostParams, Preconditions, PropagationPolicy};
-use kube::{Api, ResourceExt};
+use kube::api::{ApiResource, DeleteParams, Preconditions, PropagationPolicy};
+use kube::core::{DynamicResourceScope, Request};
+use kube::{Api, Resource, ResourceExt};
 use model::machine::owner::{self, Left};
 use model::machine::standing::{lost_its_labels, put_back};
 use model::machine::{Failure, Identity, Kind};
-use model::names::{MACHINE_UID, OPERATOR, SUPERVISOR};
+use model::names::{MACHINE_UID, SUPERVISOR};
 use model::reason::Reason;
 use runtime::clusters::{Cluster, DEADLINE, said};
 use serde_json::Value;
@@ -17,7 +18,8 @@ use tokio::time::error::Elapsed;
 use crate::attachments::{self, Seen};
 use crate::awaited::Awaited;
 use crate::disks::data_volumes;
-use crate::objects::{ObjectKey, WatchedKind, resource_of};
+use crate::objects::{ObjectKey, WatchedKind, post_params, resource_of};
+use crate::remote_object::Named;
 use crate::session::ClusterIndex;
 use crate::terminating;
 
@@ -53,7 +55,10 @@ pub(super) fn key_there(at: &Target<'_>, name: &str) -> ObjectKey {
 }
 
 /// The objects of a kind beside the Machine's VM.
-pub(super) fn api(at: &Target<'_>, kind: Kind) -> Api<DynamicObject> {
+pub(super) fn api<K>(at: &Target<'_>, kind: Kind) -> Api<K>
+where
+    K: Resource<DynamicType = ApiResource, Scope = DynamicResourceScope>,
+{
     let (namespace, client) = (&at.identity.vm.namespace, at.cluster.client.clone());
     match kind {
         Kind::Namespace => Api::all_with(client, &ApiResource::erase::<Namespace>(&())),
@@ -66,21 +71,14 @@ pub(super) fn api(at: &Target<'_>, kind: Kind) -> Api<DynamicObject> {
 }
 
 /// Creates an object, or answers with the one that has its name and is not the Machine's.
-pub(super) async fn create(
-    at: &Target<'_>,
-    kind: Kind,
-    name: &str,
-    object: &Value,
-) -> Result<Option<DynamicObject>, Failure> {
-    let api = api(at, kind);
-    let object: DynamicObject =
-        serde_json::from_value(object.clone()).expect("invariant: builders make Kubernetes objects");
+pub(super) async fn create(at: &Target<'_>, kind: Kind, name: &str, object: &Value) -> Result<Option<Named>, Failure> {
+    let api = api::<Named>(at, kind);
     let key = key_there(at, name);
     if !is_shared(kind) {
         at.awaited.sent(&at.cluster.name, kind, &key, &at.identity.uid);
     }
-    let params = PostParams { field_manager: Some(OPERATOR.to_owned()), ..PostParams::default() };
-    let made = api.create(&params, &object).await;
+    let request = Request::new(api.resource_url()).create(&post_params(), object.to_string().into_bytes());
+    let made = async { at.cluster.client.request::<Named>(request.map_err(kube::Error::BuildRequest)?).await }.await;
     let Err(why) = made.as_ref() else {
         match kind {
             Kind::Namespace => at.cluster.index.objects.saw_namespace(name),
@@ -119,11 +117,11 @@ const fn is_shared(kind: Kind) -> bool {
 /// Ours is as good as created, and awaited until a watch shows it.
 async fn exists(
     at: &Target<'_>,
-    api: &Api<DynamicObject>,
+    api: &Api<Named>,
     kind: Kind,
     name: &str,
     key: &ObjectKey,
-) -> Result<Option<DynamicObject>, Failure> {
+) -> Result<Option<Named>, Failure> {
     match kind {
         Kind::Namespace => {
             at.cluster.index.objects.saw_namespace(name);
@@ -145,21 +143,21 @@ async fn exists(
 }
 
 /// Whether an object carries the Machine's labels.
-pub(super) fn is_ours(at: &Target<'_>, object: &DynamicObject) -> bool {
+pub(super) fn is_ours(at: &Target<'_>, object: &impl ResourceExt) -> bool {
     let is = |key, value: &String| object.labels().get(key) == Some(value);
     is(MACHINE_UID, &at.identity.uid) && is(SUPERVISOR, at.supervisor)
 }
 
 /// Why an object that is not the Machine's stays untouched.
-pub(super) fn stranger(at: &Target<'_>, kind: Kind, name: &str, found: &DynamicObject) -> Failure {
+pub(super) fn stranger(at: &Target<'_>, kind: Kind, name: &str, found: &impl ResourceExt) -> Failure {
     let (what, namespace) = (kind_name(kind), &at.identity.vm.namespace);
     let cluster = &at.cluster.name.0;
     let another = "give the Machine another name".to_owned();
-    let earlier = at.identity.asking(at.supervisor).earlier_self(&owner::read(&found.metadata));
-    let (whose, next) = match Left::read(&found.metadata) {
+    let earlier = at.identity.asking(at.supervisor).earlier_self(&owner::read(found.meta()));
+    let (whose, next) = match Left::read(found.meta()) {
         _ if earlier.is_some() => (earlier.unwrap_or_default(), another),
         Some(left) => (left.said_to(&at.identity.key.namespace), another),
-        None if kind == Kind::Vm && lost_its_labels(&found.metadata) => {
+        None if kind == Kind::Vm && lost_its_labels(found.meta()) => {
             let next = format!("{}, or delete it", put_back(&at.identity.uid, at.supervisor));
             ("has lost the labels that say whose it is".to_owned(), next)
         }
@@ -195,7 +193,7 @@ pub(super) async fn delete(
         preconditions: Some(Preconditions { uid: Some(uid.to_owned()), resource_version: None }),
         ..DeleteParams::default()
     };
-    match api(at, kind).delete(name, &only_this).await {
+    match api::<Named>(at, kind).delete(name, &only_this).await {
         Ok(_) if kind == Kind::Attachment => {
             forget(at, kind, name);
             Ok(true)

@@ -6,7 +6,7 @@ use k8s_openapi::api::core::v1::ObjectReference;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::api::Patch;
 use kube::runtime::events::EventType;
-use kube::{Api, Resource, ResourceExt};
+use kube::{Resource, ResourceExt};
 use model::api::{Machine, MachineStatus};
 use model::machine::outcome::Outcome;
 use model::machine::status::{SETTLING, change, patience, transition, without_mirror};
@@ -91,7 +91,7 @@ pub(super) async fn report(
         return Ok(Some(patience));
     }
     let namespace = machine.namespace().unwrap_or_default();
-    let api: Api<Machine> = Api::namespaced(ctx.client.clone(), &namespace);
+    let api = ctx.machines(&namespace);
     let write = async |next| {
         let patch = Patch::Merge(change(&machine.metadata, previous, next));
         api.patch_status(&machine.name_any(), &patch_params(), &patch).await

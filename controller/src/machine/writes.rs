@@ -6,19 +6,20 @@ use std::time::Instant;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::ResourceExt;
-use kube::api::{DynamicObject, Patch, PostParams, PropagationPolicy};
+use kube::api::{DynamicObject, Patch, PropagationPolicy};
 use model::machine::owner::Left;
 use model::machine::storage::{may_be_copied, take_back};
 use model::machine::vm::namespace_terminating;
 use model::machine::{Failure, Kind, Parcel, There, published, takeover};
-use model::names::{MACHINE_UID, OPERATOR, RETAINED};
+use model::names::{MACHINE_UID, RETAINED};
 use model::reason::Reason;
 use runtime::clusters::DEADLINE;
 use serde_json::Value;
 
 use super::changes::{adopt, merge, restart, take, update};
 use super::remote::{Target, api, ask_in_time, create, delete, failure_of, is_ours, key_there, kind_name, stranger};
-use crate::objects::patch_params;
+use crate::objects::{patch_params, post_params};
+use crate::remote_object::Named;
 
 /// What a write did beside what it was to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -98,7 +99,7 @@ async fn import(at: &Target<'_>, name: &str, object: &Value) -> Result<Outcome, 
     make(at, Kind::DataVolume, name, object).await
 }
 
-async fn find(at: &Target<'_>, claim: &str) -> Result<Option<DynamicObject>, Failure> {
+async fn find(at: &Target<'_>, claim: &str) -> Result<Option<Named>, Failure> {
     api(at, Kind::Claim).get_opt(claim).await.map_err(|why| failure_of(Kind::Claim, claim, &why))
 }
 
@@ -114,7 +115,7 @@ async fn find_left(at: &Target<'_>, name: &str) -> Result<Outcome, Failure> {
 }
 
 /// Takes a claim that a Machine left behind; one that is ours already is on its way into the index.
-async fn take_left(at: &Target<'_>, name: &str, found: &DynamicObject, named: bool) -> Result<Outcome, Failure> {
+async fn take_left(at: &Target<'_>, name: &str, found: &Named, named: bool) -> Result<Outcome, Failure> {
     let key = key_there(at, name);
     if is_ours(at, found) {
         if found.metadata.deletion_timestamp.is_none() {
@@ -145,7 +146,7 @@ const TRIES: usize = 3;
 /// Takes an object of the earlier self, as it is when it is read. One that is this Machine's already is done.
 async fn take_over(at: &Target<'_>, kind: Kind, name: &str) -> Result<Outcome, Failure> {
     for _ in 0..TRIES {
-        let found = api(at, kind).get_opt(name).await.map_err(|why| failure_of(kind, name, &why))?;
+        let found = api::<DynamicObject>(at, kind).get_opt(name).await.map_err(|why| failure_of(kind, name, &why))?;
         let Some(found) = found.filter(|found| !is_ours(at, found)) else { return Ok(Outcome::Unchanged) };
         let live = serde_json::to_value(&found).expect("invariant: an object that was read can be written");
         let change = takeover::change(&live, kind, at.identity, at.supervisor).map_err(|why| {
@@ -172,13 +173,12 @@ fn carries_ours(at: &Target<'_>, found: &DynamicObject) -> bool {
 /// Secrets, so nothing is awaited.
 async fn carry(at: &Target<'_>, parcel: &Parcel) -> Result<Outcome, Failure> {
     let (kind, name) = (Kind::Secret, parcel.name.as_str());
-    let api = api(at, kind);
+    let api = api::<DynamicObject>(at, kind);
     let failed = |why: kube::Error| failure_of(kind, name, &why);
     let mut found = if parcel.known { api.get_opt(name).await.map_err(failed)? } else { None };
     if found.is_none() {
         let object = serde_json::from_value(parcel.object()).expect("invariant: a Secret is a Kubernetes object");
-        let params = PostParams { field_manager: Some(OPERATOR.to_owned()), ..PostParams::default() };
-        match api.create(&params, &object).await {
+        match api.create(&post_params(), &object).await {
             Ok(_) => return Ok(Outcome::Done),
             Err(kube::Error::Api(answer)) if answer.code == 409 && answer.reason == "AlreadyExists" => {
                 found = Some(api.get(name).await.map_err(failed)?);

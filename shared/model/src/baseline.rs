@@ -14,7 +14,7 @@ pub mod war;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-pub use self::compare::{Drift, drift};
+pub use self::compare::{Drift, drift, drift_of};
 pub use crate::names::LAST_APPLIED;
 use crate::patch::UserPatch;
 
@@ -29,6 +29,8 @@ pub struct Wanted {
     user: UserPatch,
     /// Fields that are left to others from now on: what was written to them last is not taken out.
     released: &'static [&'static str],
+    /// The text of [`LAST_APPLIED`]. Fields that the author wants ignored are not in it, so that they never differ.
+    text: String,
 }
 
 /// What brings an object in line.
@@ -43,9 +45,9 @@ pub struct Change {
 impl Wanted {
     /// `object` is created, `kept` is the part of it that is kept true.
     pub fn new(object: Value, kept: Value, user: UserPatch, released: &'static [&'static str]) -> Self {
-        let mut wanted = Self { object, kept, user, released };
-        let text = wanted.text();
-        wanted.object["metadata"]["annotations"][LAST_APPLIED] = json!(text);
+        let text = user.without_ignored(&kept).to_string();
+        let mut wanted = Self { object, kept, user, released, text };
+        wanted.object["metadata"]["annotations"][LAST_APPLIED] = json!(wanted.text);
         wanted
     }
 
@@ -54,14 +56,9 @@ impl Wanted {
         &self.object
     }
 
-    /// The text of [`LAST_APPLIED`]. Fields that the author wants ignored are not in it, so that they never differ.
-    fn text(&self) -> String {
-        self.user.without_ignored(&self.kept).to_string()
-    }
-
     /// Tells what was written last from what is wanted now.
     pub fn hash(&self) -> String {
-        hash(&self.text())
+        hash(&self.text)
     }
 
     /// What makes the object on the cluster the wanted one; `None` when it is.
@@ -77,15 +74,14 @@ impl Wanted {
         self.user.mask(&mut wanted, live);
         let mut fields = Vec::new();
         let merged = merge::merge(&last, &wanted, live, &mut Vec::new(), &mut fields);
-        let text = self.text();
-        if merged.is_none() && live["metadata"]["annotations"][LAST_APPLIED] == text {
+        if merged.is_none() && live["metadata"]["annotations"][LAST_APPLIED] == self.text {
             return None;
         }
         let mut patch = merged.unwrap_or_else(|| json!({}));
         let metadata = &mut patch["metadata"];
         metadata["uid"] = live["metadata"]["uid"].clone();
         metadata["resourceVersion"] = live["metadata"]["resourceVersion"].clone();
-        metadata["annotations"][LAST_APPLIED] = json!(text);
+        metadata["annotations"][LAST_APPLIED] = json!(self.text);
         Some(Change { patch, fields })
     }
 }

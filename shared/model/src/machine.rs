@@ -43,7 +43,7 @@ use crate::reason::Reason;
 pub use identity::{Identity, Shown, cluster_of, recorded_home, recorded_on};
 pub use imports::{Import, Imports, StorageClass};
 pub use intent::{Admitted, DELETION_POLICIES, DeletionPolicy, Intent, Leaving, Sought};
-pub use objects::{Claim, Nic, Vm, Vmi};
+pub use objects::{Claim, Nic, Vm, Vmi, Waits};
 pub use observed::{DataSecret, Lookup, Observed, Remote, Stray, Terms};
 pub use status::status;
 pub use write::{Failure, Here, Hidden, Kind, Parcel, Plan, There, Write};

@@ -1,6 +1,7 @@
 //! A watch that lists and goes on for ever, with the events and errors of kube's `watcher` and less memory: kube's keeps 8 KiB for
 //! the next line of each watch, and the controller has nine watches on each cluster. I/O: lists and watches.
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::io::ErrorKind;
 use std::pin::Pin;
@@ -11,11 +12,15 @@ use kube::api::{ListParams, ObjectList, WatchEvent, WatchParams};
 use kube::core::Request;
 pub use kube::runtime::watcher::{Config, Error, Event};
 use kube::{Api, Client, Resource};
-use serde::de::DeserializeOwned;
+use serde::Deserialize;
+use serde::de::{DeserializeOwned, Error as _};
+use serde_json::value::RawValue;
 use tokio::time::timeout;
 
 /// How much longer than the API server was asked to keep a watch, the next line of it is waited for.
 const MARGIN: Duration = Duration::from_secs(5);
+/// What a watch says.
+const KINDS: [&str; 5] = ["ADDED", "MODIFIED", "DELETED", "BOOKMARK", "ERROR"];
 /// Bytes of a line that are kept for the next one.
 const KEPT: usize = 1 << 10;
 
@@ -194,7 +199,7 @@ impl Lines {
         if self.line.is_empty() {
             return Ok(None);
         }
-        match serde_json::from_slice(&self.line) {
+        match read(&self.line) {
             Ok(event) => Ok(Some(event)),
             Err(why) if why.is_eof() => Ok(None),
             Err(why) => Err(match serde_json::from_slice::<kube::core::Status>(&self.line) {
@@ -203,6 +208,26 @@ impl Lines {
             }),
         }
     }
+}
+
+/// Reads an event. Its object is read from its own text: serde would first make a tree of any, to look for its type.
+fn read<K: DeserializeOwned>(line: &[u8]) -> serde_json::Result<WatchEvent<K>> {
+    #[derive(Deserialize)]
+    struct Line<'l> {
+        #[serde(rename = "type", borrow)]
+        kind: Cow<'l, str>,
+        #[serde(borrow)]
+        object: &'l RawValue,
+    }
+    let Line { kind, object } = serde_json::from_slice(line)?;
+    Ok(match &*kind {
+        "ADDED" => WatchEvent::Added(serde_json::from_str(object.get())?),
+        "MODIFIED" => WatchEvent::Modified(serde_json::from_str(object.get())?),
+        "DELETED" => WatchEvent::Deleted(serde_json::from_str(object.get())?),
+        "BOOKMARK" => WatchEvent::Bookmark(serde_json::from_str(object.get())?),
+        "ERROR" => WatchEvent::Error(serde_json::from_str(object.get())?),
+        unknown => return Err(serde_json::Error::unknown_variant(unknown, &KINDS)),
+    })
 }
 
 #[cfg(test)]

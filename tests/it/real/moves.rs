@@ -56,7 +56,7 @@ async fn c10_x71_a_guest_that_is_moved_runs_on_and_its_machine_shows_where() {
 }
 
 #[tokio::test]
-async fn c10_a_move_that_finds_no_node_and_is_given_up_leaves_the_machine_running() {
+async fn c10_x71_fr19_a_move_that_finds_no_node_leaves_the_machine_running_and_what_waits_for_it_is_said() {
     let ground = Ground::new(judged().await, "stays").await;
     ground.applied(&machine("web", Some(REMOTE), &movable(&json!({})))).await;
     ground.running("web").await;
@@ -85,6 +85,22 @@ async fn c10_a_move_that_finds_no_node_and_is_given_up_leaves_the_machine_runnin
     let machine = ground.machines().get("web").await.expect("the Machine");
     assert_eq!((phase(&machine), condition(&machine, "Ready").as_str()), ("Running", "True/Running"));
     assert_eq!(writes(&ground, mark, "vm-web"), Vec::<String>::new());
+
+    // KubeVirt moves it by itself to bring it more CPUs, and finds no node either.
+    let sockets = json!({"spec": {"resources": {"cpu": {"sockets": 2}}}});
+    ground.machines().patch("web", &PatchParams::default(), &Patch::Merge(sockets)).await.expect("admitted");
+    let said = |it: &Machine| {
+        let all = it.status.iter().flat_map(|status| &status.conditions);
+        all.into_iter().find(|it| it.type_ == "SpecApplied").map(|it| it.message.clone()).unwrap_or_default()
+    };
+    let waits = "the guest has its new CPUs when it moves to another node";
+    let waiting = ground.until("web", "that its CPUs wait for a move", |it| said(it).contains(waits)).await;
+    assert_eq!(condition(&waiting, "SpecApplied"), "False/PartlyApplied");
+    assert!(!condition(&waiting, "RestartRequired").starts_with("True"), "KubeVirt asks for none");
+    fail(remote, "unschedulable", "").await;
+    let has_them = |it: &Value| it["status"]["currentCPUTopology"]["sockets"] == 2;
+    until(&instances, "vm-web", has_them).await.expect("it moves after all");
+    ground.until("web", "that nothing waits", |it| condition(it, "SpecApplied").starts_with("True")).await;
 }
 
 /// Node and first address, as the Machine tells them.

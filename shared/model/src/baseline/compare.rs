@@ -27,12 +27,27 @@ impl Drift {
 
 /// The first fields of an object that differ from its own [`LAST_APPLIED`].
 pub fn drift(live: &Value) -> Vec<Drift> {
-    let applied = live["metadata"]["annotations"][LAST_APPLIED].as_str();
-    let Some(applied) = applied.and_then(|text| serde_json::from_str::<Value>(text).ok()) else { return Vec::new() };
+    let Some(applied) = live["metadata"]["annotations"][LAST_APPLIED].as_str() else { return Vec::new() };
+    drift_of(applied, |part| &live[part], || live["metadata"]["managedFields"].as_array().cloned().unwrap_or_default())
+}
+
+/// The same, of the text of [`LAST_APPLIED`] and of an object whose parts, such as `spec`, are told one by one; `managers` is
+/// asked for its `metadata.managedFields` where anything differs.
+pub fn drift_of<'v>(
+    applied: &str,
+    part: impl Fn(&str) -> &'v Value,
+    managers: impl FnOnce() -> Vec<Value>,
+) -> Vec<Drift> {
+    let Ok(Value::Object(applied)) = serde_json::from_str(applied) else { return Vec::new() };
     let mut found = Vec::new();
-    compare(&applied, live, &mut Vec::new(), &mut found);
-    let managers = live["metadata"]["managedFields"].as_array().map(Vec::as_slice).unwrap_or_default();
-    found.into_iter().map(|path| Drift { field: say(&path), by: holder(managers, &path) }).collect()
+    for (key, value) in &applied {
+        compare(value, part(key), &mut vec![key.clone()], &mut found);
+    }
+    if found.is_empty() {
+        return Vec::new();
+    }
+    let managers = managers();
+    found.into_iter().map(|path| Drift { field: say(&path), by: holder(&managers, &path) }).collect()
 }
 
 fn compare(applied: &Value, live: &Value, path: &mut Vec<String>, found: &mut Vec<Vec<String>>) {

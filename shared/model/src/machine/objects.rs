@@ -68,6 +68,21 @@ pub struct Vmi {
     pub cloud_init: bool,
     /// UID of what controls it: its VM.
     pub controller: Option<String>,
+    /// What of a change comes to the guest when it moves to another node.
+    pub waits: Option<Box<Waits>>,
+}
+
+/// What KubeVirt brings into a guest by moving it: conditions `HotVCPUChange`, `HotMemoryChange` and `MigrationRequired`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Waits {
+    /// More CPUs.
+    pub cpus: bool,
+    /// More memory.
+    pub memory: bool,
+    /// Other interfaces.
+    pub interfaces: bool,
+    /// Why it cannot move: what `LiveMigratable` says.
+    pub stuck: Option<String>,
 }
 
 /// An interface that an instance reports.

@@ -30,8 +30,8 @@ fn is_published(object: &ObjectMeta, machine: &str) -> bool {
 }
 
 /// The claims that a VM of that operator has for disks. What else it has is somebody else's.
-pub fn claims(vm: &ObjectMeta, data: &Value, machine: &str) -> Vec<String> {
-    let volumes = data.pointer("/spec/template/spec/volumes").and_then(Value::as_array);
+pub fn claims(vm: &ObjectMeta, spec: &Value, machine: &str) -> Vec<String> {
+    let volumes = spec.pointer("/template/spec/volumes").and_then(Value::as_array);
     let named = volumes.into_iter().flatten().take(VOLUMES);
     let named = named.filter_map(|volume| volume.pointer("/persistentVolumeClaim/claimName")?.as_str());
     let own = named.filter(|claim| (*claim == machine || disk_of_claim(machine, claim).is_some()) && is_plain(claim));

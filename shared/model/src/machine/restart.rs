@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::intent::Admitted;
-use super::objects::Vm;
+use super::objects::{Vm, Vmi, Waits};
 use super::observed::Observed;
 use super::write::{Kind, There};
 use crate::baseline::{Change, LAST_APPLIED, drift};
@@ -100,6 +100,23 @@ fn set_back(change: &Change, live: &Value) -> Vec<String> {
     fields(live).filter(|field| !edited.contains(field)).collect()
 }
 
+/// What waits until KubeVirt moves the guest, in words, where something does.
+pub(super) fn moving(vmi: &Vmi) -> Option<String> {
+    let Waits { cpus, memory, interfaces, stuck } = vmi.waits.as_deref()?;
+    let all = [(*cpus, "CPUs"), (*memory, "memory"), (*interfaces, "interfaces")];
+    let what: Vec<&str> = all.iter().filter(|(waits, _)| *waits).map(|(_, what)| *what).collect();
+    let what = format!("the guest has its new {} when it moves to another node", what.join(", "));
+    Some(match stuck {
+        Some(why) => format!("{what}, which it cannot ({why}), or starts again: {BRING}"),
+        None => format!(
+            "{what}: KubeVirt moves it by itself where its workloadUpdateMethods name LiveMigrate; elsewhere use virtctl migrate"
+        ),
+    })
+}
+
+/// How a user has a guest start again.
+const BRING: &str = "set the annotation vitistack.io/restart of the Machine to a new value, or use virtctl restart";
+
 /// What waits for a restart, in words, where something does.
 pub(super) fn waiting(vm: &Vm) -> Option<String> {
     let why = vm.restart_required.as_ref()?;
@@ -107,7 +124,5 @@ pub(super) fn waiting(vm: &Vm) -> Option<String> {
         .changed
         .as_ref()
         .map_or_else(|| format!("KubeVirt says: {why}"), |fields| format!("the guest still has the old {fields}"));
-    Some(format!(
-        "{what}: a restart brings the change: set the annotation {RESTART} of the Machine to a new value, or use virtctl restart"
-    ))
+    Some(format!("{what}: a restart brings the change: {BRING}"))
 }

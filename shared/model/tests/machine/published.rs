@@ -22,7 +22,7 @@ fn x2_x14_x16_the_disks_of_a_published_vm_are_adopted_before_it() {
         let volumes = claims.iter().map(|claim| json!({"name": "d", "persistentVolumeClaim": {"claimName": claim}}));
         let mut volumes: Vec<Value> = volumes.collect();
         volumes.push(json!({"name": "cdrom-iso", "dataVolume": {"name": "web-iso"}}));
-        json!({"spec": {"template": {"spec": {"volumes": volumes}}}})
+        json!({"template": {"spec": {"volumes": volumes}}})
     };
     let other = json!({"vitistack.io/managed-by": "kubevirt-operator", "vitistack.io/source-machine": "db"});
     let bare = json!({"vitistack.io/source-machine": "web"});

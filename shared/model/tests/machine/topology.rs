@@ -1,5 +1,6 @@
 //! What becomes of an edit of CPUs.
 
+use model::machine::Waits;
 use model::machine::restart::note;
 
 use super::kept::{live, merged, wanted};
@@ -34,4 +35,24 @@ fn x73_cores_stay_cores_and_a_restart_is_said_to_change_them() {
         let says = waits.map(|it| it.message.split(": ").next().unwrap_or_default().to_owned());
         assert_eq!(says, told.map(|_| format!("the guest still has the old domain.cpu.{part}")), "{part}");
     });
+}
+
+#[test]
+fn x71_fr19_what_comes_with_a_move_of_the_guest_is_said_until_it_is_there() {
+    let shown = |waits: Option<Waits>| {
+        let vmi = vmi("Running", true).map(|vmi| Vmi { waits: waits.map(Box::new), ..vmi });
+        let shown = status(&MachineStatus::default(), &intent(|_| ()), &Observed { vmi, ..running() }, None, now(1));
+        let applied = shown.conditions.into_iter().find(|it| it.type_ == "SpecApplied").expect("there is a VM");
+        (applied.status, applied.message)
+    };
+    let said = |message: &str| ("False".to_owned(), message.to_owned());
+    let both = Waits { cpus: true, interfaces: true, ..Waits::default() };
+    let stuck = Waits { memory: true, stuck: Some("a disk is not shared".to_owned()), ..Waits::default() };
+    #[rustfmt::skip]
+    let cases = [
+        (Some(both),  said("the guest has its new CPUs, interfaces when it moves to another node: KubeVirt moves it by itself where its workloadUpdateMethods name LiveMigrate; elsewhere use virtctl migrate")),
+        (Some(stuck), said("the guest has its new memory when it moves to another node, which it cannot (a disk is not shared), or starts again: set the annotation vitistack.io/restart of the Machine to a new value, or use virtctl restart")),
+        (None,        ("True".to_owned(), "everything that the Machine asks for is carried out".to_owned())),
+    ];
+    every_row(cases, |(waits, want)| assert_eq!(shown(waits), want));
 }

@@ -25,7 +25,7 @@ const SPREAD: [usize; 5] = [1, 3, 10, 30, 100];
 const MOST_EXPONENT: f64 = 1.05;
 /// Rounds with a silent cluster and without, and what the nine others keep of what they do.
 const ROUNDS: usize = 5;
-const MOST_BESIDE: f64 = 1.0 / 0.95;
+const MOST_BESIDE: f64 = 1.05;
 /// Machines of the poller, which would take an hour for more, and how many times as many of ours run in a second.
 const POLLED: usize = 40;
 const LEAST_AHEAD: [(usize, f64); 2] = [(1, 80.0), (CLUSTERS, 8.0)];

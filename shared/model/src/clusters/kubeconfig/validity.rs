@@ -63,8 +63,11 @@ fn of_token(token: &str) -> Option<Validity> {
 }
 
 fn seconds(time: f64) -> Option<i64> {
-    #[allow(clippy::cast_possible_truncation, clippy::cast_precision_loss)]
-    // reason: within these bounds nothing is lost
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_precision_loss,
+        reason = "within these bounds nothing is lost"
+    )]
     (0.0..=LAST as f64).contains(&time).then_some(time as i64)
 }
 

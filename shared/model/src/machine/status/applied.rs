@@ -57,6 +57,7 @@ pub(super) fn describe(admitted: &Admitted, seen: &Observed, failure: Option<&Fa
     let mut missing = Vec::new();
     missing.extend(failure.map(|failure| failure.message.clone()));
     missing.extend(restart::waiting(machine));
+    missing.extend(seen.vmi.as_ref().and_then(restart::moving));
     if vm::is_unmanaged(admitted) {
         missing.push("the VirtualMachine is left alone, as the annotation mode: unmanaged says".to_owned());
     }
