@@ -1,11 +1,13 @@
 //! A proxy between the controller and the API servers, and between an API server and the webhook, that does harm at one request,
 //! event or review of a namespace: it breaks the connection, answers in the server's place, sends the request twice or too late, has
-//! the controller killed, or ends, freezes or falsifies a watch. It numbers what is about each namespace, over all
+//! the controller killed, ends, freezes or falsifies a watch, or leaves an API server behind. It numbers what is about each namespace, over all
 //! servers, in the order in which it comes: requests, events of watches, and reviews, each by itself.
 //! I/O: a listening socket for each server, with an API server's own certificate.
 
 mod fault;
+mod lags;
 mod lines;
+mod past;
 mod stream;
 mod upstream;
 mod wire;
@@ -93,6 +95,11 @@ impl Faultline {
     /// While a namespace is cut off, connections with a request about it break.
     pub fn cut(&self, namespace: &str, off: bool) {
         self.lines.with(|all| all.entry(namespace.to_owned()).or_default().cut = off);
+    }
+
+    /// Returns once no watch withholds bookmarks for the sake of a namespace.
+    pub async fn marked(&self, namespace: &str) {
+        self.lines.marked(namespace).await;
     }
 
     /// What came about a namespace so far.

@@ -120,7 +120,7 @@ impl Sweep<'_> {
     async fn sweep(&self, extent: &Extent, say: fn(&str)) -> Result<Found> {
         let ground = Ground::new(self.fleet, &self.faultline).await?;
         let stories = match extent {
-            Extent::Whole(stories, _) | Extent::Pruned(stories, _) => stories.clone(),
+            Extent::Whole(stories, _) | Extent::Pruned(stories, _) | Extent::Each(stories, _) => stories.clone(),
             Extent::One(story, _) => vec![*story],
         };
         let mut found = Found::default();
@@ -128,10 +128,11 @@ impl Sweep<'_> {
             let usual = self.live_without_harm(&ground, story).await?;
             say(&usual.sums_up(story));
             let trials = trials(story, extent, &usual);
-            // What ends a watch ends that of all lives, and one that is listed anew has fewer events.
+            // What ends a watch ends that of all lives, and one that is listed anew has fewer events; who is behind is so for all.
             let alone = |trial: &Trial| {
                 let harm = trial.point.harm;
-                harm.kills() || harm.way() == Way::Watches && !matches!(extent, Extent::Pruned(..))
+                let of_all = harm.lags() || harm.way() == Way::Watches;
+                harm.kills() || of_all && !matches!(extent, Extent::Pruned(..))
             };
             let (alone, others): (Vec<_>, Vec<_>) = trials.into_iter().partition(alone);
             let mut take = |(reached, violations): (bool, Vec<String>)| {
@@ -176,14 +177,11 @@ impl Sweep<'_> {
         let harm = trial.point.harm;
         self.faultline.expect(&trial.namespace, Some(trial.point));
         let ledger = Ledger::open(self.fleet, &trial.namespace);
-        let told = trial.story.live(ground, &trial.namespace, Some(harm)).await;
+        let told = trial.story.live(ground, &trial.namespace, Some((harm, &usual.told))).await;
         let seen = self.faultline.seen(&trial.namespace, harm.way());
         let mut wrong = ledger.judge(&usual.touched)?;
         wrong.extend(self.faultline.wrong(&trial.namespace));
-        match told {
-            Err(what) => wrong.push(what),
-            Ok(told) => wrong.extend(told.differs(&usual.told)),
-        }
+        wrong.extend(told.err());
         let mut violations: Vec<String> = wrong.iter().map(|what| trial.says(what)).collect();
         if let Some(first) = violations.first_mut() {
             first.push_str(&listed(&seen));

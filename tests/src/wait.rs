@@ -24,7 +24,11 @@ pub async fn eventually<T, E: Display>(what: &str, look: impl AsyncFnMut() -> Re
     }
 }
 
-async fn within<T, E: Display>(limit: Duration, mut look: impl AsyncFnMut() -> Result<T, E>) -> Result<T, String> {
+/// The same without a panic: after so long, what was seen last.
+pub(crate) async fn within<T, E: Display>(
+    limit: Duration,
+    mut look: impl AsyncFnMut() -> Result<T, E>,
+) -> Result<T, String> {
     let deadline = Instant::now() + limit;
     let mut seen = "nothing, the first look did not end".to_owned();
     loop {

@@ -1,5 +1,7 @@
 //! Carries out a plan, in its order, up to the first failure. I/O: writes to the supervisor here, to the remote in `remote`.
 
+use std::time::Instant;
+
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::ResourceExt;
 use kube::api::Patch;
@@ -131,7 +133,20 @@ pub(super) async fn write_there(
         let message = "there is no connection to the cluster".to_owned();
         return Err(Failure { reason: Reason::ClusterUnreachable, message });
     };
-    writes::write(&Target { cluster, identity, supervisor: &ctx.supervisor, awaited: &ctx.awaited, phase }, write).await
+    let deleted = match write {
+        There::Delete(_, _, object) | There::DeleteAlone(_, _, object) => Some(object),
+        _ => None,
+    };
+    // Its watch is behind.
+    if deleted.is_some_and(|object| ctx.departures.is_deleted(&identity.uid, object, Instant::now())) {
+        return Ok(Outcome::Done);
+    }
+    let at = Target { cluster, identity, supervisor: &ctx.supervisor, awaited: &ctx.awaited, phase };
+    let outcome = writes::write(&at, write).await?;
+    if let (Some(object), Outcome::Done) = (deleted, outcome) {
+        ctx.departures.delete(&identity.uid, object, Instant::now());
+    }
+    Ok(outcome)
 }
 
 /// What the next status does not say any more goes: whoever wrote it before us would have it count as ours (ATK4).

@@ -1,5 +1,5 @@
 //! `cargo sweep`: does harm at every request, event and review in the lives of Machines, and prints what did not hold. With
-//! `--story` or `--way`, of one kind of them; with `--fault` and `--at` beside both, one point again. `--rivals` lets two controllers
+//! `--story` or `--way`, of one kind of them; with `--fault`, one harm; with `--at` beside it, one point again. `--rivals` lets two controllers
 //! take the Lease from each other instead.
 
 use std::process::ExitCode;
@@ -22,11 +22,11 @@ struct Args {
     /// One way only: requests, watches or reviews. Beside a fault, requests unless said.
     #[arg(long, value_parser = Way::named)]
     way: Option<Way>,
-    /// What happens there.
-    #[arg(long, requires_all = ["story", "at"])]
+    /// One harm only, at every point unless one is said.
+    #[arg(long)]
     fault: Option<String>,
     /// At which of its requests, events or reviews, from 1.
-    #[arg(long, requires = "fault")]
+    #[arg(long, requires_all = ["story", "fault"])]
     at: Option<usize>,
     /// Nothing of that: for so many seconds, one of two controllers is paused again and again until the other one leads.
     #[arg(long, value_name = "SECONDS", num_args = 0..=1, default_missing_value = "600", conflicts_with_all = ["pruned", "story", "way"])]
@@ -39,11 +39,14 @@ impl Args {
         if rivals.is_some() {
             return Ok(None);
         }
-        if let (Some(story), Some(fault), Some(at)) = (story, fault, at) {
-            let harm = Harm::named(way.unwrap_or(Way::Requests), &fault)?;
-            return Ok(Some(Extent::One(story, Point { at, harm })));
-        }
         let stories = story.map_or(Story::ALL.to_vec(), |story| vec![story]);
+        if let Some(fault) = fault {
+            let harm = Harm::named(way.unwrap_or(Way::Requests), &fault)?;
+            return Ok(Some(match (story, at) {
+                (Some(story), Some(at)) => Extent::One(story, Point { at, harm }),
+                _ => Extent::Each(stories, harm),
+            }));
+        }
         let ways = way.map_or(Way::ALL.to_vec(), |way| vec![way]);
         Ok(Some(if pruned { Extent::Pruned(stories, ways) } else { Extent::Whole(stories, ways) }))
     }

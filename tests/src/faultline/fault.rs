@@ -29,6 +29,10 @@ pub enum Fault {
     Html,
     /// It arrives, and bytes that mean nothing say that all is well.
     Garbage,
+    /// From before it arrives, its API server is behind the others for a while (`lags`).
+    Stale,
+    /// The same, and the controller hears the answer and is killed: the next one begins with an API server that is behind.
+    CrashStale,
 }
 
 /// What happens to a watch at one of its events.
@@ -44,11 +48,19 @@ pub enum Lapse {
     HalfLine,
     /// It stands still until the same object has another event, which is the only one that is told; or for a moment.
     Hidden,
+    /// From that event on no bookmark is told. At the first that is not, it ends, and what was before that bookmark is forgotten.
+    Unmarked,
 }
 
-const CRASHES: [(Fault, &str); 3] =
-    [(Fault::CrashBefore, "crash-before"), (Fault::CrashDuring, "crash-during"), (Fault::CrashAfter, "crash-after")];
-const REFUSALS: [(Fault, &str); 7] = [
+const CRASHES: [(Fault, &str); 4] = [
+    (Fault::CrashBefore, "crash-before"),
+    (Fault::CrashDuring, "crash-during"),
+    (Fault::CrashAfter, "crash-after"),
+    (Fault::CrashStale, "crash-stale"),
+];
+/// What only an API server does.
+const OF_REQUESTS: [(Fault, &str); 8] = [
+    (Fault::Stale, "stale"),
     (Fault::TimedOut, "timed-out"),
     (Fault::Answer(409, "Conflict"), "conflict"),
     (Fault::Answer(429, "TooManyRequests"), "busy"),
@@ -67,12 +79,13 @@ const OF_BOTH: [(Fault, &str); 8] = [
     (Fault::Html, "html"),
     (Fault::Garbage, "garbage"),
 ];
-const LAPSES: [(Lapse, &str); 5] = [
+const LAPSES: [(Lapse, &str); 6] = [
     (Lapse::Gone, "gone"),
     (Lapse::Expired, "expired"),
     (Lapse::Frozen, "frozen"),
     (Lapse::HalfLine, "half-line"),
     (Lapse::Hidden, "hidden"),
+    (Lapse::Unmarked, "unmarked"),
 ];
 
 /// Where harm is done.
@@ -121,7 +134,7 @@ impl Way {
     pub fn harms(self) -> Vec<(Harm, &'static str)> {
         match self {
             Self::Requests => {
-                let all = CRASHES.into_iter().chain(OF_BOTH).chain(REFUSALS);
+                let all = CRASHES.into_iter().chain(OF_BOTH).chain(OF_REQUESTS);
                 all.map(|(fault, name)| (Harm::Request(fault), name)).collect()
             }
             Self::Watches => LAPSES.into_iter().map(|(lapse, name)| (Harm::Watch(lapse), name)).collect(),
@@ -142,7 +155,13 @@ impl Harm {
 
     /// Whether it ends the controller.
     pub fn kills(self) -> bool {
-        matches!(self, Self::Request(Fault::CrashBefore | Fault::CrashDuring | Fault::CrashAfter))
+        let crashes = |fault| CRASHES.iter().any(|(crash, _)| *crash == fault);
+        matches!(self, Self::Request(fault) if crashes(fault))
+    }
+
+    /// Whether it leaves an API server behind.
+    pub fn lags(self) -> bool {
+        matches!(self, Self::Request(Fault::Stale | Fault::CrashStale))
     }
 
     /// The harm of a name.
@@ -174,6 +193,9 @@ mod tests {
             }
         }
         let refused = Harm::named(Way::Watches, "reset").unwrap_err();
-        assert_eq!(refused, "watches have no fault \"reset\"; they have gone, expired, frozen, half-line, hidden");
+        assert_eq!(
+            refused,
+            "watches have no fault \"reset\"; they have gone, expired, frozen, half-line, hidden, unmarked"
+        );
     }
 }

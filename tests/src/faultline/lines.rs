@@ -1,11 +1,12 @@
 //! What came through the proxies, by namespace, and what is to happen there. No I/O.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Mutex, PoisonError};
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use super::fault::{Harm, Lapse, Way};
+use super::lags::Lags;
 
 /// Where harm is done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,7 +46,24 @@ pub(super) struct Lines {
     expected: Mutex<HashMap<String, Line>>,
     /// Watches whose past is forgotten, by API server and path: up to which version, and how that is said.
     forgotten: Mutex<HashMap<(String, String), (u64, Lapse)>>,
+    /// Namespaces for whose sake a watch tells no bookmark.
+    unmarked: watch::Sender<BTreeSet<String>>,
+    /// API servers that are behind.
+    pub(super) lags: Lags,
     crashes: mpsc::UnboundedSender<Crash>,
+}
+
+/// A watch that tells no bookmark, for the sake of a namespace, while this is kept.
+#[derive(Debug)]
+pub(super) struct Unmarked<'l> {
+    lines: &'l Lines,
+    namespace: String,
+}
+
+impl Drop for Unmarked<'_> {
+    fn drop(&mut self) {
+        self.lines.unmarked.send_if_modified(|all| all.remove(&self.namespace));
+    }
 }
 
 #[derive(Debug, Default)]
@@ -68,7 +86,20 @@ impl Line {
 
 impl Lines {
     pub(super) fn new(crashes: mpsc::UnboundedSender<Crash>) -> Self {
-        Self { expected: Mutex::default(), forgotten: Mutex::default(), crashes }
+        let unmarked = watch::Sender::default();
+        Self { expected: Mutex::default(), forgotten: Mutex::default(), unmarked, lags: Lags::default(), crashes }
+    }
+
+    /// From now on a watch tells no bookmark.
+    pub(super) fn unmark(&self, namespace: &str) -> Unmarked<'_> {
+        self.unmarked.send_if_modified(|all| all.insert(namespace.to_owned()));
+        Unmarked { lines: self, namespace: namespace.to_owned() }
+    }
+
+    /// Returns once no watch withholds bookmarks for the sake of this namespace.
+    pub(super) async fn marked(&self, namespace: &str) {
+        // What is waited on is part of what is asked, so it is there.
+        let _ = self.unmarked.subscribe().wait_for(|all| !all.contains(namespace)).await;
     }
 
     pub(super) fn with<T>(&self, look: impl FnOnce(&mut HashMap<String, Line>) -> T) -> T {

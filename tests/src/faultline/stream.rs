@@ -45,6 +45,13 @@ impl Event {
     }
 }
 
+/// The version that a bookmark tells of, which has no name.
+fn bookmark(line: &[u8]) -> Option<u64> {
+    let event: Value = serde_json::from_slice(line).ok()?;
+    let version = event["object"]["metadata"]["resourceVersion"].as_str()?.parse().ok()?;
+    (event["type"] == "BOOKMARK").then_some(version)
+}
+
 /// What an API server says that does not remember.
 fn expired() -> Vec<u8> {
     let status = json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure", "message": "too old resource version, by the fault proxy", "reason": "Expired", "code": 410});
@@ -69,7 +76,13 @@ impl Watch<'_> {
             return tokio::io::copy(&mut from, to).await.map(drop);
         }
         let mut body = Body { from, raw: Vec::new(), text: Vec::new(), ended: false };
+        let mut unmarked = None;
         while let Some(line) = body.line().await? {
+            self.lines.lags.caught_up(self.plane).await;
+            if let (Some(_), Some(version)) = (&unmarked, bookmark(&line)) {
+                self.lines.forget(self.plane, self.path, version, Lapse::Unmarked);
+                break;
+            }
             let event = Event::read(&line, self.path);
             let Some((event, lapse)) = event.and_then(|event| Some((self.count(&event)?, event))).map(swap) else {
                 write(to, &chunk(&line)).await?;
@@ -84,6 +97,11 @@ impl Watch<'_> {
                 // Whoever has enough of it hangs up.
                 Lapse::Frozen => pending().await,
                 Lapse::HalfLine => return write(to, &chunk(&line[..line.len() / 2])).await,
+                Lapse::Unmarked => {
+                    unmarked = Some(self.lines.unmark(&event.namespace));
+                    write(to, &chunk(&line)).await?;
+                    continue;
+                }
                 Lapse::Hidden => {
                     for line in self.hide(&mut body, line, &event).await? {
                         write(to, &chunk(&line)).await?;
@@ -98,7 +116,8 @@ impl Watch<'_> {
 
     /// What happens to it, if anything does.
     fn count(&self, event: &Event) -> Option<Lapse> {
-        let Event { namespace, name, kind, .. } = event;
+        let Event { namespace, name, kind, version } = event;
+        self.lines.lags.told(self.plane, *version);
         let path = format!("{}/{name}", self.path);
         let seen = Seen { plane: self.plane.to_owned(), method: kind.clone(), path, status: 200 };
         match self.lines.arrive(Way::Watches, namespace, seen) {

@@ -51,11 +51,14 @@ async fn harm_is_done_at_one_event_and_the_others_pass_as_they_came() {
         (Some(Lapse::Frozen),   vec![&one],                              false, None),
         (Some(Lapse::HalfLine), vec![&one, &half],                       false, None),
         (Some(Lapse::Hidden),   vec![&one, &other, &again, &mark],       true,  None),
+        (Some(Lapse::Unmarked), vec![&one, &two, &other, &again],        true,  Some(Lapse::Unmarked)),
     ];
     for (lapse, lines, ends, forgotten) in cases {
         let lines = lines.into_iter().cloned().collect::<Vec<_>>();
         assert_eq!(told(lapse, &all).await, (lines, ends, forgotten), "{lapse:?}");
     }
+    let unmarked = told(Some(Lapse::Unmarked), &all[..4]).await;
+    assert_eq!(unmarked, (all[..4].to_vec(), true, None), "it ends by itself");
     let alone = [&one, &two, &other].map(Clone::clone);
     assert_eq!(told(Some(Lapse::Hidden), &alone).await, (alone.to_vec(), true, None), "no other follows it");
 }
@@ -67,4 +70,38 @@ async fn a_watch_from_before_what_is_forgotten_is_refused_and_a_later_one_is_not
     let asked = [("east", PATH, 11), ("east", PATH, 12), ("west", PATH, 11), ("east", "/api/v1/secrets", 11)];
     let forgot = asked.map(|(plane, path, version)| known.forgot(plane, path, version));
     assert_eq!(forgot, [Some(Lapse::Expired), None, None, None]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_waits_for_a_bookmark_waits_while_a_watch_withholds_them_for_its_sake() {
+    let known = Lines::new(mpsc::unbounded_channel().0);
+    let withheld = known.unmark("a");
+    known.marked("b").await;
+    let waits = tokio::time::timeout(Duration::from_secs(60), known.marked("a")).await;
+    assert!(waits.is_err());
+    drop(withheld);
+    known.marked("a").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_watches_of_an_api_server_that_is_behind_stand_still_until_it_has_caught_up() {
+    let known = Lines::new(mpsc::unbounded_channel().0);
+    let lines = [event("ADDED", "one", 11), event("BOOKMARK", "", 12)];
+    let (mut said, begun) = (Vec::new(), Instant::now());
+    known.lags.fall_behind("east");
+    let watch = Watch { lines: &known, plane: "east", path: PATH };
+    {
+        let passes = watch.pass(std::io::Cursor::new(answer(&lines)), &mut said);
+        let mut passes = std::pin::pin!(passes);
+        let early = tokio::time::timeout(Duration::from_secs(7), &mut passes).await;
+        assert!(early.is_err(), "it is behind");
+        passes.await.unwrap();
+    }
+    assert_eq!(begun.elapsed(), Duration::from_secs(8));
+    let text = String::from_utf8(said).unwrap();
+    assert!(lines.iter().all(|line| text.contains(line)), "{text}");
+    let elsewhere = Watch { lines: &known, plane: "west", path: PATH };
+    known.lags.fall_behind("east");
+    elsewhere.pass(std::io::Cursor::new(answer(&lines)), &mut Vec::new()).await.unwrap();
+    assert_eq!(begun.elapsed(), Duration::from_secs(8), "another API server is not behind");
 }

@@ -13,6 +13,7 @@ use tokio_rustls::{TlsAcceptor, TlsConnector, server};
 
 use super::fault::{Fault, Harm, Lapse, Way};
 use super::lines::{Lines, Seen};
+use super::past::Past;
 use super::stream::{Watch, ended};
 use super::wire::{Request, body, garbage, html, read, refusal, status_of, write};
 
@@ -70,7 +71,7 @@ impl Upstream {
             self.lines.told(self.way, &namespace, index, status_of(&answer));
             write(stream, &answer).await?;
         }
-        if fault == Some(Fault::CrashAfter) {
+        if matches!(fault, Some(Fault::CrashAfter | Fault::CrashStale)) {
             self.lines.crash(&namespace).await;
         }
         Ok(())
@@ -112,6 +113,10 @@ impl Upstream {
                 None
             }
             Fault::CrashAfter => Some(self.ask(request).await?),
+            Fault::Stale | Fault::CrashStale => {
+                self.lines.lags.fall_behind(&self.plane);
+                Some(self.ask(request).await?)
+            }
             Fault::Reset => None,
             Fault::Unanswered => {
                 self.ask(request).await?;
@@ -152,8 +157,16 @@ impl Upstream {
         })
     }
 
-    /// The whole answer of the server.
+    /// The whole answer of the server, which may be behind.
     async fn ask(&self, request: &Request) -> io::Result<Vec<u8>> {
+        let behind = self.lines.lags.behind(&self.plane);
+        match behind.and_then(|version| Past::of(request, version)) {
+            Some(past) => Ok(past.read(self.ask_now(&past.instead).await?)),
+            None => self.ask_now(request).await,
+        }
+    }
+
+    async fn ask_now(&self, request: &Request) -> io::Result<Vec<u8>> {
         let mut answer = Vec::new();
         let mut stream = self.send(request).await?;
         // It may close without saying so.

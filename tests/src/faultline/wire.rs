@@ -28,10 +28,21 @@ impl Request {
         self.target.contains("watch=true") || self.target.contains("watch=1")
     }
 
+    /// Names and values of its query, as they came.
+    pub(super) fn query(&self) -> Vec<(&str, &str)> {
+        self.target.split(['?', '&']).skip(1).filter_map(|word| word.split_once('=')).collect()
+    }
+
     /// The version from which a watch is to go on.
     pub(super) fn version(&self) -> Option<u64> {
-        let mut words = self.target.split(['?', '&']);
-        words.find_map(|word| word.strip_prefix("resourceVersion="))?.parse().ok()
+        let query = self.query();
+        let (_, version) = query.iter().find(|(name, _)| *name == "resourceVersion")?;
+        version.parse().ok()
+    }
+
+    /// The same of something else.
+    pub(super) fn to(&self, target: String) -> Self {
+        Self { method: self.method.clone(), target, headers: self.headers.clone(), body: self.body.clone() }
     }
 
     /// The namespace that it is about, which may be one that it makes, or that of the object to be reviewed.
@@ -95,6 +106,11 @@ pub(super) fn status_of(answer: &[u8]) -> u16 {
 pub(super) fn refusal(code: u16, reason: &str, headers: &str) -> Vec<u8> {
     let status = json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "message": "by the fault proxy", "reason": reason, "code": code});
     answer(code, reason, &format!("content-type: application/json\r\n{headers}"), &status.to_string())
+}
+
+/// What Kubernetes says when an object is there.
+pub(super) fn found(object: &Value) -> Vec<u8> {
+    answer(200, "OK", "content-type: application/json\r\n", &object.to_string())
 }
 
 /// What something else says.

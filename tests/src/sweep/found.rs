@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Write as _};
 
-use crate::faultline::{Point, Seen, Way};
+use crate::faultline::{Harm, Point, Seen, Way};
 
 use super::story::Story;
 
@@ -14,6 +14,8 @@ pub enum Extent {
     /// At every request that writes and is no repetition: killed before the controller hears the answer, and one of the faults that
     /// do not kill, by turns. At some events and reviews of a life: each harm that does not take minutes.
     Pruned(Vec<Story>, Vec<Way>),
+    /// One harm at every point of these stories.
+    Each(Vec<Story>, Harm),
     /// One point, to look at a violation again.
     One(Story, Point),
 }

@@ -6,6 +6,7 @@ mod refused;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
+use std::time::Duration;
 
 use k8s_openapi::api::core::v1::Secret;
 use kube::api::{ApiResource, DeleteParams, DynamicObject, ListParams, Patch, PatchParams};
@@ -19,7 +20,10 @@ use crate::error::{Result, kube};
 use crate::faultline::{Faultline, Harm};
 use crate::fleet::{CONFIGS_NAMESPACE, Fleet, NAMESPACE, REMOTE_CONTROLLER_ACCOUNT};
 use crate::plane::Plane;
+use crate::wait::within;
 
+/// A Machine that runs is as it is to be within this: the last change may wait for a watch that is behind.
+const SETTLES: Duration = Duration::from_secs(30);
 const NAME: &str = "web";
 /// What a Machine has on its cluster.
 const KINDS: [(&str, &str); 4] = [
@@ -92,7 +96,7 @@ pub(super) struct Told(BTreeMap<String, String>);
 
 impl Told {
     /// Where this is another life than that one.
-    pub(super) fn differs(&self, usual: &Self) -> Vec<String> {
+    fn differs(&self, usual: &Self) -> Vec<String> {
         let names = self.0.keys().chain(usual.0.keys()).collect::<std::collections::BTreeSet<_>>();
         let differing = names.into_iter().filter(|name| self.0.get(*name) != usual.0.get(*name));
         let shown =
@@ -150,6 +154,17 @@ impl<'f> Ground<'f> {
             leaves.into_iter().map(|(path, leaf)| (path, leaf.replace(uid, "UID").replace(namespace, "NAMESPACE")));
         Ok(Told(masked.collect()))
     }
+
+    /// The same, once it is as in a life without harm, if there was one.
+    async fn settled(&self, namespace: &str, uid: &str, usual: Option<&Told>) -> Result<Told, String> {
+        let Some(usual) = usual else { return self.told(namespace, uid).await };
+        let look = async || {
+            let told = self.told(namespace, uid).await?;
+            let wrong = told.differs(usual);
+            if wrong.is_empty() { Ok(told) } else { Err(wrong.join("; ")) }
+        };
+        within(SETTLES, look).await
+    }
 }
 
 /// The leaves of a value by their paths.
@@ -177,8 +192,15 @@ pub(super) async fn lead_through(fleet: &Fleet, remote: &Plane, faultline: &Faul
 }
 
 impl Story {
-    /// Lives it in a namespace that nobody has, with that harm done somewhere; an error says what did not come about.
-    pub(super) async fn live(self, ground: &Ground<'_>, namespace: &str, harm: Option<Harm>) -> Result<Told, String> {
+    /// Lives it in a namespace that nobody has, with that harm done somewhere, where what was told of a life without harm has to be
+    /// true, too; an error says what did not come about.
+    pub(super) async fn live(
+        self,
+        ground: &Ground<'_>,
+        namespace: &str,
+        harmed: Option<(Harm, &Told)>,
+    ) -> Result<Told, String> {
+        let (harm, usual) = (harmed.map(|(harm, _)| harm), harmed.map(|(_, usual)| usual));
         ground.fleet.supervisor().ensure_namespace(namespace).await.map_err(|error| error.to_string())?;
         let machines = Api::namespaced(ground.supervisor.clone(), namespace);
         let life = Life { ground, namespace, machines, harm };
@@ -189,7 +211,7 @@ impl Story {
         life.until("Running").await?;
         let told = match self {
             Self::Life | Self::Adopt | Self::Rotate => {
-                let told = ground.told(namespace, &uid).await?;
+                let told = ground.settled(namespace, &uid, usual).await?;
                 if self == Self::Rotate {
                     let east = ground.fleet.remote("east").map_err(|error| error.to_string())?;
                     let rotated = lead_through(ground.fleet, east, ground.faultline).await;
@@ -205,7 +227,7 @@ impl Story {
                 life.lose().await?;
                 let uid = life.make(Some(&uid)).await?;
                 life.until("Running").await?;
-                ground.told(namespace, &uid).await?
+                ground.settled(namespace, &uid, usual).await?
             }
         };
         life.machines.delete(NAME, &DeleteParams::default()).await.map_err(|why| format!("cannot delete it: {why}"))?;

@@ -78,10 +78,16 @@ impl Life<'_> {
         };
         let limit = self.limit();
         match timeout(limit, await_condition(self.machines.clone(), NAME, is)).await {
-            Ok(Ok(_)) => Ok(()),
+            Ok(Ok(_)) => self.until_a_bookmark().await,
             Ok(Err(why)) => Err(format!("it is not {phase}: {why}")),
             Err(_) => Err(format!("it is not {phase} within {limit:?}: {}", self.shown().await)),
         }
+    }
+
+    /// What a watch that tells no bookmark misses is only seen after the next one, which comes within a minute.
+    async fn until_a_bookmark(&self) -> Result<(), String> {
+        let marked = timeout(LIMIT, self.ground.faultline.marked(self.namespace)).await;
+        marked.map_err(|_| format!("no watch had a bookmark within {LIMIT:?}"))
     }
 
     pub(super) async fn gone(&self) -> Result<(), String> {
