@@ -29,6 +29,8 @@ pub struct Wanted {
     user: UserPatch,
     /// Fields that are left to others from now on: what was written to them last is not taken out.
     released: &'static [&'static str],
+    /// Pointers to lists that others have entries in, too: theirs stay, whoever wrote them.
+    united: Vec<String>,
     /// The text of [`LAST_APPLIED`]. Fields that the author wants ignored are not in it, so that they never differ.
     text: String,
 }
@@ -46,9 +48,16 @@ impl Wanted {
     /// `object` is created, `kept` is the part of it that is kept true.
     pub fn new(object: Value, kept: Value, user: UserPatch, released: &'static [&'static str]) -> Self {
         let text = user.without_ignored(&kept).to_string();
-        let mut wanted = Self { object, kept, user, released, text };
+        let mut wanted = Self { object, kept, user, released, united: Vec::new(), text };
         wanted.object["metadata"]["annotations"][LAST_APPLIED] = json!(wanted.text);
         wanted
+    }
+
+    /// The same, with lists in which the entries of others stay, by pointer. A list that is wanted no more stays as it is.
+    #[must_use]
+    pub fn uniting(mut self, lists: Vec<String>) -> Self {
+        self.united = lists;
+        self
     }
 
     /// The object to create.
@@ -67,11 +76,14 @@ impl Wanted {
             .as_str()
             .and_then(|text| serde_json::from_str(text).ok())
             .unwrap_or(Value::Null);
-        for pointer in self.released {
+        for pointer in self.released.iter().copied().chain(self.united.iter().map(String::as_str)) {
             remove(&mut last, pointer);
         }
         let mut wanted = self.kept.clone();
         self.user.mask(&mut wanted, live);
+        for pointer in &self.united {
+            unite(&mut wanted, live, pointer);
+        }
         let mut fields = Vec::new();
         let merged = merge::merge(&last, &wanted, live, &mut Vec::new(), &mut fields);
         if merged.is_none() && live["metadata"]["annotations"][LAST_APPLIED] == self.text {
@@ -89,6 +101,14 @@ impl Wanted {
 /// The hash of a text of [`LAST_APPLIED`].
 pub fn hash(text: &str) -> String {
     format!("{:.16}", format!("{:x}", Sha256::digest(text.as_bytes())))
+}
+
+/// The list of `live`, and behind it what it lacks.
+fn unite(wanted: &mut Value, live: &Value, pointer: &str) {
+    let there = live.pointer(pointer).and_then(Value::as_array);
+    let (Some(Value::Array(ours)), Some(there)) = (wanted.pointer_mut(pointer), there) else { return };
+    let missing = ours.iter().filter(|entry| !there.contains(entry)).cloned();
+    *ours = there.iter().cloned().chain(missing).collect();
 }
 
 fn remove(object: &mut Value, pointer: &str) {

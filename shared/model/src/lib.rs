@@ -7,6 +7,7 @@
 //!   [`machine::status()`] says what the Machine shows of it.
 //! - [`patch`] answers what a user's JSON patch, ignored fields and opt-outs make of the objects we write.
 //! - [`baseline`] answers what of an object on a cluster is kept true, and what brings it back.
+//! - [`platform`] answers how the KubeVirt of a cluster and what stands beside it should be configured.
 //! - [`cloudinit`] says which source of cloud-init data counts, and how SSH keys are added to it.
 //! - [`clusters`] answers which connections to remote clusters should run; [`lease`] which of several controllers works.
 //!
@@ -24,6 +25,7 @@ pub mod merge;
 pub mod message;
 pub mod names;
 pub mod patch;
+pub mod platform;
 pub mod quantity;
 pub mod reason;
 #[cfg(test)]

@@ -7,9 +7,10 @@
 //!
 //! With `.disk.<name>` behind them they mean the claim of that disk. Admission runs [`check`]; the controller runs the same
 //! again just before it writes, with [`UserPatches::read`], [`UserPatch::apply`] and [`UserPatch::mask`], because an annotation
-//! may be older than the webhook.
+//! may be older than the webhook. An object of the platform carries its annotations itself: [`of_asset`].
 
 mod allowed;
+mod asset;
 mod effect;
 mod ignored;
 mod json;
@@ -28,6 +29,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+pub use self::asset::of_asset;
 pub use self::read::ANNOTATIONS;
 pub use self::user::{UserPatch, UserPatches};
 use crate::reason::{Reason, Violation, did_you_mean};

@@ -35,7 +35,7 @@ struct Family {
 }
 
 #[rustfmt::skip]
-const FAMILIES: [Family; 16] = [
+const FAMILIES: [Family; 17] = [
     Family { prefix: "A",     last: 26,  about: "Which cluster a Machine is placed on." },
     Family { prefix: "B",     last: 33,  about: "Supervisor and clusters: connections, kubeconfigs, settings." },
     Family { prefix: "C",     last: 57,  about: "A Machine and what becomes of it: sizes, fields, status, metrics, chart." },
@@ -44,6 +44,7 @@ const FAMILIES: [Family; 16] = [
     Family { prefix: "G",     last: 6,   about: "The shape of the whole." },
     Family { prefix: "X",     last: 116, about: "Decisions where two readings were possible." },
     Family { prefix: "KVO",   last: 36,  about: "Faults of the published Go operator, and of others like it, that must not come back." },
+    Family { prefix: "P",     last: 18,  about: "Faults of an autopilot of a single cluster that must not be repeated." },
     Family { prefix: "FR",    last: 24,  about: "Reports from people who run virtual machines through an operator." },
     Family { prefix: "R",     last: 25,  about: "What must hold when clusters, certificates or processes fail." },
     Family { prefix: "T",     last: 24,  about: "Threats, and what stands against each." },
@@ -151,7 +152,8 @@ mod tests {
             ("E07", false),
             ("A4F", false),
             ("A", false),
-            ("P1", false),
+            ("P18", true),
+            ("P19", false),
             ("E1000", false),
             ("KVO", false),
             ("PERF-F1", false),

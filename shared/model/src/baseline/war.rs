@@ -50,6 +50,11 @@ fn after(now: Timestamp, wait: Duration) -> Timestamp {
 }
 
 impl War {
+    /// What is known of a pause that began before this process did, as the first one.
+    pub fn paused_since(since: Timestamp) -> Self {
+        Self { until: Some(after(since, HOLD)), wars: 1, ..Self::default() }
+    }
+
     /// Whether `fields` may be corrected. `mark` is what [`PAUSED`] says on the object, or on its Machine.
     pub fn turn(&mut self, fields: &[String], mark: Option<bool>, now: Timestamp) -> Turn {
         match (mark, self.until) {

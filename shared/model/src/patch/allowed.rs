@@ -1,4 +1,4 @@
-//! The closed list of what a patch may touch, with the shape of each. X46, X47.
+//! The closed list of what a patch may touch, with the shape of each. X46, X47, X85.
 
 use super::pointer::Pointer;
 use super::scheduling;
@@ -190,6 +190,10 @@ const CDI: [&str; 3] = [
 
 static LABELS: Shape = Text(LABEL_VALUE);
 static ANNOTATIONS: Shape = Text(ANY);
+static FREE: Shape = Shape::Any;
+
+/// A label of another domain that an asset's patch may touch: which nodes a MachineConfig means.
+const ROLE: &str = "machineconfiguration.openshift.io/role";
 
 /// The shape of what stands at `path`, if a patch may touch it there as a whole. Scheduling needs permission.
 pub(super) fn shape(target: Target, scheduling: bool, path: &[String]) -> Option<&'static Shape> {
@@ -204,15 +208,20 @@ pub(super) fn shape(target: Target, scheduling: bool, path: &[String]) -> Option
             };
             tables.into_iter().flatten().find(fits).map(|allowed| &allowed.1)
         }
-        Target::Disk => {
-            let [metadata, map, key] = path else { return None };
-            let free = (KEY.0)(key) && !is_reserved(key);
-            match (metadata.as_str(), map.as_str()) {
-                ("metadata", "labels") if free => Some(&LABELS),
-                ("metadata", "annotations") if free || CDI.contains(&key.as_str()) => Some(&ANNOTATIONS),
-                _ => None,
-            }
-        }
+        Target::Disk => of_metadata(path, &[], &CDI),
+        Target::Asset if path.len() > 1 && path[0] == "spec" => Some(&FREE),
+        Target::Asset => of_metadata(path, &[ROLE], &[]),
+    }
+}
+
+/// Labels and annotations of no reserved domain, and those that are named.
+fn of_metadata(path: &[String], labels: &[&str], annotations: &[&str]) -> Option<&'static Shape> {
+    let [metadata, map, key] = path else { return None };
+    let free = (KEY.0)(key) && !is_reserved(key);
+    match (metadata.as_str(), map.as_str()) {
+        ("metadata", "labels") if free || labels.contains(&key.as_str()) => Some(&LABELS),
+        ("metadata", "annotations") if free || annotations.contains(&key.as_str()) => Some(&ANNOTATIONS),
+        _ => None,
     }
 }
 

@@ -82,6 +82,11 @@ impl Judge {
     fn forbidden(&mut self, at: &Pointer) {
         let says = match self.target {
             Target::Vm => hint(at),
+            Target::Asset => {
+                "may not be patched: of an object of the platform, what is below /spec may, and labels and annotations \
+                 outside of kubernetes.io, k8s.io, kubevirt.io and vitistack.io"
+                    .to_owned()
+            }
             Target::Disk => {
                 "may not be patched: of a disk, only labels and annotations outside of kubernetes.io, k8s.io, \
                              kubevirt.io and vitistack.io may, and three annotations of CDI"

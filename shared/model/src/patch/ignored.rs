@@ -114,8 +114,10 @@ fn step<'d, 'l>(
             let index: usize = segment.parse().ok()?;
             let entry = list.get_mut(index)?;
             let others = live.and_then(Value::as_array);
-            let found = match entry.get("name") {
-                Some(name) => others.and_then(|all| all.iter().find(|other| other.get("name") == Some(name))),
+            // Files of a MachineConfig have a path in place of a name.
+            let known = ["name", "path"].into_iter().find_map(|key| Some((key, entry.get(key)?)));
+            let found = match known {
+                Some((key, name)) => others.and_then(|all| all.iter().find(|other| other.get(key) == Some(name))),
                 None => others.and_then(|all| all.get(index)),
             };
             Some((entry, found))

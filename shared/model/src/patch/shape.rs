@@ -9,6 +9,8 @@ use crate::reason::did_you_mean;
 
 /// What a value may be.
 pub(super) enum Shape {
+    /// Anything: the limits of a patch bound its depth and size.
+    Any,
     /// `true` or `false`.
     Bool,
     /// A whole number from the first to the second.
@@ -46,7 +48,7 @@ impl Shape {
     /// Reports everything about `value` that has not this shape; a sentence follows the path.
     pub(super) fn check(&self, value: &Value, at: &mut Pointer, wrong: &mut Vec<(Pointer, String)>) {
         match (self, value) {
-            (Shape::Bool, Value::Bool(_)) => {}
+            (Shape::Any, _) | (Shape::Bool, Value::Bool(_)) => {}
             (Shape::Whole(least, most), Value::Number(number)) => {
                 if !number.as_i64().is_some_and(|number| (*least..=*most).contains(&number)) {
                     wrong.push((at.clone(), format!("is {number}: must be a whole number from {least} to {most}")));
@@ -95,6 +97,7 @@ impl Shape {
 
     fn name(&self) -> &'static str {
         match self {
+            Shape::Any => "any value",
             Shape::Bool => "true or false",
             Shape::Whole(..) => "a whole number",
             Shape::OneOf(_) | Shape::Text(_) => "text",

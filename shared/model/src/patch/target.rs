@@ -6,4 +6,6 @@ pub(super) enum Target {
     #[default]
     Vm,
     Disk,
+    /// An object of the platform: whoever may annotate it may edit it, so only what it is must stay.
+    Asset,
 }

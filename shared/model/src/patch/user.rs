@@ -39,9 +39,14 @@ impl UserPatch {
         self.ignored.iter().map(ToString::to_string).collect()
     }
 
+    /// What may not be ignored of `desired`.
+    pub fn refused_fields(&self, desired: &Value) -> Vec<Violation> {
+        ignored::judge(&self.ignored, self.target, desired, &self.ignored_by)
+    }
+
     /// What may not be ignored, and what [`UserPatch::apply`] has against the patch.
     pub(super) fn wrong(&self, desired: &Value, scheduling: bool) -> Vec<Violation> {
-        let mut wrong = ignored::judge(&self.ignored, self.target, desired, &self.ignored_by);
+        let mut wrong = self.refused_fields(desired);
         if !self.operations.is_empty() {
             wrong.extend(self.apply(desired, scheduling).err().unwrap_or_default());
         }
@@ -57,7 +62,7 @@ impl UserPatch {
             return Ok(desired.clone());
         }
         let mut before = desired.clone();
-        let maps = if self.target == Target::Disk { with_maps(&mut before) } else { Vec::new() };
+        let maps = if self.target == Target::Vm { Vec::new() } else { with_maps(&mut before) };
         let mut after = before.clone();
         operations::apply(&self.operations, &mut after, &self.field).map_err(|violation| vec![violation])?;
         let wrong = effect::judge(self.target, scheduling, &self.operations, (&before, &after), &self.field);
