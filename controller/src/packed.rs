@@ -58,7 +58,8 @@ fn without_place(why: &serde_json::Error) -> String {
 const USUAL: &[u8] = include_bytes!("packed/usual.json");
 
 /// A Machine that may not decode, packed. A clone is the same one.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Resource)]
+#[resource(inherit = Machine)]
 pub struct Packed {
     /// Namespace, name and UID, by which it is found.
     metadata: ObjectMeta,
@@ -172,35 +173,6 @@ impl Resource for Guarded {
 
     fn meta_mut(&mut self) -> &mut ObjectMeta {
         self.0.as_mut().map_or_else(|broken| &mut broken.metadata, Machine::meta_mut)
-    }
-}
-
-impl Resource for Packed {
-    type DynamicType = <Machine as Resource>::DynamicType;
-    type Scope = <Machine as Resource>::Scope;
-
-    fn kind(dt: &Self::DynamicType) -> Cow<'_, str> {
-        Machine::kind(dt)
-    }
-
-    fn group(dt: &Self::DynamicType) -> Cow<'_, str> {
-        Machine::group(dt)
-    }
-
-    fn version(dt: &Self::DynamicType) -> Cow<'_, str> {
-        Machine::version(dt)
-    }
-
-    fn plural(dt: &Self::DynamicType) -> Cow<'_, str> {
-        Machine::plural(dt)
-    }
-
-    fn meta(&self) -> &ObjectMeta {
-        &self.metadata
-    }
-
-    fn meta_mut(&mut self) -> &mut ObjectMeta {
-        &mut self.metadata
     }
 }
 
