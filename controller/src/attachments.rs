@@ -89,7 +89,7 @@ pub(crate) fn watch(
     let api: Api<PartialObjectMeta<DynamicObject>> = Api::all_with(client.clone(), &resource());
     let asked = format!("list and watch {}", api.resource_url());
     let (supervisor, needed) = (supervisor.to_owned(), index.needed.clone());
-    let begin = move || (watcher(api.clone(), watching()).boxed(), Listing::weighing(weigh));
+    let begin = move || (watcher(api.clone(), watching().metadata()).boxed(), Listing::weighing(weigh));
     let steps = stream::unfold(Some(begin()), move |state| {
         let (begin, asked, supervisor, needed) = (begin.clone(), asked.clone(), supervisor.clone(), needed.clone());
         async move {

@@ -15,7 +15,6 @@ use admission::{Answers, Needs};
 use futures::future::{join_all, try_join_all};
 use k8s_openapi::api::authorization::v1::{ResourceAttributes, SubjectAccessReview, SubjectAccessReviewSpec};
 use kube::api::{DynamicObject, PostParams};
-use kube::core::PartialObjectMeta;
 use kube::{Api, Client};
 use model::machine::owner::{self, Ownership};
 use model::names::{ClusterName, VmKey};
@@ -128,9 +127,8 @@ impl Asking {
 
 /// Whether a VM is there, and whose it is. Only an API server that knows the kind can say that there is none of that name.
 async fn vm(cluster: &Arc<Cluster<Index>>, key: &VmKey) -> Result<Option<Ownership>, String> {
-    let api: Api<PartialObjectMeta<DynamicObject>> =
-        Api::namespaced_with(cluster.client.clone(), &key.namespace, &virtual_machines());
-    match api.get(&key.name).await {
+    let api: Api<DynamicObject> = Api::namespaced_with(cluster.client.clone(), &key.namespace, &virtual_machines());
+    match api.get_metadata(&key.name).await {
         Ok(vm) => Ok(Some(owner::read(&vm.metadata))),
         Err(kube::Error::Api(status))
             if status.code == 404

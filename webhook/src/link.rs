@@ -83,8 +83,11 @@ async fn follow(
     let list_vms = format!("list and watch {}", vms.resource_url());
     let list_classes = format!("list and watch {}", classes.resource_url());
     let mut events = stream::select(
-        watcher(vms, watching()).map_ok(Seen::Vm).map_err(|why| explain(&why, &list_vms)).boxed(),
-        watcher(classes, watching()).map_ok(Seen::StorageClass).map_err(|why| explain(&why, &list_classes)).boxed(),
+        watcher(vms, watching().metadata()).map_ok(Seen::Vm).map_err(|why| explain(&why, &list_vms)).boxed(),
+        watcher(classes, watching().metadata())
+            .map_ok(Seen::StorageClass)
+            .map_err(|why| explain(&why, &list_classes))
+            .boxed(),
     );
     let (mut vms, mut classes) = (Listing::weighing(weigh_vm), Listing::weighing(weigh_class));
     let (mut of_vms, mut of_classes) = (0, 0);

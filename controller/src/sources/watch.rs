@@ -90,7 +90,7 @@ where
         None => Api::all(client),
     };
     tracing::info!(kind = kind.name(), namespace = scope, "watching the sources of cloud-init data");
-    let mut events = watcher(api, watching()).backoff(Tries::default()).boxed();
+    let mut events = watcher(api, watching().metadata()).backoff(Tries::default()).boxed();
     let mut listed = BTreeSet::new();
     while let Some(event) = events.next().await {
         let key = |object: &PartialObjectMeta<K>| Key {

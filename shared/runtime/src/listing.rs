@@ -20,7 +20,7 @@ const NAME: usize = 253 + 1 + 63;
 
 /// How a watch is asked for; selectors are added to it.
 pub fn watching() -> Config {
-    Config::default().timeout(WATCH).page_size(PAGE)
+    Config { timeout: Some(WATCH), page_size: Some(PAGE), ..Config::default() }
 }
 
 /// What a watch says, of what is kept of its objects.

@@ -10,7 +10,7 @@ use std::time::Duration;
 use futures::{AsyncBufRead, AsyncBufReadExt, Stream, stream};
 use kube::api::{ListParams, ObjectList, WatchEvent, WatchParams};
 use kube::core::Request;
-pub use kube::runtime::watcher::{Config, Error, Event};
+pub use kube::runtime::watcher::{Error, Event};
 use kube::{Api, Client, Resource};
 use serde::Deserialize;
 use serde::de::{DeserializeOwned, Error as _};
@@ -24,8 +24,42 @@ const KINDS: [&str; 5] = ["ADDED", "MODIFIED", "DELETED", "BOOKMARK", "ERROR"];
 /// Bytes of a line that are kept for the next one.
 const KEPT: usize = 1 << 10;
 
+/// What is asked for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Config {
+    /// Labels of what is selected, as in `kubectl get -l`.
+    pub label_selector: Option<String>,
+    /// Fields of what is selected.
+    pub field_selector: Option<String>,
+    /// Objects in a page of a list; all at once without.
+    pub page_size: Option<u32>,
+    /// Seconds after which an API server shall end a watch.
+    pub timeout: Option<u32>,
+    /// The API server leaves out all but the metadata of each object.
+    pub metadata: bool,
+}
+
+impl Config {
+    /// Selects by labels.
+    #[must_use]
+    pub fn labels(self, selector: &str) -> Self {
+        Self { label_selector: Some(selector.to_owned()), ..self }
+    }
+
+    /// Selects by fields.
+    #[must_use]
+    pub fn fields(self, selector: &str) -> Self {
+        Self { field_selector: Some(selector.to_owned()), ..self }
+    }
+
+    /// Of each object, only its metadata is sent: `K` is a [`kube::core::PartialObjectMeta`].
+    #[must_use]
+    pub fn metadata(self) -> Self {
+        Self { metadata: true, ..self }
+    }
+}
+
 /// Lists what is selected and follows it, for ever: after an error it goes on where it can, so whoever reads it bounds how often.
-/// Only selectors, page size and timeout of `selected` count.
 ///
 /// # Errors
 /// [`Error::InitialListFailed`]: the next event begins a new list. [`Error::WatchStartFailed`] and [`Error::WatchFailed`]: the watch
@@ -110,11 +144,12 @@ impl Reader {
     }
 
     async fn page<K: Clone + DeserializeOwned>(&self, more: Option<String>) -> Step<K> {
-        let Config { label_selector, field_selector, page_size, .. } = self.selected.clone();
+        let Config { label_selector, field_selector, page_size, metadata, .. } = self.selected.clone();
         let asked =
             ListParams { label_selector, field_selector, limit: page_size, continue_token: more, ..<_>::default() };
         let list = async {
-            let request = self.request.list(&asked).map_err(kube::Error::BuildRequest)?;
+            let request = if metadata { self.request.list_metadata(&asked) } else { self.request.list(&asked) };
+            let request = request.map_err(kube::Error::BuildRequest)?;
             self.client.request::<ObjectList<K>>(request).await
         };
         match list.await {
@@ -131,9 +166,10 @@ impl Reader {
     }
 
     async fn watch(&self, version: &str) -> kube::Result<Lines> {
-        let Config { label_selector, field_selector, timeout, .. } = self.selected.clone();
+        let Config { label_selector, field_selector, timeout, metadata, .. } = self.selected.clone();
         let asked = WatchParams { label_selector, field_selector, timeout, ..WatchParams::default() };
-        let request = self.request.watch(&asked, version).map_err(kube::Error::BuildRequest)?;
+        let watch = if metadata { Request::watch_metadata } else { Request::watch };
+        let request = watch(&self.request, &asked, version).map_err(kube::Error::BuildRequest)?;
         Ok(Lines { body: Box::pin(self.client.request_stream(request).await?), line: Vec::new() })
     }
 

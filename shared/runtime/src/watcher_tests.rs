@@ -133,3 +133,28 @@ async fn r19_b8_what_is_no_event_is_an_error_and_the_watch_goes_on() {
         assert_eq!(asked, requests, "{name}");
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn t9_x43_of_what_is_watched_by_metadata_an_api_server_is_asked_for_nothing_else() {
+    let (tell, mut hear) = tokio::sync::mpsc::unbounded_channel();
+    let answer = get(async move |uri: Uri, headers: axum::http::HeaderMap| {
+        let accepted = headers.get("accept").and_then(|it| it.to_str().ok()).unwrap_or_default().to_owned();
+        let is_watch = uri.query().unwrap_or_default().contains("watch=true");
+        tell.send((is_watch, accepted)).expect("heard");
+        if is_watch { line("ADDED", &object("b", 10)) } else { list(&[("a", 1)], "9", "") }
+    });
+    let client = Client::new(Router::new().route("/api/v1/configmaps", answer), "default");
+    let maps = Api::<kube::core::PartialObjectMeta<ConfigMap>>::all(client);
+    let names: Vec<_> = watcher(maps, watching().metadata())
+        .filter_map(async |event| match event {
+            Ok(Event::InitApply(it) | Event::Apply(it)) => Some(it.name_any()),
+            _ => None,
+        })
+        .take(2)
+        .collect()
+        .await;
+    assert_eq!(names, ["a", "b"]);
+    let kind = |list: &str| format!("application/json;as=PartialObjectMetadata{list};g=meta.k8s.io;v=v1");
+    assert_eq!(hear.recv().await, Some((false, kind("List"))));
+    assert_eq!(hear.recv().await, Some((true, kind(""))));
+}

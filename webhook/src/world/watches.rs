@@ -20,6 +20,7 @@ use rpds::HashTrieMapSync;
 use runtime::follow::{News, each};
 use runtime::listing::{Step, watching};
 use runtime::ready::{Latch, Ready};
+use runtime::watcher::Config;
 use serde::de::DeserializeOwned;
 
 use super::{Current, convert};
@@ -69,7 +70,7 @@ pub async fn follow(client: Client, current: Current, latches: Latches) {
     let all = &client;
     tokio::join!(
         part(
-            Api::all(all.clone()),
+            (Api::all(all.clone()), watching()),
             &current,
             MISSING,
             class,
@@ -78,7 +79,7 @@ pub async fn follow(client: Client, current: Current, latches: Latches) {
             |_, _| {}
         ),
         part(
-            Api::all(all.clone()),
+            (Api::all(all.clone()), watching().metadata()),
             &current,
             MISSING,
             namespace,
@@ -91,7 +92,7 @@ pub async fn follow(client: Client, current: Current, latches: Latches) {
             |_, _| {},
         ),
         part(
-            Api::all(all.clone()),
+            (Api::all(all.clone()), watching().metadata()),
             &current,
             MISSING,
             network,
@@ -100,7 +101,7 @@ pub async fn follow(client: Client, current: Current, latches: Latches) {
             |_, _| {},
         ),
         part(
-            Api::all_with(all.clone(), &ours("NetworkNamespace")),
+            (Api::all_with(all.clone(), &ours("NetworkNamespace")), watching().metadata()),
             &current,
             OPTIONAL,
             network_namespace,
@@ -147,7 +148,7 @@ impl<N: Ord + Clone, V: Clone> Part<N, V> for Arc<BTreeMap<N, V>> {
 /// Keeps one map true. `read` says name and value, or that the object counts as absent; `listed` hears of each list;
 /// `unlisted` hears why there is none, or that there is one now.
 async fn part<K, N, V, M>(
-    api: Api<K>,
+    asked: (Api<K>, Config),
     current: &Current,
     absent: Duration,
     read: impl Fn(&K) -> (N, Option<V>),
@@ -189,7 +190,8 @@ async fn part<K, N, V, M>(
             listed(&current.load());
         }
     };
-    each(api, watching(), absent == OPTIONAL, |_| tokio::time::sleep(absent), read, take).await;
+    let (api, selected) = asked;
+    each(api, selected, absent == OPTIONAL, |_| tokio::time::sleep(absent), read, take).await;
 }
 
 async fn machines_of(api: Api<DynamicObject>, current: &Current, latch: &Latch) {
