@@ -14,6 +14,7 @@ pub mod config;
 mod forms;
 pub mod machine;
 pub mod network;
+pub mod platform;
 pub(crate) mod schema;
 pub mod selector;
 
@@ -26,5 +27,6 @@ pub use machine::network::Network;
 pub use machine::status::AssignedConfig;
 pub use machine::{Machine, MachineSpec, MachineStatus};
 pub use network::{NetworkConfiguration, NetworkConfigurationSpec, NetworkConfigurationStatus};
+pub use platform::{PlatformAsset, PlatformRoot, PlatformSpec, PlatformStatus};
 pub use schema::CelRule;
 pub use selector::Selector;

@@ -11,10 +11,10 @@ mod merge;
 mod values;
 pub mod war;
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
-pub use self::compare::{Drift, drift, drift_of};
+pub use self::compare::{Drift, author, drift, drift_of};
 pub use crate::names::LAST_APPLIED;
 use crate::patch::UserPatch;
 
@@ -63,6 +63,27 @@ impl Wanted {
     /// The object to create.
     pub fn object(&self) -> &Value {
         &self.object
+    }
+
+    /// What is on the cluster once this was written there, as far as it is kept true; `live` is what is there now, `null` for
+    /// nothing. Where that was not read, what is left to others is left out. So is the note of what was written last, which
+    /// repeats all of it.
+    pub fn shown(&self, live: Option<&Value>) -> Value {
+        let mut shown = self.object.clone();
+        if let Some(Value::Object(annotations)) = shown.pointer_mut("/metadata/annotations") {
+            annotations.remove(LAST_APPLIED);
+        }
+        if shown["metadata"]["annotations"].as_object().is_some_and(Map::is_empty) {
+            remove(&mut shown, "/metadata/annotations");
+        }
+        let Some(live) = live else { return self.user.without_ignored(&shown) };
+        if !live.is_null() {
+            self.user.mask(&mut shown, live);
+            for pointer in &self.united {
+                unite(&mut shown, live, pointer);
+            }
+        }
+        shown
     }
 
     /// Tells what was written last from what is wanted now.

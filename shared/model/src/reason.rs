@@ -215,6 +215,22 @@ reasons! {
     Drained, "Drained", KubevirtConfig, Event, Normal, "Delete the KubevirtConfig, or set spec.schedulable to true again.";
     SameCluster, "SameCluster", KubevirtConfig, Event, Warning, "Name the older KubevirtConfig in new Machines, and delete this one when none are left.";
     MachinesRemain, "MachinesRemain", KubevirtConfig, Event, Warning, "Delete the Machines that are recorded on the cluster: `kubectl get machines -A`. Until they are gone they are cared for as before.";
+    PlatformApplied, "PlatformApplied", KubevirtConfig, Event, Normal, "Nothing to do.";
+    PlatformDiffers, "PlatformDiffers", KubevirtConfig, Event, Normal, "Read in status.platform.assets what `Enforce` would write; exclude, patch or ignore what shall stay, then set spec.platform.mode.";
+    PlatformIncomplete, "PlatformIncomplete", KubevirtConfig, Backoff, Warning, "Do what the message says of the asset that it names; status.platform.assets has the others.";
+    PlatformPaused, "PlatformPaused", KubevirtConfig, Event, Warning, "Find out who changes the object back each time; then set its annotation `platform.kubevirt.io/reconcile-paused` to \"false\", or name the field in `platform.kubevirt.io/ignore-fields`.";
+    PlatformForbidden, "PlatformForbidden", KubevirtConfig, Backoff, Warning, "Grant the rights on the cluster: the chart with mode=remote and platform.enabled=true. It is tried again every ten minutes.";
+    ExclusionInvalid, "ExclusionInvalid", KubevirtConfig, Event, Warning, "Correct the annotation `disabled-resources` that the message names; until then nothing of the baseline is written on the cluster.";
+    NoVirtualization, "NoVirtualization", KubevirtConfig, Event, Warning, "Install KubeVirt or HyperConverged on the cluster, or set spec.platform.mode to Off.";
+    RootConflict, "Conflict", KubevirtConfig, Event, Warning, "Keep one of the objects that the message names: which of them configures the cluster is not clear.";
+    AnotherAutopilot, "AnotherAutopilot", KubevirtConfig, Event, Warning, "Remove virt-platform-autopilot from the cluster with its labels, or set spec.platform.mode to Off.";
+    PlatformOff, "PlatformOff", KubevirtConfig, Event, Normal, "Delete on the cluster what status.platform.left names, if it shall not stay.";
+    AssetWritten, "AssetWritten", KubevirtConfig, Event, Normal, "Nothing to do; to keep a value of your own, name the field in `platform.kubevirt.io/ignore-fields`.";
+    AssetDeleted, "AssetDeleted", KubevirtConfig, Event, Normal, "Nothing to do.";
+    AssetChanged, "AssetChanged", KubevirtConfig, Event, Normal, "Nothing to do, if the state is the one that you want.";
+    AssetDiffers, "AssetDiffers", KubevirtConfig, Event, Normal, "Decide whether the value of the baseline or that of the cluster shall stay.";
+    AssetPaused, "AssetPaused", KubevirtConfig, Event, Warning, "Find out who changes the object back each time; then set its annotation `platform.kubevirt.io/reconcile-paused` to \"false\".";
+    AssetIncomplete, "AssetIncomplete", KubevirtConfig, Backoff, Warning, "Do what the message says; docs/platform.md has every state.";
 }
 
 /// One thing that is wrong with a request. Its author reads `path: message`, so the message stands alone.

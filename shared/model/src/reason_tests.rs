@@ -33,7 +33,8 @@ fn what_is_as_it_should_be_or_on_its_way_is_no_warning() {
     let normal = Reason::ALL.iter().filter(|reason| reason.severity() == Severity::Normal);
     let names: Vec<String> = normal.map(|reason| format!("{reason:?}")).collect();
     let wanted = "Creating Running Stopped Stopping Terminating VmCreated VmPending Unmanaged PvcBound PvcPending DiskGrowing \
-        ImportInProgress NetworkConfigured NetworkPending ClusterConnected RestartPending SpecApplied SpecPartlyApplied ConfigConnected KubeconfigInUse KubeVirtRunning Draining Drained";
+        ImportInProgress NetworkConfigured NetworkPending ClusterConnected RestartPending SpecApplied SpecPartlyApplied ConfigConnected KubeconfigInUse KubeVirtRunning Draining Drained \
+        PlatformApplied PlatformDiffers PlatformOff AssetWritten AssetDeleted AssetChanged AssetDiffers";
     assert_eq!(names.join(" "), wanted);
 }
 

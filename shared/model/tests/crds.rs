@@ -200,6 +200,29 @@ fn x55_every_list_and_every_map_of_a_machine_has_a_bound() {
 }
 
 #[test]
+fn x80_the_platform_of_a_config_has_words_and_bounds_of_its_own() {
+    let found = properties(&schema("KubevirtConfig"));
+    #[rustfmt::skip]
+    let cases = [
+        ("spec.platform.mode",             "enum",               json!(["Off", "Audit", "Enforce"])),
+        ("spec.platform.nodeDisruption",   "enum",               json!(["Withhold", "Allow"])),
+        ("spec.platform.assets[]",         "maxItems",           json!(64)),
+        ("spec.platform.assets[]",         "x-kubernetes-list-type", json!("set")),
+        ("spec.platform.assets[]",         "items",              json!({"type": "string", "minLength": 1, "maxLength": 64})),
+        ("status.platform.assets[]",       "maxItems",           json!(64)),
+        ("status.platform.assets[].message", "maxLength",        json!(256)),
+        ("status.platform.summary",        "maxLength",          json!(256)),
+        ("status.platform.left[]",         "maxItems",           json!(64)),
+    ];
+    every_row(cases, |(path, key, want)| assert_eq!(found[path][key], want, "{path} {key}"));
+    every_row(found.iter().filter(|(path, _)| path.contains(".platform")), |(path, property)| {
+        let text = property["type"] == "string" && property["format"].is_null();
+        assert!(!text || property["maxLength"].is_u64() || property["enum"].is_array(), "{path} has no bound");
+        assert!(property.get("default").is_none(), "{path}: a default would be written to every KubevirtConfig");
+    });
+}
+
+#[test]
 fn defaults_are_the_published_ones_and_schedulable() {
     let mut defaults = BTreeMap::new();
     for crd in crds() {
@@ -225,7 +248,7 @@ fn names_scopes_and_columns_are_what_people_type_and_see() {
     let cases = [
         ("Machine",              "machines",              "m",   "Namespaced", "Phase Ready Cluster Template IP (Node) (VM) (Reason) Age"),
         ("MachineClass",         "machineclasses",        "mc",  "Cluster",    "Display-Name Category Default Cores Memory Enabled (Sockets) (Threads) (GPU) Age"),
-        ("KubevirtConfig",       "kubevirtconfigs",       "kvc", "Namespaced", "Phase Status Type Capabilities Schedulable Machines KubeVirt (Name) (Endpoint) (Last-Contact) (Message) Age"),
+        ("KubevirtConfig",       "kubevirtconfigs",       "kvc", "Namespaced", "Phase Status Type Capabilities Schedulable Machines KubeVirt Platform (Name) (Endpoint) (Last-Contact) (Message) Age"),
         ("NetworkConfiguration", "networkconfigurations", "nc",  "Namespaced", "Name VLAN Bridge Phase Status Age"),
     ];
     every_row(cases, |(kind, plural, short, scope, columns)| {

@@ -12,7 +12,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::{CelRule, Condition, Selector, schema};
+use super::{CelRule, Condition, PlatformSpec, PlatformStatus, Selector, schema};
 
 /// The static rules that schema keywords cannot say.
 pub const RULES: &[CelRule] = &[
@@ -51,6 +51,7 @@ pub const RULES: &[CelRule] = &[
     printcolumn(name = "Schedulable", type_ = "boolean", json_path = ".spec.schedulable"),
     printcolumn(name = "Machines", type_ = "integer", json_path = ".status.machines"),
     printcolumn(name = "KubeVirt", type_ = "string", json_path = ".status.kubevirtVersion"),
+    printcolumn(name = "Platform", type_ = "string", json_path = ".status.platform.summary"),
     printcolumn(name = "Name", type_ = "string", json_path = ".spec.name", priority = 1),
     printcolumn(name = "Endpoint", type_ = "string", json_path = ".spec.endpoint", priority = 1),
     printcolumn(name = "Last Contact", type_ = "date", json_path = ".status.lastContact", priority = 1),
@@ -118,6 +119,9 @@ pub struct KubevirtConfigSpec {
     #[schemars(length(max = 8), extend("x-kubernetes-list-type" = "set"))]
     #[schemars(extend("items" = json!({"type": "string", "maxLength": 36, "pattern": UID})))]
     pub take_over_from: Vec<String>,
+    /// The platform baseline of the cluster. Default: none, and nothing is asked of the cluster for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub platform: Option<PlatformSpec>,
 }
 
 /// A UID as Kubernetes writes it.
@@ -140,6 +144,7 @@ impl Default for KubevirtConfigSpec {
             weight: None,
             allow_scheduling_patches: None,
             take_over_from: Vec::new(),
+            platform: None,
         }
     }
 }
@@ -179,6 +184,8 @@ optional! {
         pub facts: Option<ClusterFacts>,
         /// How much room the cluster has.
         pub capacity: Option<Capacity>,
+        /// What became of the platform baseline.
+        pub platform: Option<PlatformStatus>,
     }
 
     /// What a Machine left on a cluster that was said to be gone for good.

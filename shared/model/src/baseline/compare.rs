@@ -78,6 +78,11 @@ fn compare(applied: &Value, live: &Value, path: &mut Vec<String>, found: &mut Ve
     }
 }
 
+/// The manager that wrote a field of an object last, other than ourselves, where the object says.
+pub fn author(live: &Value, path: &[String]) -> Option<String> {
+    holder(live["metadata"]["managedFields"].as_array()?, path)
+}
+
 /// The manager that wrote a field last, other than ourselves. Of a list that is owned as a whole, it is the list's.
 fn holder(managers: &[Value], path: &[String]) -> Option<String> {
     let others = managers.iter().filter(|entry| entry["manager"] != OPERATOR);

@@ -88,6 +88,11 @@ impl War {
         Turn::In(next)
     }
 
+    /// How long the pause still lasts at least.
+    pub fn rests(&self, now: Timestamp) -> Option<Duration> {
+        Duration::try_from(self.until?.duration_since(now)).ok().filter(|left| !left.is_zero())
+    }
+
     /// They were corrected.
     pub fn corrected(&mut self, fields: &[String], now: Timestamp) {
         self.waited = if self.waiting { self.waited + 1 } else { 0 };

@@ -5,11 +5,12 @@ mod conditions;
 mod drain;
 mod seen;
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
-use self::conditions::{Aspect, DELETION_BLOCKED, aspects};
+use self::conditions::{Aspect, DELETION_BLOCKED, PLATFORM_READY, aspects};
 use self::drain::drained;
 pub use self::drain::is_draining;
 pub use self::seen::{Left, Offered, Seen};
@@ -18,6 +19,7 @@ use super::capability::{CLUSTERS, VIRTUAL_MACHINES, capabilities};
 use super::capacity::differs;
 use super::facts::facts;
 use crate::api::{KubevirtConfig, KubevirtConfigStatus};
+use crate::platform::status::{self as platform, told};
 use crate::reason::{Reason, Severity};
 
 /// The status that follows from what was seen.
@@ -51,6 +53,10 @@ pub fn status(
         cluster_id: recorded.or(connected.clone()),
         capabilities: words(config),
         machines: seen.machines.map(|count| i64::try_from(count).unwrap_or(i64::MAX)).or(previous.machines),
+        platform: match &seen.platform {
+            Some(passed) => told(passed, previous.platform.as_ref(), &now),
+            None => previous.platform.clone(),
+        },
         ..previous.clone()
     };
     // Of a cluster that is not the recorded one, nothing is told.
@@ -71,20 +77,26 @@ pub fn status(
     next
 }
 
-/// What changed for people: a reason for an Event, and its sentence. The first status is news only if something is wrong.
+/// What changed for people: a reason for an Event, and its sentence. The first status is news only if something is wrong. What
+/// changed of the platform baseline comes last.
 pub fn news<'s>(
     previous: &KubevirtConfigStatus,
     next: &'s KubevirtConfigStatus,
-) -> impl Iterator<Item = (Reason, &'s str)> {
+) -> impl Iterator<Item = (Reason, Cow<'s, str>)> {
+    let of_platform = platform::news(previous.platform.as_ref(), next.platform.as_ref());
     let previous = previous.conditions.clone();
     let mut told = BTreeSet::new();
-    next.conditions.iter().filter(|condition| condition.status != "Unknown").filter_map(move |condition| {
-        let before = previous.iter().find(|before| before.type_ == condition.type_);
-        let same = before.is_some_and(|it| it.status == condition.status && it.reason == condition.reason);
-        let reason = conditions::reason(&condition.reason)?;
-        let news = !same && (before.is_some() || reason.severity() == Severity::Warning);
-        (news && told.insert(reason)).then_some((reason, condition.message.as_str()))
-    })
+    let conditions =
+        next.conditions.iter().filter(|condition| condition.status != "Unknown").filter_map(move |condition| {
+            let before = previous.iter().find(|before| before.type_ == condition.type_);
+            let same = before.is_some_and(|it| it.status == condition.status && it.reason == condition.reason);
+            let reason = conditions::reason(&condition.reason)?;
+            let news = !same
+                && !platform::is_told_by_assets(reason)
+                && (before.is_some() || reason.severity() == Severity::Warning);
+            (news && told.insert(reason)).then_some((reason, Cow::Borrowed(condition.message.as_str())))
+        });
+    conditions.chain(of_platform.into_iter().map(|(reason, sentence)| (reason, Cow::Owned(sentence))))
 }
 
 /// What may be placed on the cluster, in the words of the spec.
@@ -102,7 +114,9 @@ struct Summary {
 }
 
 fn summarize(config: &KubevirtConfig, ready: &Aspect, others: &[Aspect]) -> Summary {
-    let wrong = others.iter().find(|aspect| aspect.reason.severity() == Severity::Warning);
+    // The baseline has a column of its own, and Machines work without it.
+    let of_cluster = |aspect: &&Aspect| aspect.type_ != PLATFORM_READY;
+    let wrong = others.iter().filter(of_cluster).find(|aspect| aspect.reason.severity() == Severity::Warning);
     let blocked = others.iter().find(|aspect| aspect.type_ == DELETION_BLOCKED);
     let (phase, word) = match (ready.status, ready.reason) {
         ("True", _) if others.iter().any(Aspect::degrades) => ("Degraded", "Connected"),

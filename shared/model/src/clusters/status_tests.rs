@@ -8,6 +8,9 @@ use crate::clusters::Newest;
 use crate::clusters::capacity::{Room, capacity};
 use crate::clusters::facts::{KubeVirt, Learnt};
 use crate::clusters::kubeconfig::Validity;
+use crate::platform::snapshot::Mode;
+use crate::platform::state::{Held, Outcome, Pass, State};
+use crate::platform::status::Passed;
 use crate::table::every_row;
 
 fn early() -> Time {
@@ -28,6 +31,7 @@ fn seen(view: View) -> Seen {
         elder: None,
         machines: None,
         left: None,
+        platform: None,
     }
 }
 
@@ -207,7 +211,7 @@ fn the_end_of_credentials_is_told_of_before_it_comes() {
     assert_eq!(shown(&soon)[2..], ["CredentialsExpiring=True/CredentialsExpiring"], "a week");
     let says = "the credentials of the kubeconfig in Secret east-kubeconfig end at 2027-01-01T00:00:00Z: put new ones there before";
     assert_eq!((soon.phase.as_deref(), soon.message.as_deref()), (Some("Ready"), Some(says)));
-    assert_eq!(news(&before, &soon).collect::<Vec<_>>(), [(Reason::CredentialsExpiring, says)]);
+    assert_eq!(news(&before, &soon).collect::<Vec<_>>(), [(Reason::CredentialsExpiring, says.into())]);
     assert_eq!(status(&config, &soon, &up(validity), at(end - 1)), soon, "said once");
     let over = status(&config, &soon, &up(validity), at(end));
     assert_eq!(shown(&over)[2..], ["CredentialsExpiring=True/CredentialsExpired"]);
@@ -233,7 +237,7 @@ fn r5_a_config_that_is_to_go_says_how_many_machines_are_left() {
     let sentence = says("the 3 Machines that are", "are");
     assert_eq!((waits.phase.as_deref(), waits.message.as_deref()), (Some("Terminating"), Some(sentence.as_str())));
     assert_eq!(shown(&waits)[2..], ["DeletionBlocked=True/MachinesRemain"]);
-    assert_eq!(news(&used, &waits).collect::<Vec<_>>(), [(Reason::MachinesRemain, sentence.as_str())]);
+    assert_eq!(news(&used, &waits).collect::<Vec<_>>(), [(Reason::MachinesRemain, sentence.into())]);
     let fewer = status(&config, &waits, &up(Some(1)), early());
     assert_eq!(fewer.message, Some(says("the one Machine that is", "is")));
     assert_eq!(news(&waits, &fewer).count(), 0, "one Event, and not one for each Machine");
@@ -315,4 +319,30 @@ fn x45_x68_a_config_shows_what_its_own_cluster_offers() {
         assert_eq!(next.facts == published.facts, same_facts, "{name}");
         assert_eq!(status(&config, &next, &seen, later()), next, "{name}: nothing changed, so nothing is written");
     });
+}
+
+#[test]
+fn d12_p18_the_baseline_has_a_condition_of_its_own_and_does_not_degrade_the_cluster() {
+    let config = KubevirtConfig::new("east", Default::default());
+    let outcome = |state| Outcome { asset: "a".to_owned(), key: None, state, message: "why".to_owned() };
+    let with = |platform| Seen { platform, ..seen(connected("one", Newest::InUse)) };
+    let judged =
+        |state| Some(Passed { mode: Mode::Enforce, pass: Pass { outcomes: vec![outcome(state)], ..Pass::default() } });
+    let off = || Some(Passed { mode: Mode::Off, pass: Pass { held: Some(Held::Off), ..Pass::default() } });
+    let plain = status(&config, &KubevirtConfigStatus::default(), &with(off()), early());
+    assert_eq!((shown(&plain).len(), &plain.platform), (2, &None), "nobody asked for one");
+    let refused = status(&config, &plain, &with(judged(State::Refused)), early());
+    assert_eq!(shown(&refused)[2..], ["PlatformReady=False/PlatformIncomplete"]);
+    let (phase, message) = (refused.phase.as_deref(), refused.message.as_deref());
+    assert_eq!((phase, message), (Some("Ready"), Some("the cluster answers")), "Machines work");
+    let told: Vec<_> = news(&plain, &refused).map(|(reason, says)| format!("{}: {says}", reason.code())).collect();
+    assert_eq!(told, ["AssetIncomplete: a is Refused: why"]);
+    let kept = status(&config, &refused, &with(None), Time(Timestamp::MAX));
+    assert_eq!(kept, refused, "nothing newer is known, and nothing is written");
+    let applied = status(&config, &refused, &with(judged(State::Applied)), early());
+    assert_eq!(shown(&applied)[2..], ["PlatformReady=True/PlatformApplied"]);
+    assert_eq!(applied.platform.as_ref().and_then(|it| it.summary.as_deref()), Some("1/1 applied"));
+    let ended = status(&config, &applied, &with(off()), early());
+    assert_eq!((shown(&ended).len(), news(&applied, &ended).count()), (2, 1), "it is off, and that is told");
+    assert_eq!(ended.platform.and_then(|it| it.mode).as_deref(), Some("Off"));
 }

@@ -2,6 +2,7 @@
 //! and checked by the same function, [`Catalogue::read`].
 
 mod check;
+mod kinds;
 
 use std::collections::BTreeSet;
 
@@ -9,6 +10,8 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::state::Key;
+use crate::reason::did_you_mean;
+use crate::text::line;
 
 /// The file that has the rows.
 pub const METADATA: &str = "metadata.yaml";
@@ -218,6 +221,17 @@ impl Catalogue {
     /// Every object of the catalogue, once.
     pub fn keys(&self) -> BTreeSet<&Key> {
         self.assets.iter().map(|asset| &asset.key).collect()
+    }
+
+    /// A sentence about a name that no asset and no group has.
+    pub fn unknown(&self, name: &str) -> Option<String> {
+        let known =
+            || self.assets.iter().flat_map(|it| [Some(it.row.name.as_str()), it.row.group.as_deref()]).flatten();
+        if known().any(|known| known == name) {
+            return None;
+        }
+        let shown = line(name, 64);
+        Some(format!("there is no asset {shown:?}{}", did_you_mean(&shown, known())))
     }
 }
 

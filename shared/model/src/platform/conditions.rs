@@ -12,6 +12,8 @@ use super::state::{Key, Said, State, say};
 
 /// Prefix of the labels of node-feature-discovery.
 const NFD: &str = "feature.node.kubernetes.io/";
+/// And the name of that for machines of more than one NUMA node.
+const NUMA: &str = "memory-numa";
 /// Label by which an administrator says that a node can give devices away.
 pub const IOMMU: &str = "platform.kubevirt.io/iommu";
 const WORKER: &str = "node-role.kubernetes.io/worker";
@@ -80,7 +82,7 @@ fn has(detector: Detector, node: &Node, context: &Context) -> bool {
     let gives = |name: &str| node.allocatable.get(name).is_some_and(|quantity| quantity != "0");
     let pci = || present("pci-") || context.resources().into_iter().any(gives);
     match detector {
-        Detector::NumaNodesPresent => label(&format!("{NFD}memory-numa")),
+        Detector::NumaNodesPresent => label(&format!("{NFD}{NUMA}")),
         Detector::PciDevicesPresent => pci(),
         Detector::VfioCapable => pci() && label(IOMMU),
         Detector::UsbDevicesPresent => present("usb-"),
@@ -93,6 +95,17 @@ fn has(detector: Detector, node: &Node, context: &Context) -> bool {
         Detector::WorkerNodesPresent => {
             node.labels.contains_key(WORKER) && !CONTROL.iter().any(|role| node.labels.contains_key(*role))
         }
+    }
+}
+
+/// What of a node conditions may ask for. Most nodes of a cluster are the same then.
+pub fn node(labels: BTreeMap<String, String>, allocatable: BTreeMap<String, String>) -> Node {
+    let found = |label: &str| label.strip_prefix(NFD).is_some_and(|it| it == NUMA || it.ends_with(".present"));
+    let asked = |label: &str| label == IOMMU || label == WORKER || CONTROL.contains(&label) || found(label);
+    Node {
+        labels: labels.into_iter().filter(|(label, _)| asked(label)).collect(),
+        // Devices are called as their maker has it; the kernel's own resources are not.
+        allocatable: allocatable.into_iter().filter(|(name, _)| name.contains('/')).collect(),
     }
 }
 

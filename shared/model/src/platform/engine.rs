@@ -9,18 +9,13 @@ use serde_json::{Value, json};
 use super::case::{Case, mark};
 use super::fit::fit;
 use super::memory::Memory;
-use super::snapshot::{Disruption, Live, MANAGED_BY, Mode, texts};
-use super::state::{Said, State, Step, say};
+use super::snapshot::{BEFORE, Disruption, Live, MANAGED_BY, Mode, texts};
+use super::state::{ITSELF, Key, Made, Said, State, Step, say};
 use super::words::{before, differences};
 use crate::baseline::war::{PAUSED, Turn};
 use crate::baseline::{Change, Wanted, hash};
 use crate::names::{LAST_APPLIED, OPERATOR, SUPERVISOR};
 use crate::patch::{UserPatch, of_asset};
-
-/// Annotation: what the baseline took the place of when it was first written, as JSON.
-const BEFORE: &str = "vitistack.io/before-baseline";
-/// What is counted when an object is made again.
-const ITSELF: &str = "the object itself";
 
 /// What is done about an object.
 #[derive(Default)]
@@ -29,8 +24,34 @@ pub(super) struct Due {
     pub(super) wait: Option<Duration>,
 }
 
-/// How the object stands, and what is due. `held` says what it waits for before anything is written.
-pub(super) fn judge(case: &Case<'_>, held: Option<String>, memory: &mut Memory, now: Timestamp) -> (Said, Due) {
+/// How the object stands, what is due, and what was made of it on the way. `held` says what it waits for before anything is
+/// written.
+pub(super) fn judge(case: &Case<'_>, held: Option<String>, memory: &mut Memory, now: Timestamp) -> (Said, Due, Made) {
+    let mut baseline = case.desired.clone();
+    let left_out = fit(&mut baseline, case.schema);
+    let parts = case.parts.iter().map(|it| (*it).to_owned()).collect();
+    let mut made = Made { key: case.key.clone(), parts, baseline, effective: None };
+    let (said, due) = decide(case, &left_out, held, (&mut made, memory, now));
+    for object in std::iter::once(&mut made.baseline).chain(&mut made.effective) {
+        name(object, case.key);
+    }
+    (said, due, made)
+}
+
+/// The root has its name from the cluster alone.
+fn name(object: &mut Value, key: &Key) {
+    object["metadata"]["name"] = json!(key.name);
+    if let Some(namespace) = &key.namespace {
+        object["metadata"]["namespace"] = json!(namespace);
+    }
+}
+
+fn decide(
+    case: &Case<'_>,
+    left_out: &[(String, String)],
+    held: Option<String>,
+    (made, memory, now): (&mut Made, &mut Memory, Timestamp),
+) -> (Said, Due) {
     let live = case.live.object().unwrap_or(&Value::Null);
     let (user, wrong) = of_asset(&case.parts, &case.snapshot.asked.annotations, &texts(live, "annotations"));
     if let Some(said) = case.left_alone(live, &user) {
@@ -39,10 +60,11 @@ pub(super) fn judge(case: &Case<'_>, held: Option<String>, memory: &mut Memory, 
     if let Some(first) = wrong.first() {
         return (say(State::Refused, format!("{}: {}", first.path, first.message)), Due::default());
     }
-    let (wanted, notes) = match wanted(case, live, user) {
+    let (wanted, notes) = match wanted(case, &made.baseline, left_out, live, user) {
         Ok(wanted) => wanted,
         Err(said) => return (said, Due::default()),
     };
+    made.effective = Some(wanted.shown((!matches!(case.live, Live::Metadata(_))).then_some(live)));
     let tried = fingerprint(case, live, &wanted);
     let (said, due) = match case.live {
         _ if !live["metadata"]["deletionTimestamp"].is_null() => {
@@ -86,14 +108,19 @@ fn compare(case: &Case<'_>, live: &Value, change: Option<Change>, mut when: When
 type When<'w> = (Option<String>, &'w mut Memory, &'w str, Timestamp);
 
 /// The object as it should be, with what is to be told of it; or how it stands, if it cannot be made so.
-fn wanted(case: &Case<'_>, live: &Value, user: UserPatch) -> Result<(Wanted, String), Said> {
-    let mut desired = case.desired.clone();
+fn wanted(
+    case: &Case<'_>,
+    baseline: &Value,
+    left_out: &[(String, String)],
+    live: &Value,
+    user: UserPatch,
+) -> Result<(Wanted, String), Said> {
+    let mut desired = baseline.clone();
     if !case.is_root {
         desired["metadata"]["labels"][MANAGED_BY] = json!(OPERATOR);
         desired["metadata"]["labels"][SUPERVISOR] = json!(case.snapshot.supervisor);
     }
-    let mut notes: Vec<String> =
-        fit(&mut desired, case.schema).iter().map(|(path, why)| format!("left out {path}: it {why}")).collect();
+    let mut notes: Vec<String> = left_out.iter().map(|(path, why)| format!("left out {path}: it {why}")).collect();
     let mut object = user.apply(&desired, false).map_err(|wrong| {
         let first = wrong.first().map(|it| format!("{}: {}", it.path, it.message)).unwrap_or_default();
         say(State::Refused, format!("left as it is: {first}"))
@@ -161,20 +188,19 @@ fn write(
             tried.clone_into(&mut memory.tried);
             (say(state, says), Due { step: Some(step), wait: None })
         }
-        Turn::In(wait) => (
-            say(State::Throttled, format!("written often, waits {} s: {says}", wait.as_secs())),
-            Due { step: None, wait: Some(wait) },
-        ),
+        Turn::In(wait) => {
+            (say(State::Throttled, format!("written often, so it waits: {says}")), Due { step: None, wait: Some(wait) })
+        }
         Turn::Pause(field) => {
             let says = format!(
                 "{field} is changed back each time: find out who does it, then set {PAUSED}: \"false\" on {}; {says}",
                 case.key
             );
-            (say(State::Paused, says), Due { step: pause(live), wait: None })
+            (say(State::Paused, says), Due { step: pause(live), wait: memory.war.rests(now) })
         }
         Turn::Paused => (
             say(State::Paused, format!("it was changed back each time, so it rests for a while: {says}")),
-            Due::default(),
+            Due { step: None, wait: memory.war.rests(now) },
         ),
     }
 }

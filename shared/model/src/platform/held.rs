@@ -17,7 +17,7 @@ pub(super) fn admit<'s>(catalogue: &Catalogue, snapshot: &'s Snapshot) -> Result
     snapshot.identity.clone().map_err(Held::OtherCluster)?;
     let root = root::select(&snapshot.hyperconvergeds, &snapshot.kubevirts)?;
     let annotations = texts(root, "annotations");
-    if word(&annotations, AUTOPILOT) == Some("false") {
+    if word(&annotations, AUTOPILOT).is_some_and(|said| said.eq_ignore_ascii_case("false")) {
         return Err(Held::Vetoed(format!("{} says {AUTOPILOT}: \"false\"", root::key(root))));
     }
     let mut exclusions = Vec::new();

@@ -1,10 +1,13 @@
 //! What is remembered of one object between passes. Pure. X88. One for each cluster and [`super::state::Key`]; at most a few KB.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use k8s_openapi::jiff::Timestamp;
 
-use super::state::{Said, State, say};
+use super::catalogue::Catalogue;
+use super::state::{Key, Said, State, say};
+use crate::api::PlatformStatus;
 use crate::baseline::war::War;
 
 /// How long a write that is not allowed is not tried again, and one that failed.
@@ -71,8 +74,30 @@ impl Memory {
         }
     }
 
+    /// After how long what was held back is tried again.
+    pub(super) fn again(&self, now: Timestamp) -> Option<Duration> {
+        self.holds_back(&self.tried, now)?.1
+    }
+
     /// Nothing of it is worth remembering.
     pub fn is_over(&self, now: Timestamp) -> bool {
         self.compared.is_none() && self.failed.is_none() && self.war.is_over(now)
     }
+}
+
+/// What the last status tells of pauses, for a process that begins: whoever fought then may still do.
+pub fn remembered(catalogue: &Catalogue, status: Option<&PlatformStatus>) -> BTreeMap<Key, Memory> {
+    let Some(status) = status else { return BTreeMap::new() };
+    let root = status.root.as_ref();
+    let paused = status.assets.iter().filter(|it| it.state == State::Paused.name());
+    let found = paused.filter_map(|told| {
+        let since = told.since.as_ref()?.0;
+        let asset = catalogue.assets.iter().find(|asset| asset.row.name == told.name)?;
+        let mut key = asset.key.clone();
+        if asset.row.root {
+            (key.namespace, key.name) = (root?.namespace.clone(), root?.name.clone()?);
+        }
+        Some((key, Memory::paused_since(since)))
+    });
+    found.collect()
 }

@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
-use super::snapshot::Known;
-use super::state::{Held, Key};
+use super::snapshot::{Known, Snapshot};
+use super::state::{Held, Key, Root};
 
 /// CRD of the operator that installs KubeVirt and more.
 pub const HYPERCONVERGED: &str = "hyperconvergeds.hco.kubevirt.io";
@@ -41,6 +41,21 @@ pub fn key(root: &Value) -> Key {
         kind,
         namespace: text(&root["metadata"]["namespace"]),
         name: text(&root["metadata"]["name"]).unwrap_or_default(),
+    }
+}
+
+/// The root as it is told of.
+pub fn told(root: &Value) -> Root {
+    Root { api_version: root["apiVersion"].as_str().unwrap_or_default().to_owned(), key: key(root) }
+}
+
+/// The root of a cluster that is held, where it was asked for.
+pub(super) fn of_held(held: &Held, snapshot: &Snapshot) -> Option<Root> {
+    match held {
+        Held::Off | Held::OtherCluster(_) | Held::NoVirtualization(_) | Held::Conflict(_) | Held::Unknown(_) => None,
+        Held::Vetoed(_) | Held::ExclusionInvalid(_) | Held::AnotherAutopilot(_) => {
+            select(&snapshot.hyperconvergeds, &snapshot.kubevirts).ok().map(told)
+        }
     }
 }
 

@@ -19,30 +19,41 @@ use super::fill::{fill, united};
 use super::fit::{Crd, Schema, fit};
 use super::memory::Memory;
 use super::snapshot::{DISABLED, Live, Snapshot};
-use super::state::{Key, Outcome, Pass, Said, State, Step, say};
+use super::state::{Key, Made, Outcome, Pass, Said, State, Step, say};
 use super::{conditions, held, root, tombstone};
-use crate::reason::did_you_mean;
 
 /// Judges a cluster. `memory` has what is remembered of each object.
 ///
 /// Guarantees: the same snapshot and memory give the same answer; nothing is written on a cluster that is held; what is not known
 /// is never taken for absent; no failure of one asset keeps another back that does not wait for it.
 pub fn judge(catalogue: &Catalogue, snapshot: &Snapshot, memory: &mut BTreeMap<Key, Memory>, now: Timestamp) -> Pass {
+    made(catalogue, snapshot, memory, now).0
+}
+
+/// The same, with the objects that were put together on the way. P9: there is no second way to put one together.
+pub fn made(
+    catalogue: &Catalogue,
+    snapshot: &Snapshot,
+    memory: &mut BTreeMap<Key, Memory>,
+    now: Timestamp,
+) -> (Pass, Vec<Made>) {
     match held::admit(catalogue, snapshot) {
-        Err(held) => Pass { held: Some(held), ..Pass::default() },
+        Err(held) => (Pass { root: root::of_held(&held, snapshot), held: Some(held), ..Pass::default() }, Vec::new()),
         Ok((root, exclusions)) => {
-            let mut round = Round { catalogue, snapshot, root: root.clone(), exclusions, pass: Pass::default() };
+            let pass = Pass { root: Some(root::told(root)), ..Pass::default() };
+            let mut round = Round { catalogue, snapshot, root: root.clone(), exclusions, pass, made: Vec::new() };
             round.notes();
             for (key, assets) in round.objects() {
                 round.object(&key, &assets, memory.entry(key.clone()).or_default(), now);
             }
             for stone in &catalogue.tombstones {
                 let memory = memory.entry(stone.key.clone()).or_default();
-                let (outcome, step) = tombstone::judge(stone, snapshot, &round.exclusions, memory, now);
+                let (outcome, Due { step, wait }) = tombstone::judge(stone, snapshot, &round.exclusions, memory, now);
                 round.pass.steps.extend(step.map(|step| (stone.key.clone(), step)));
+                round.pass.wait = [round.pass.wait, wait].into_iter().flatten().min();
                 round.pass.outcomes.push(outcome);
             }
-            round.pass
+            (round.pass, round.made)
         }
     }
 }
@@ -54,6 +65,7 @@ struct Round<'r> {
     root: Value,
     exclusions: Vec<Rule>,
     pass: Pass,
+    made: Vec<Made>,
 }
 
 impl<'r> Round<'r> {
@@ -75,14 +87,7 @@ impl<'r> Round<'r> {
     fn notes(&mut self) {
         let keys: Vec<Key> = self.objects().into_iter().map(|(key, _)| key).collect();
         let idle = self.exclusions.iter().filter_map(|rule| rule.idle(&keys));
-        let known = || {
-            self.catalogue.assets.iter().flat_map(|it| [Some(it.row.name.as_str()), it.row.group.as_deref()]).flatten()
-        };
-        let unknown = self.snapshot.asked.assets.iter().filter(|name| !known().any(|known| known == name.as_str()));
-        let unknown = unknown.map(|name| {
-            let name = crate::text::line(name, 64);
-            format!("there is no asset {name:?}{}", did_you_mean(&name, known()))
-        });
+        let unknown = self.snapshot.asked.assets.iter().filter_map(|name| self.catalogue.unknown(name));
         self.pass.notes = idle.chain(unknown).collect();
     }
 
@@ -93,7 +98,12 @@ impl<'r> Round<'r> {
             .iter()
             .filter_map(|(asset, part)| part.as_ref().ok().map(|(object, schema)| (*asset, object, *schema)))
             .collect();
-        let (said, Due { step, wait }) = self.compare(key, assets, &admitted, memory, now);
+        let held = parts.iter().find_map(|(asset, part)| holds_the_others(asset, part.as_ref().err()?));
+        let (said, Due { step, wait }, made) = match held {
+            Some(said) => (said, Due::default(), None),
+            None => self.compare(key, assets, &admitted, memory, now),
+        };
+        self.made.extend(made);
         for (asset, part) in parts {
             let (state, message) = part.err().unwrap_or_else(|| said.clone());
             let key = Some(key.clone()).filter(|key| !key.name.is_empty());
@@ -151,17 +161,24 @@ impl<'r> Round<'r> {
         admitted: &[Part<'_>],
         memory: &mut Memory,
         now: Timestamp,
-    ) -> (Said, Due) {
-        let Some((first, _, schema)) = admitted.first() else { return (say(State::Unknown, ""), Due::default()) };
+    ) -> (Said, Due, Option<Made>) {
+        let unknown = |why: String| (say(State::Unknown, why), Due::default(), None);
+        let Some((first, _, schema)) = admitted.first() else { return unknown(String::new()) };
         let root = Live::Whole(self.root.clone());
         let live = match self.snapshot.object(key) {
             _ if first.row.root => &root,
             Ok(live) => live,
-            Err(why) => return (say(State::Unknown, why), Due::default()),
+            Err(why) => return unknown(why),
         };
         let mut desired = json!({});
         for (_, object, _) in admitted {
             json_patch::merge(&mut desired, object);
+        }
+        // What a part wrote that has no say any more stays as it is.
+        let mut united: Vec<String> = assets.iter().flat_map(|asset| united(asset)).map(str::to_owned).collect();
+        let silent = assets.iter().filter(|asset| !admitted.iter().any(|(part, ..)| part.row.name == asset.row.name));
+        for object in silent.flat_map(|asset| &asset.objects) {
+            leaves(&object["spec"], "/spec", &mut united);
         }
         let case = Case {
             snapshot: self.snapshot,
@@ -169,14 +186,15 @@ impl<'r> Round<'r> {
             parts: admitted.iter().map(|(asset, ..)| asset.row.name.as_str()).collect(),
             desired,
             schema,
-            united: assets.iter().flat_map(|asset| united(asset)).map(str::to_owned).collect(),
+            united,
             live,
             is_root: first.row.root,
             yields: first.row.yields,
             disruptive: first.row.disruptive,
         };
         let held = admitted.iter().flat_map(|(asset, ..)| &asset.row.after).find_map(|name| self.unfinished(name));
-        engine::judge(&case, held, memory, now)
+        let (said, due, made) = engine::judge(&case, held, memory, now);
+        (said, due, Some(made))
     }
 
     /// Why what waits for an asset has to wait.
@@ -201,6 +219,25 @@ impl<'r> Round<'r> {
             | State::Foreign => false,
         };
         waits.then(|| format!("waits for {name}, which is {}", outcome.state.name()))
+    }
+}
+
+/// Why an object is left as it is for the sake of one of its parts: without a part that should be there, what that part wrote
+/// before would be taken out, and nodes restarted for it.
+fn holds_the_others(asset: &Asset, (state, message): &Said) -> Option<Said> {
+    let holds = matches!(state, State::Unknown | State::Refused);
+    holds.then(|| say(*state, format!("its part {} is {}: {message}", asset.row.name, state.name())))
+}
+
+/// Pointers to all that a part has written, or may have.
+fn leaves(object: &Value, at: &str, found: &mut Vec<String>) {
+    match object {
+        Value::Object(fields) if !fields.is_empty() => {
+            for (name, value) in fields {
+                leaves(value, &format!("{at}/{}", name.replace('~', "~0").replace('/', "~1")), found);
+            }
+        }
+        _ => found.push(at.to_owned()),
     }
 }
 

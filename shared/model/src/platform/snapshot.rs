@@ -2,11 +2,13 @@
 //! for absent.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use serde_json::Value;
 
 use super::fit::Crd;
 use super::state::Key;
+use crate::api::KubevirtConfig;
 use crate::names::PATCH_PREFIXES;
 
 /// An answer of the cluster, or why there is none.
@@ -24,6 +26,14 @@ pub const MANAGED_BY: &str = "platform.kubevirt.io/managed-by";
 /// Value of [`MANAGED_BY`] of the program that this one cannot stand beside.
 pub const AUTOPILOT_OF_ONE_CLUSTER: &str = "virt-platform-autopilot";
 
+/// Annotation: what the baseline took the place of when it was first written, as JSON.
+pub(super) const BEFORE: &str = "vitistack.io/before-baseline";
+
+/// Whether an annotation of an object is worth remembering: nobody reads others between two looks at the whole object.
+pub fn is_read(annotation: &str) -> bool {
+    annotation != BEFORE && PATCH_PREFIXES.iter().any(|prefix| annotation.starts_with(prefix))
+}
+
 /// How far the baseline goes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Mode {
@@ -34,6 +44,25 @@ pub enum Mode {
     Audit,
     /// It is kept true.
     Enforce,
+}
+
+impl Mode {
+    /// Every mode.
+    pub const ALL: [Mode; 3] = [Mode::Off, Mode::Audit, Mode::Enforce];
+
+    /// The word that spec and status have.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Mode::Off => "Off",
+            Mode::Audit => "Audit",
+            Mode::Enforce => "Enforce",
+        }
+    }
+
+    /// The mode of a word; anything else asks for nothing.
+    pub fn of(word: Option<&str>) -> Self {
+        Mode::ALL.into_iter().find(|mode| Some(mode.name()) == word).unwrap_or_default()
+    }
 }
 
 /// Whether nodes may be restarted.
@@ -60,6 +89,15 @@ pub struct Asked {
 }
 
 impl Asked {
+    /// What a KubevirtConfig asks for: its field, or its annotations where it has none. A word that is unknown asks for nothing.
+    pub fn of(config: &KubevirtConfig) -> Self {
+        let annotations = config.metadata.annotations.clone().unwrap_or_default();
+        let Some(spec) = &config.spec.platform else { return Self::annotated(annotations) };
+        let allowed = spec.node_disruption.as_deref() == Some("Allow");
+        let disruption = if allowed { Disruption::Allow } else { Disruption::Withhold };
+        Self { mode: Mode::of(spec.mode.as_deref()), assets: spec.assets.clone(), disruption, annotations }
+    }
+
     /// What the annotations ask for, for a KubevirtConfig without such a field.
     pub fn annotated(annotations: BTreeMap<String, String>) -> Self {
         let said = word(&annotations, AUTOPILOT).unwrap_or_default();
@@ -88,8 +126,8 @@ pub fn texts(object: &Value, map: &str) -> BTreeMap<String, String> {
     fields.filter_map(|(key, text)| Some((key.clone(), text.as_str()?.to_owned()))).collect()
 }
 
-/// What is read of a node.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// What is read of a node ([`super::conditions::node`]).
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Node {
     /// Its labels.
     pub labels: BTreeMap<String, String>,
@@ -132,7 +170,7 @@ pub struct Snapshot {
     /// Every KubeVirt, whole.
     pub kubevirts: Known<Vec<Value>>,
     /// The CRDs of the catalogue, by name; `None` for one that is not served.
-    pub crds: BTreeMap<String, Known<Option<Crd>>>,
+    pub crds: BTreeMap<String, Known<Option<Arc<Crd>>>>,
     /// Whether a namespace is there.
     pub namespaces: BTreeMap<String, Known<bool>>,
     /// The nodes.
@@ -149,7 +187,7 @@ impl Snapshot {
     /// A CRD, `None` where it is not served.
     pub fn crd(&self, name: &str) -> Known<Option<&Crd>> {
         match self.crds.get(name) {
-            Some(Ok(crd)) => Ok(crd.as_ref()),
+            Some(Ok(crd)) => Ok(crd.as_deref()),
             Some(Err(why)) => Err(why.clone()),
             None => Err(format!("the CRD {name} was not asked for yet")),
         }

@@ -48,6 +48,11 @@ macro_rules! states {
             pub const fn name(self) -> &'static str {
                 match self { $(State::$name => stringify!($name),)* }
             }
+
+            /// The state of a word.
+            pub fn of(word: &str) -> Option<State> {
+                State::ALL.iter().copied().find(|state| state.name() == word)
+            }
         }
     };
 }
@@ -84,6 +89,18 @@ pub struct Outcome {
     pub message: String,
 }
 
+impl Outcome {
+    /// Whether it is about an object that is to go: names of assets have no `/`, paths of tombstones do.
+    pub fn is_tombstone(&self) -> bool {
+        self.asset.contains('/')
+    }
+
+    /// Whether it is about an object that was to go and is gone: nothing is left to tell.
+    pub fn is_gone(&self) -> bool {
+        self.is_tombstone() && self.state == State::Applied
+    }
+}
+
 /// A state with the sentence for it.
 pub type Said = (State, String);
 
@@ -117,11 +134,36 @@ pub enum Step {
     },
 }
 
+/// What is counted when an object is made again.
+pub(super) const ITSELF: &str = "the object itself";
+
+impl Step {
+    /// What it sets right, such as `spec.mode`: what [`crate::baseline::war`] counts.
+    pub fn fields(&self) -> Vec<String> {
+        match self {
+            Step::Create(_) | Step::Delete { .. } => vec![ITSELF.to_owned()],
+            Step::Change { fields, .. } => fields.clone(),
+            Step::Read | Step::Pause(_) => Vec::new(),
+        }
+    }
+}
+
+/// The object that the KubeVirt of a cluster is configured by, as it is served there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Root {
+    /// Such as `hco.kubevirt.io/v1beta1`.
+    pub api_version: String,
+    /// What it is called.
+    pub key: Key,
+}
+
 /// The answer to one pass over a cluster.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Pass {
     /// Why nothing at all is done on the cluster.
     pub held: Option<Held>,
+    /// The root, where it was asked for and found.
+    pub root: Option<Root>,
     /// Every asset of the catalogue, in the order of the pass; then the tombstones. None while the cluster is held.
     pub outcomes: Vec<Outcome>,
     /// What is to be done, in this order. After a step for the root that went well, ask again: the others are made of it.
@@ -130,6 +172,31 @@ pub struct Pass {
     pub wait: Option<Duration>,
     /// What else the admin should know of what was asked for, one sentence each.
     pub notes: Vec<String>,
+}
+
+impl Pass {
+    /// Names of the assets that have a say in what an object is.
+    pub fn parts(&self, key: &Key) -> Vec<&str> {
+        let has_say = |state| {
+            !matches!(state, State::NotSelected | State::ConditionNotMet | State::DependencyMissing | State::Excluded)
+        };
+        let parts = self.outcomes.iter().filter(|it| it.key.as_ref() == Some(key) && has_say(it.state));
+        parts.map(|it| it.asset.as_str()).collect()
+    }
+}
+
+/// An object of the catalogue as a pass put it together, for those who look.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Made {
+    /// Which object.
+    pub key: Key,
+    /// Names of the assets that are in it.
+    pub parts: Vec<String>,
+    /// What the catalogue makes of root, nodes and CRDs.
+    pub baseline: Value,
+    /// What is on the cluster once that was written, as far as it is kept true: patched, and with what the cluster has in fields
+    /// that are left to others. None where the object is left alone, or cannot be made so.
+    pub effective: Option<Value>,
 }
 
 /// Why a whole cluster is left alone.

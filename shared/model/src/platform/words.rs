@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::baseline::drift;
+use crate::baseline::author;
 use crate::text::line;
 
 /// Differences that are told, and bytes of one value.
@@ -13,26 +13,44 @@ const ABSENT: &str = "absent";
 /// Most bytes of the old values that are kept.
 const KEPT: usize = 16 << 10;
 
+/// One field that a merge patch changes.
+pub(super) struct Difference {
+    /// Such as `spec.mode`.
+    pub(super) field: String,
+    /// Its value now, or [`ABSENT`].
+    pub(super) old: String,
+    /// Its value then.
+    pub(super) new: String,
+    /// Who wrote it last, other than ourselves.
+    pub(super) by: Option<String>,
+}
+
 /// What a merge patch changes of an object: field, old value, new value, and who has it now.
 pub(super) fn differences(patch: &Value, live: &Value) -> String {
+    told(patch, live, |it| {
+        let by = it.by.as_ref().map(|by| format!(", set by {by}")).unwrap_or_default();
+        format!("{} is {}, should be {}{by}", it.field, it.old, it.new)
+    })
+}
+
+/// The same, in other words.
+pub(super) fn told(patch: &Value, live: &Value, say: impl Fn(&Difference) -> String) -> String {
     let mut found = Vec::new();
-    walk(&bare(patch), live, &mut Vec::new(), &mut found);
-    // What is there and another tells more than what is not there yet.
-    found.sort_by_key(|(_, old, _)| old == ABSENT);
-    let drift = drift(live);
-    let told = found.iter().take(TOLD).map(|(field, old, new)| {
-        let by = drift.iter().find(|it| it.field.starts_with(field.as_str())).and_then(|it| it.by.as_deref());
-        let by = by.map(|by| format!(", set by {by}")).unwrap_or_default();
-        format!("{field} is {old}, should be {new}{by}")
+    walk(&bare(patch), live, &mut Vec::new(), &mut |path, old, new| {
+        // Of a field that is not there, nobody is known.
+        let by = if old.is_null() { None } else { author(live, path) };
+        found.push(Difference { field: line(&path.join("."), 128), old: short(old), new: short(new), by });
     });
-    let mut told: Vec<String> = told.collect();
+    // What is there and another tells more than what is not there yet.
+    found.sort_by_key(|it| it.old == ABSENT);
+    let mut told: Vec<String> = found.iter().take(TOLD).map(say).collect();
     if found.len() > TOLD {
         told.push(format!("{} more", found.len() - TOLD));
     }
     told.join("; ")
 }
 
-fn walk(patch: &Value, live: &Value, path: &mut Vec<String>, found: &mut Vec<(String, String, String)>) {
+fn walk(patch: &Value, live: &Value, path: &mut Vec<String>, found: &mut impl FnMut(&[String], &Value, &Value)) {
     match (patch, live) {
         (Value::Object(fields), Value::Object(_)) => {
             for (name, value) in fields {
@@ -41,7 +59,7 @@ fn walk(patch: &Value, live: &Value, path: &mut Vec<String>, found: &mut Vec<(St
                 path.pop();
             }
         }
-        _ => found.push((line(&path.join("."), 128), short(live), short(patch))),
+        _ => found(path, live, patch),
     }
 }
 

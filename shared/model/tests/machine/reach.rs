@@ -25,7 +25,7 @@ fn b23_unknown_is_not_absent_and_first_contact_is_compared_with_the_record_of_th
     let away = |why: &str| Remote::Unreachable(why.to_owned());
     let here = || Remote::Connected { id: "c-1".to_owned() };
     #[rustfmt::skip]
-    let cases = [
+    let cases = vec![
         ("there is no KubevirtConfig",              None,                                    None,                None,        Remote::Missing),
         ("the registry has not taken it up yet",    None,                                    config(None),        None,        Remote::Connecting),
         ("it is gone, and its connection is not",   up(),                                    None,                Some("c-1"), here()),

@@ -1,5 +1,7 @@
 //! What is copied into assets, with its type.
 
+use std::sync::Arc;
+
 use model::platform::snapshot::Live;
 use model::platform::state::{State, Step};
 use serde_json::{Value, json};
@@ -22,7 +24,9 @@ fn loadaware() -> World {
 
 fn serving(profiles: &[&str], is_new: bool) -> World {
     let crd = crd(frames::descheduler(profiles, is_new), true, "v1");
-    loadaware().seen(|seen| drop(seen.crds.insert("kubedeschedulers.operator.openshift.io".to_owned(), Ok(Some(crd)))))
+    loadaware().seen(|seen| {
+        drop(seen.crds.insert("kubedeschedulers.operator.openshift.io".to_owned(), Ok(Some(Arc::new(crd)))));
+    })
 }
 
 #[test]
@@ -69,7 +73,7 @@ fn x93_limits_are_those_of_the_root_and_what_a_crd_lacks_is_named() {
 fn p5_x90_a_crd_that_is_too_old_or_serves_another_version_is_named() {
     let set = |name: &str, crd| {
         let name = name.to_owned();
-        world().seen(move |seen| drop(seen.crds.insert(name, Ok(Some(crd)))))
+        world().seen(move |seen| drop(seen.crds.insert(name, Ok(Some(Arc::new(crd))))))
     };
     #[rustfmt::skip]
     let rows = [
@@ -136,4 +140,47 @@ fn p14_the_kubelet_is_configured_by_one_object_of_several_parts() {
     );
     assert_eq!(world.asset("kubelet-numa"), (State::Applied, String::new()));
     assert_eq!(world.asset("kubelet-cpu-manager").0, State::ConditionNotMet);
+}
+
+#[test]
+fn p14_a_part_that_has_no_say_any_more_takes_nothing_out_of_the_object() {
+    let gates = |world: World| {
+        world.seen(|seen| {
+            let root = &mut seen.hyperconvergeds.as_mut().expect("known")[0];
+            root["spec"]["featureGates"]["CPUManager"] = json!(true);
+        })
+    };
+    let mut world = gates(world().annotated("reserved-system-cpus", "0-1"));
+    world.settle(0);
+    let kubelet = |world: &World| match world.snapshot.objects.get(&key("KubeletConfig", "virt-kubelet")) {
+        Some(Ok(Live::Whole(object))) => object["spec"]["kubeletConfig"].clone(),
+        other => panic!("{other:?}"),
+    };
+    let before = kubelet(&world);
+    assert_eq!((&before["cpuManagerPolicy"], &before["reservedSystemCPUs"]), (&json!("static"), &json!("0-1")));
+
+    // Whether the gate is open cannot be asked: the whole object waits.
+    let mut unknown = world.clone();
+    let root = &mut unknown.snapshot.hyperconvergeds.as_mut().expect("known")[0];
+    root["spec"]["featureGates"].as_object_mut().expect("gates").remove("CPUManager");
+    unknown.snapshot.kubevirts = Err("no answer".to_owned());
+    let (state, message) = unknown.asset("kubelet-perf-settings");
+    assert_eq!(state, State::Unknown);
+    assert!(message.starts_with("its part kubelet-cpu-manager is Unknown: "), "{message}");
+    assert_eq!(step_for(&unknown.pass(0), &key("KubeletConfig", "virt-kubelet")), None);
+
+    // A list of CPUs that is none: likewise.
+    let mut refused = world.clone().annotated("reserved-system-cpus", "all");
+    let (state, message) = refused.asset("kubelet-perf-settings");
+    assert_eq!(state, State::Refused);
+    assert!(message.contains("is no list of CPUs"), "{message}");
+    assert_eq!(step_for(&refused.pass(0), &key("KubeletConfig", "virt-kubelet")), None);
+
+    // The gate is closed: the part has no say, and what it wrote stays.
+    let mut closed = world;
+    let root = &mut closed.snapshot.hyperconvergeds.as_mut().expect("known")[0];
+    root["spec"]["featureGates"]["CPUManager"] = json!(false);
+    closed.settle(0);
+    assert_eq!(closed.asset("kubelet-cpu-manager").0, State::ConditionNotMet);
+    assert_eq!(kubelet(&closed), before);
 }

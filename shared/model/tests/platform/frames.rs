@@ -1,6 +1,7 @@
 //! Frames of the CRDs that the catalogue is written for: the fields that are written, with the types of their projects.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use model::platform::conditions::dependency;
 use model::platform::fit::Crd;
@@ -110,7 +111,7 @@ fn health_check() -> Value {
 }
 
 /// Every CRD, as the newest clusters serve it.
-pub(crate) fn crds() -> BTreeMap<String, Result<Option<Crd>, String>> {
+pub(crate) fn crds() -> BTreeMap<String, Result<Option<Arc<Crd>>, String>> {
     let config = object(&[("config", free()), ("kernelArguments", json!({"type": "array", "items": text()}))]);
     let kubelet =
         object(&[("autoSizingReserved", flag()), ("kubeletConfig", free()), ("machineConfigPoolSelector", selector())]);
@@ -129,7 +130,7 @@ pub(crate) fn crds() -> BTreeMap<String, Result<Option<Crd>, String>> {
         ("uiplugins.observability.openshift.io", crd(plugin(&["Logging", "Monitoring"]), false, "v1alpha1")),
         ("aaqs.aaq.kubevirt.io", crd(free(), false, "v1alpha1")),
     ];
-    all.into_iter().map(|(name, crd)| (name.to_owned(), Ok(Some(crd)))).collect()
+    all.into_iter().map(|(name, crd)| (name.to_owned(), Ok(Some(Arc::new(crd))))).collect()
 }
 
 /// What the health check of nodes hands them to.

@@ -17,13 +17,18 @@ mod conditions;
 mod exclusions;
 mod fills;
 mod frames;
+mod given;
 mod held;
 mod order;
 mod patches;
+mod render;
+mod rights;
 mod roots;
 mod settles;
+mod shown;
 #[path = "../../../../tests/table.rs"]
 mod table;
+mod told;
 mod tombstones;
 mod turns;
 mod wars;
@@ -42,6 +47,7 @@ fn at(second: i64) -> Timestamp {
 }
 
 /// A cluster with HyperConverged and every operator of the catalogue, one worker, and nothing of the baseline yet.
+#[derive(Clone)]
 struct World {
     snapshot: Snapshot,
     memory: BTreeMap<Key, Memory>,

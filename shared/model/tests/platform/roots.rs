@@ -1,5 +1,7 @@
 //! The object that KubeVirt is configured by: whose it is, and what of it stays.
 
+use std::sync::Arc;
+
 use model::platform::snapshot::Live;
 use model::platform::state::{State, Step};
 use serde_json::{Value, json};
@@ -76,7 +78,7 @@ fn x86_x89_where_only_v1_is_served_the_root_is_written_in_its_words() {
     let mut world = world().seen(|seen| {
         seen.hyperconvergeds = Ok(vec![root]);
         let v1 = crd(frames::hyperconverged_v1(), true, "v1");
-        seen.crds.insert("hyperconvergeds.hco.kubevirt.io".to_owned(), Ok(Some(v1)));
+        seen.crds.insert("hyperconvergeds.hco.kubevirt.io".to_owned(), Ok(Some(Arc::new(v1))));
     });
     world.settle(0);
     let root = &world.snapshot.hyperconvergeds.as_ref().expect("known")[0];

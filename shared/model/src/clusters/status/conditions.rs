@@ -7,6 +7,7 @@ use super::super::facts::KubeVirt;
 use super::super::{Newest, View};
 use super::seen::Seen;
 use crate::api::{Condition, KubevirtConfig, KubevirtConfigStatus};
+use crate::platform::status::{Ready, ready};
 use crate::reason::{Reason, ShownIn};
 
 /// The summary of the connection.
@@ -22,6 +23,9 @@ pub(super) const DELETION_BLOCKED: &str = "DeletionBlocked";
 
 /// An older KubevirtConfig leads to the same cluster. Absent otherwise.
 pub(super) const DUPLICATE: &str = "Duplicate";
+
+/// The cluster is as its platform baseline says. Absent while nobody asks for one.
+pub(super) const PLATFORM_READY: &str = "PlatformReady";
 
 /// A condition that is not written yet.
 #[derive(Clone, Debug)]
@@ -98,11 +102,12 @@ pub(super) fn aspects(
         credentials(config, seen, now.0),
         deletion(config, previous, seen.machines),
         duplicate(seen),
+        platform(previous, seen),
     ];
-    (ready(recorded, previous, &seen.view), others.into_iter().flatten().collect())
+    (connection(recorded, previous, &seen.view), others.into_iter().flatten().collect())
 }
 
-fn ready(recorded: Option<&str>, previous: &KubevirtConfigStatus, view: &View) -> Aspect {
+fn connection(recorded: Option<&str>, previous: &KubevirtConfigStatus, view: &View) -> Aspect {
     let aspect = |status, reason, message: &str| Aspect::new(READY, status, reason, message.to_owned());
     match view {
         View::Connecting => Aspect::kept(READY, previous)
@@ -192,6 +197,12 @@ fn duplicate(seen: &Seen) -> Option<Aspect> {
         "KubevirtConfig \"{elder}\" is older and leads to the same cluster: this one takes no new Machines, and its Machines go on. Delete it when none are left, or let it take over by deleting \"{elder}\""
     );
     Some(Aspect::new(DUPLICATE, "True", Reason::SameCluster, message))
+}
+
+fn platform(previous: &KubevirtConfigStatus, seen: &Seen) -> Option<Aspect> {
+    let Some(passed) = &seen.platform else { return Aspect::kept(PLATFORM_READY, previous) };
+    let Ready { status, reason, message } = ready(passed.mode, &passed.pass)?;
+    Some(Aspect::new(PLATFORM_READY, status, reason, message))
 }
 
 fn deletion(config: &KubevirtConfig, previous: &KubevirtConfigStatus, machines: Option<usize>) -> Option<Aspect> {

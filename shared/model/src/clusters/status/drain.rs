@@ -119,6 +119,7 @@ mod tests {
             elder: None,
             machines: None,
             left,
+            platform: None,
         }
     }
 

@@ -9,6 +9,7 @@ use super::super::facts::Learnt;
 use super::super::kubeconfig::Validity;
 use crate::api::config::Capacity;
 use crate::names::{ClusterName, MachineKey};
+use crate::platform::status::Passed;
 
 /// Names that are kept of the Machines of a namespace.
 const NAMES: usize = 3;
@@ -66,4 +67,6 @@ pub struct Seen {
     pub machines: Option<usize>,
     /// What is left on it, where that matters; absent until all Machines are known.
     pub left: Option<Left>,
+    /// What was last done for its platform baseline; absent while nothing is known that is newer than what was said before.
+    pub platform: Option<Passed>,
 }

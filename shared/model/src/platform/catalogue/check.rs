@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::{ACTIVE, Asset, Catalogue, METADATA, Row, Scope, TOMBSTONES, Tombstone};
+use super::{ACTIVE, Asset, Catalogue, Condition, METADATA, Row, Scope, TOMBSTONES, Tombstone, kinds};
 use crate::names::OPERATOR;
 use crate::platform::snapshot::MANAGED_BY;
 use crate::platform::state::Key;
@@ -13,21 +13,6 @@ use crate::reason::did_you_mean;
 
 /// Longest name of an asset: that of `ignore-fields.asset.NAME` must fit into an annotation.
 const NAME: usize = 43;
-/// Kinds that are refused wherever they are: who may write them may do anything, or read what is secret.
-const REFUSED: [&str; 10] = [
-    "CustomResourceDefinition",
-    "ClusterRole",
-    "ClusterRoleBinding",
-    "MutatingAdmissionPolicy",
-    "MutatingWebhookConfiguration",
-    "Role",
-    "RoleBinding",
-    "Secret",
-    "ServiceAccount",
-    "ValidatingWebhookConfiguration",
-];
-/// And all kinds of these groups.
-const REFUSED_GROUPS: [&str; 3] = ["admissionregistration.k8s.io", "apiextensions.k8s.io", "rbac.authorization.k8s.io"];
 /// Annotation of a tombstone in its file: the plural of its kind.
 const PLURAL: &str = "platform.kubevirt.io/plural";
 /// Kinds whose objects restart nodes when they go.
@@ -101,10 +86,15 @@ fn assets(files: &BTreeMap<&str, &str>, wrong: &mut Vec<String>) -> Vec<Asset> {
     assets
 }
 
-fn asset(files: &BTreeMap<&str, &str>, row: Row) -> Result<Asset, String> {
+fn asset(files: &BTreeMap<&str, &str>, mut row: Row) -> Result<Asset, String> {
     let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
     if row.name.is_empty() || row.name.len() > NAME || !row.name.chars().all(plain) {
         return Err(format!("the name must have 1 to {NAME} lower-case letters, digits and '-'"));
+    }
+    for condition in &row.conditions {
+        if let Condition::Object { crd, .. } = condition {
+            kinds::judge_crd(crd)?;
+        }
     }
     let mut objects = Vec::new();
     let mut keys = Vec::new();
@@ -122,6 +112,7 @@ fn asset(files: &BTreeMap<&str, &str>, row: Row) -> Result<Asset, String> {
         }
         objects.push(object);
     }
+    row.disruptive |= keys.iter().any(|key| DISRUPTIVE.contains(&key.kind.as_str()));
     match keys.as_slice() {
         [key] => Ok(Asset { key: key.clone(), row, objects }),
         [key, other] if key == other => Ok(Asset { key: key.clone(), row, objects }),
@@ -166,13 +157,7 @@ fn key(object: &Value, plural: &str, scope: Scope, root: bool) -> Result<Key, St
         return Err("must have apiVersion and kind".to_owned());
     };
     let group = version.split_once('/').map_or("", |(group, _)| group);
-    let known = |kind_or_group: &str| kind_or_group.eq_ignore_ascii_case(&kind);
-    if REFUSED.into_iter().any(known) || REFUSED_GROUPS.contains(&group) {
-        return Err(format!("objects of kind {kind} are written by no catalogue"));
-    }
-    if group.is_empty() {
-        return Err(format!("{kind} is no kind of a CRD"));
-    }
+    kinds::judge(&kind, group, plural)?;
     let (name, namespace) = (text(&object["metadata"]["name"]), text(&object["metadata"]["namespace"]));
     match (root, &name, &namespace, scope) {
         (true, None, None, _)
