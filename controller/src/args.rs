@@ -11,9 +11,13 @@ use model::names::{is_bridge, judge_mapping};
 use runtime::args::{Settings, go_duration};
 use runtime::bind::Bind;
 
+/// What the help says below the flags.
+const RENDER: &str =
+    "`kubevirt-operator-controller render --help`: shows the platform baseline that a cluster would get, from files";
+
 /// Makes true on its cluster what admission decided about a Machine.
 #[derive(Debug, clap::Parser)]
-#[command(name = "kubevirt-operator-controller", version)]
+#[command(name = "kubevirt-operator-controller", version, after_help = RENDER)]
 pub struct Args {
     /// What both processes share
     #[command(flatten)]
@@ -58,6 +62,22 @@ pub struct Args {
     /// What registers one cluster at the start
     #[command(flatten)]
     pub vmaas_hub: VmaasHub,
+
+    /// How the platform of each cluster is kept
+    #[command(flatten)]
+    pub platform: PlatformArgs,
+}
+
+/// What is the same for the platform baselines of all clusters.
+#[derive(Debug, clap::Args)]
+pub struct PlatformArgs {
+    /// Folder with a catalogue of your own, in place of the one that is built in: docs/lifecycle-management.md
+    #[arg(long, env = "PLATFORM_ASSETS", value_name = "DIR")]
+    pub platform_assets: Option<PathBuf>,
+
+    /// How many clusters may have nodes that are restarted for their platform baseline at the same time
+    #[arg(long, env = "PLATFORM_DISRUPTED_CLUSTERS", default_value_t = 1, value_name = "NUMBER")]
+    pub platform_disrupted_clusters: usize,
 }
 
 /// A cluster that is registered by flags, as a KubevirtConfig for virtual machines and its Secret (E5, X105).

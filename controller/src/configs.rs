@@ -19,7 +19,7 @@ use model::machine::cluster_of;
 use model::merge::changes;
 use model::message::is_ours;
 use model::names::{ClusterName, KUBEVIRT_CONFIG, MachineKey};
-use model::reason::Severity;
+use model::reason::{Reason, Severity};
 use runtime::clusters::{Cluster, ClusterMap, DEADLINE, Scope, State, code, said};
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
@@ -29,6 +29,7 @@ use crate::event_budget::{EventBudget, event};
 use crate::events::Events;
 use crate::objects::{MachineUid, patch_params};
 use crate::packed::{Guarded, Packed};
+use crate::platform::Platform;
 use crate::session::ClusterIndex;
 use crate::uids::Uids;
 
@@ -51,6 +52,7 @@ pub(crate) struct Configs {
     pub(crate) uids: Arc<Uids>,
     pub(crate) events: Events,
     pub(crate) touch: mpsc::UnboundedSender<MachineUid>,
+    pub(crate) platform: Arc<Platform>,
 }
 
 /// What was said last of a KubevirtConfig.
@@ -155,15 +157,19 @@ impl Configs {
     async fn tell(&self, name: &ClusterName, book: &mut Book) -> bool {
         let Some(config) = self.configs.get(&self.scope.key(name)) else {
             book.forget(name);
+            self.platform.forget(name);
             return true;
         };
         if book.is_news(name, &config.spec) {
             self.wake(name);
         }
-        let Some(entry) = self.clusters.load().get(name).cloned() else { return true };
+        let elder = elders_of(&self.configs.state()).remove(name);
+        let entry = self.clusters.load().get(name).cloned();
+        let slot = entry.as_ref().and_then(|entry| entry.cluster.as_ref()).map(|cluster| &*cluster.index.platform);
+        self.platform.heard(&config, elder.as_ref(), slot);
+        let Some(entry) = &entry else { return true };
         let cluster = entry.cluster.as_ref();
         let machines = self.uids.recorded_on(name);
-        let elder = elders_of(&self.configs.state()).remove(name);
         let seen = Seen {
             view: entry.view(),
             webhook: entry.webhook.clone(),
@@ -172,6 +178,7 @@ impl Configs {
             validity: cluster.and_then(|cluster| cluster.validity),
             elder: elder.clone(),
             machines,
+            platform: cluster.and_then(|cluster| cluster.index.platform.passed()),
             left: if is_draining(&config) { self.left_on(name, cluster.map(AsRef::as_ref)) } else { None },
         };
         let previous = known(&config, book.told.get(name));
@@ -184,7 +191,13 @@ impl Configs {
                 Ok(None) => return true,
                 Err(()) => return false,
             }
-            self.announce(&config, &previous, &next, &book.budget).await;
+        }
+        for (object, reason, note) in cluster.map(|cluster| cluster.index.platform.wrote()).unwrap_or_default() {
+            let what = format!("{object}/{}", reason.code());
+            self.announce(&config, &what, (reason, &note), &book.budget).await;
+        }
+        for (reason, note) in news(&previous, &next) {
+            self.announce(&config, reason.code(), (reason, &note), &book.budget).await;
         }
         let told = Told { status: next, over: config.resource_version(), machines, elder, at: Instant::now() };
         book.told.insert(name.clone(), told);
@@ -230,26 +243,24 @@ impl Configs {
         answer
     }
 
-    /// An Event for each condition that changed. One that cannot be written is no reason to try again.
+    /// An Event, if `what` was not told of too often. One that cannot be written is no reason to try again.
     async fn announce(
         &self,
         config: &KubevirtConfig,
-        previous: &KubevirtConfigStatus,
-        next: &KubevirtConfigStatus,
+        what: &str,
+        (reason, note): (Reason, &str),
         budget: &EventBudget,
     ) {
-        for (reason, note) in news(previous, next) {
-            if !budget.spend(config.uid().as_deref().unwrap_or_default(), Instant::now()) {
-                return;
-            }
-            let type_ = match reason.severity() {
-                Severity::Normal => EventType::Normal,
-                Severity::Warning => EventType::Warning,
-            };
-            let event = event("Connect", type_, reason.code(), note);
-            if let Err(why) = self.events.publish(&event, &config.object_ref(&())).await {
-                tracing::warn!(kubevirtConfig = config.name_any(), error = said(&why), "the Event was not written");
-            }
+        if !budget.spend(&format!("{}/{what}", config.uid().unwrap_or_default()), Instant::now()) {
+            return;
+        }
+        let type_ = match reason.severity() {
+            Severity::Normal => EventType::Normal,
+            Severity::Warning => EventType::Warning,
+        };
+        let event = event("Connect", type_, reason.code(), note);
+        if let Err(why) = self.events.publish(&event, &config.object_ref(&())).await {
+            tracing::warn!(kubevirtConfig = config.name_any(), error = said(&why), "the Event was not written");
         }
     }
 }

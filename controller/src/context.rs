@@ -21,6 +21,7 @@ use crate::instances::Instances;
 use crate::metrics::Metrics;
 use crate::networks::NetworkIndex;
 use crate::packed::Packed;
+use crate::platform::Platform;
 use crate::remote_object::Named;
 use crate::retries::Retries;
 use crate::session::ClusterIndex;
@@ -91,6 +92,8 @@ pub struct Context {
     pub carriers: Carriers,
     /// Machines on their way out.
     pub departures: Arc<Departures>,
+    /// How the clusters should be.
+    pub platform: Arc<Platform>,
 }
 
 /// What there is to tell of this process: nothing before it leads.

@@ -14,7 +14,7 @@ const MOST: u32 = 10;
 /// After this long there may be one more, so that there are about twenty in the worst five minutes, and then ten in each.
 const EACH: Duration = Duration::from_secs(30);
 
-/// What was spent, by Machine UID.
+/// What was spent: by UID of a Machine; by UID of a KubevirtConfig, and what of it.
 #[derive(Debug, Default)]
 pub struct EventBudget(Mutex<Lately<Bucket>>);
 

@@ -27,6 +27,7 @@ pub mod objects;
 pub mod offer;
 mod orphans;
 pub mod packed;
+pub mod platform;
 mod pruned;
 pub mod remote_object;
 pub mod retries;
@@ -175,11 +176,21 @@ async fn work(
         clusters: clusters.clone(),
         awaited: awaited.clone(),
         metrics,
+        platform: Arc::new(platform::Platform::of(&args.platform, supervisor.clone())),
     });
+    let platform = ctx.platform.clone();
     let (changed, links) = mpsc::channel(64);
     let registry = tokio::spawn(runtime::clusters::run(
         source,
-        Arc::new(Watches { supervisor, awaited, touched: touch.clone(), offers, lead, metrics: ctx.metrics.clone() }),
+        Arc::new(Watches {
+            supervisor,
+            awaited,
+            touched: touch.clone(),
+            offers,
+            lead,
+            metrics: ctx.metrics.clone(),
+            platform: platform.clone(),
+        }),
         clusters.clone(),
         changed,
     ));
@@ -201,6 +212,7 @@ async fn work(
         uids: uids.clone(),
         events: ctx.events.clone(),
         touch,
+        platform,
     };
     let following = tokio::spawn(of_configs.follow(links, configs_changed, offered));
     let counting = tokio::spawn(Orphans::of(&ctx).count(ctx.metrics.clone()));

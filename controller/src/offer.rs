@@ -3,7 +3,7 @@
 //!
 //! None of it is needed to make a Machine true, so none of it ends the connection: what may not be read stays unknown.
 
-mod listing;
+pub(crate) mod listing;
 mod room;
 
 use std::sync::{Mutex, PoisonError};

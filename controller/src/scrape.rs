@@ -80,6 +80,10 @@ impl Collector for Scrape {
             let first = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
             ConstGauge::new(left).encode(first)?;
         }
+        let assets = crate::platform::count(clusters().map(|cluster| &*cluster.index.platform));
+        let labels = |((asset, state), count)| ([("asset", asset), ("state", state)], count);
+        let help = "Clusters by the state of each asset of the platform baseline; none where it is off.";
+        gauge(&mut encoder, "kubevirt_operator_platform_assets", help, assets.into_iter().map(labels))?;
         let shown = clusters().map(|cluster| {
             let answers = matches!(*cluster.state.borrow(), State::Connected { .. });
             (answers, cluster.index.objects.printable())

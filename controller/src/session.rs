@@ -29,6 +29,7 @@ use crate::lead::Lead;
 use crate::metrics::Metrics;
 use crate::objects::{MachineUid, ObjectKey, Record, WatchedKind, key_of, owner_of, read_vm, read_vmi, resource_of};
 use crate::offer::{self, Offer};
+use crate::platform::{self, Platform};
 use crate::remote_object::RemoteObject;
 use crate::terminating::Refusals;
 
@@ -47,6 +48,8 @@ pub struct Watches {
     pub lead: Lead,
     /// What is counted.
     pub metrics: Metrics,
+    /// How the clusters should be.
+    pub platform: Arc<Platform>,
 }
 
 /// What is kept of one cluster.
@@ -62,6 +65,8 @@ pub struct ClusterIndex {
     pub cdi: Cdi,
     /// Its namespaces that are being deleted, as far as one of them refused something.
     pub terminating: Refusals,
+    /// Its platform baseline.
+    pub platform: Arc<platform::Slot>,
 }
 
 /// One step of one of the watches.
@@ -117,6 +122,17 @@ impl Session for Watches {
             }
             news
         });
+        let site = platform::Site {
+            name: cluster.name.clone(),
+            client: cluster.client.clone(),
+            state: cluster.state.subscribe(),
+            slot: cluster.index.platform.clone(),
+        };
+        let (baseline, tell) = (cluster.name.clone(), self.offers.clone());
+        let keeping = platform::follow(site, self.platform.clone(), move || {
+            // The receiver lives as long as the process.
+            let _ = tell.send(baseline.clone());
+        });
         let watching = async move {
             let mut pending = streams.len();
             let mut synced = Some(synced);
@@ -140,6 +156,7 @@ impl Session for Watches {
             tokio::select! {
                 why = watching => why,
                 () = following => "what the cluster offers is not followed any more".to_owned(),
+                () = keeping => "the platform of the cluster is not kept any more".to_owned(),
                 () = filling => "the DataVolumes of the cluster are not followed any more".to_owned(),
             }
         })

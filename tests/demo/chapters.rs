@@ -6,6 +6,7 @@ mod boot;
 mod change;
 mod keep;
 mod outage;
+mod platform;
 
 use ::tests::fleet::Fleet;
 use clap::ValueEnum;
@@ -37,6 +38,13 @@ pub(crate) enum Chapter {
     Outage,
     /// Two controllers: the second one takes over when the first is killed
     Leader,
+    /// The platform below the machines: compared on west, kept true on east. Told only if asked for
+    Platform,
+}
+
+/// What is told unless something else is asked for. The platform brings kinds that may have to be fetched first.
+pub(crate) fn usual() -> Vec<Chapter> {
+    Chapter::value_variants().iter().copied().filter(|chapter| *chapter != Chapter::Platform).collect()
 }
 
 impl Chapter {
@@ -62,6 +70,7 @@ impl Chapter {
             Self::Spread => apply::spread(story).await,
             Self::Outage => outage::cluster(story).await,
             Self::Leader => outage::leader(story).await,
+            Self::Platform => platform::baseline(story).await,
         }
     }
 }

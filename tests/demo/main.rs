@@ -42,6 +42,9 @@ struct Args {
     /// time, which takes about 8 minutes, and need 600 MB of memory more
     #[arg(long)]
     real_kubevirt: bool,
+    /// Tell of the platform below the machines, and of nothing else. The kinds of its operators are fetched the first time
+    #[arg(long)]
+    platform: bool,
 }
 
 #[derive(Subcommand)]
@@ -87,7 +90,10 @@ fn main() -> ExitCode {
     };
     let ended = runtime.block_on(async {
         match args.command {
-            None => run::demo(args.real_kubevirt).await,
+            None => {
+                let named = if args.platform { vec![Chapter::Platform] } else { chapters::usual() };
+                run::demo(args.real_kubevirt, &named).await
+            }
             Some(Command::Up { real_kubevirt }) => run::up(real_kubevirt || args.real_kubevirt).await,
             Some(Command::Show { chapters }) => run::show(&chapters).await,
             Some(Command::Down) => run::down().await,

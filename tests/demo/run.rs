@@ -1,6 +1,5 @@
 //! The commands, as far as they change what runs.
 
-use clap::ValueEnum;
 use tests::fleet::Fleet;
 use tests::process::{Processes, Stop};
 
@@ -13,13 +12,13 @@ use crate::story::Story;
 use crate::up::{self, Before};
 use crate::{Result, Trouble, chapters, say, settings};
 
-/// `cargo demo`: everything, and then a live table until Ctrl-C.
-pub(crate) async fn demo(real_kubevirt: bool) -> Result<()> {
+/// `cargo demo`: everything, or these chapters, and then a live table until Ctrl-C.
+pub(crate) async fn demo(real_kubevirt: bool, named: &[Chapter]) -> Result<()> {
     let home = Home::find()?;
     let mut signals = Signals::listen()?;
     let _watch = home.watch()?;
     let fleet = bring_up(&home, &mut signals, "cargo demo", real_kubevirt).await?;
-    let shown = signals.or(tell(&home, &fleet)).await;
+    let shown = signals.or(tell(&home, &fleet, named)).await;
     match &shown {
         Ok(Ended::Elsewhere) => {
             say::line("Everything was stopped by another command.");
@@ -44,10 +43,10 @@ pub(crate) async fn demo(real_kubevirt: bool) -> Result<()> {
     }
 }
 
-async fn tell(home: &Home, fleet: &Fleet) -> Result<Ended> {
+async fn tell(home: &Home, fleet: &Fleet, named: &[Chapter]) -> Result<Ended> {
     let mut story = Story::new(home, fleet);
     let lock = home.change("cargo demo")?;
-    chapters::tell(&mut story, Chapter::value_variants()).await?;
+    chapters::tell(&mut story, named).await?;
     drop(lock);
     chapters::next_steps(home, fleet);
     say::line("");
@@ -63,9 +62,9 @@ pub(crate) async fn show(named: &[Chapter]) -> Result<()> {
     if let Some(stopped) = fleet.components().iter().find(|part| !live::runs(&fleet, part)) {
         return Err(Trouble::Said(format!("{stopped} does not run: `cargo demo up` starts what is missing")));
     }
-    let named = if named.is_empty() { Chapter::value_variants() } else { named };
+    let named = if named.is_empty() { chapters::usual() } else { named.to_vec() };
     let mut story = Story::new(&home, &fleet);
-    match signals.or(chapters::tell(&mut story, named)).await {
+    match signals.or(chapters::tell(&mut story, &named)).await {
         Err(Trouble::Interrupted) => {
             let advice = "interrupted; what a chapter had stopped or set otherwise, `cargo demo up` puts right";
             Err(Trouble::Said(advice.to_owned()))

@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use ::tests::fleet::Fleet;
+use ::tests::fleet::{CONFIGS_NAMESPACE, Fleet};
 
 use crate::home::{self, Home};
 use crate::kubectl::{self, Answer};
@@ -91,24 +91,32 @@ impl<'a> Story<'a> {
 
     /// What `kubectl describe machine` says of these conditions and Events.
     pub(crate) async fn describe(&mut self, machine: &str, wanted: &[&str]) -> Result<()> {
-        let args = ["describe", "machine", machine];
-        say::command(&format!("kubectl describe machine {machine}"));
+        self.description(&["describe", "machine", machine], wanted).await
+    }
+
+    /// What `kubectl describe kubevirtconfig` says of these.
+    pub(crate) async fn describe_config(&mut self, config: &str, wanted: &[&str]) -> Result<()> {
+        self.description(&["-n", CONFIGS_NAMESPACE, "describe", "kvc", config], wanted).await
+    }
+
+    async fn description(&mut self, args: &[&str], wanted: &[&str]) -> Result<()> {
+        say::command(&format!("kubectl {}", args.join(" ")));
         let looks = async {
             for _ in 1..LOOKS {
-                let lines = excerpt::of(&self.look(&args).await?.text, wanted);
+                let lines = excerpt::of(&self.look(args).await?.text, wanted);
                 if wanted.iter().all(|word| lines.iter().any(|line| line.contains(word))) {
                     return Ok::<_, Trouble>(lines);
                 }
                 tokio::time::sleep(PAUSE).await;
             }
-            Ok(excerpt::of(&self.look(&args).await?.text, wanted))
+            Ok(excerpt::of(&self.look(args).await?.text, wanted))
         };
         let lines = say::during("waiting for what it says", looks).await?;
         for line in &lines {
             say::prose(line, if line.starts_with("    ") { 14 } else { 6 });
         }
         say::line("  ...");
-        self.note(&args, wanted.iter().all(|word| lines.iter().any(|line| line.contains(word))));
+        self.note(args, wanted.iter().all(|word| lines.iter().any(|line| line.contains(word))));
         Ok(())
     }
 

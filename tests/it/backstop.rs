@@ -5,6 +5,7 @@ mod bounds;
 mod called;
 mod forged;
 mod passes;
+mod platform;
 mod record;
 
 use kube::Api;

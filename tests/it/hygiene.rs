@@ -5,6 +5,7 @@ mod circles;
 mod documents;
 mod ids;
 mod layout;
+mod platform;
 
 use std::panic::catch_unwind;
 use std::{env, fs};

@@ -11,6 +11,7 @@ mod hygiene;
 mod machines;
 mod parity;
 mod planes;
+mod platform;
 mod real;
 mod simulator;
 mod sweep;

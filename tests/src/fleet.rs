@@ -53,6 +53,8 @@ pub struct Blueprint {
     pub env: Vec<(String, String)>,
     /// More `--set` pairs for the chart on the supervisor.
     pub set: Vec<String>,
+    /// More `--set` pairs for the chart on every remote.
+    pub remote_set: Vec<String>,
     /// KubeVirt's own virt-api and virt-controller on every remote; the simulator plays nodes and storage only.
     pub real_kubevirt: bool,
     /// The supervisor has an etcd of its own, which can be lost or set back without the remotes.
@@ -65,7 +67,8 @@ impl Blueprint {
     /// A fleet with these remotes and nothing special.
     pub fn of(remotes: &[&str]) -> Self {
         let remotes = remotes.iter().map(|&name| name.to_owned()).collect();
-        Self { remotes, env: Vec::new(), set: Vec::new(), real_kubevirt: false, own_etcd: false, say: |_| {} }
+        let (env, set, remote_set) = (Vec::new(), Vec::new(), Vec::new());
+        Self { remotes, env, set, remote_set, real_kubevirt: false, own_etcd: false, say: |_| {} }
     }
 }
 
@@ -86,7 +89,7 @@ impl Fleet {
     ///
     /// What runs already in that folder stays as it is, so that this also completes what an earlier, killed call began.
     pub async fn up(processes: Processes, blueprint: Blueprint) -> Result<Self> {
-        let Blueprint { remotes, env, set, real_kubevirt, own_etcd, say } = blueprint;
+        let Blueprint { remotes, env, set, remote_set, real_kubevirt, own_etcd, say } = blueprint;
         let bins = workspace::build_workspace_bins().await?;
         for tool in Tool::ALL.into_iter().chain(Tool::KUBEVIRT.into_iter().filter(|_| real_kubevirt)) {
             binaries::locate(tool).await?;
@@ -101,7 +104,8 @@ impl Fleet {
             own.start().await?;
         }
         let definitions = furnish::remote_definitions().await?;
-        let remotes = fleet.remotes.iter().map(|remote| furnish::remote(&fleet, remote, &definitions, say));
+        let remotes =
+            fleet.remotes.iter().map(|remote| furnish::remote(&fleet, remote, &definitions, &remote_set, say));
         let release = furnish::release(&fleet, &set)?;
         let (rendered, _) = try_join!(furnish::supervisor(&fleet.supervisor, &release, say), try_join_all(remotes))?;
         furnish::introduce(&fleet).await?;

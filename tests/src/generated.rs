@@ -1,9 +1,11 @@
 //! The files of the repository that are written from code: `cargo gen` writes them, `cargo gen --check` and the test
 //! below name those that drifted. Rendering is pure; files are touched here only.
 
+mod assets;
 pub mod behaviours;
 mod reasons;
 mod reference;
+mod rights;
 mod yaml;
 
 use std::collections::BTreeSet;
@@ -33,6 +35,8 @@ pub fn files() -> Vec<File> {
         .collect();
     files.push(File { path: "docs/api.md".to_owned(), text: reference::page(&crds) });
     files.push(File { path: "docs/reasons.md".to_owned(), text: reasons::page() });
+    files.push(File { path: "docs/assets.md".to_owned(), text: assets::page() });
+    files.push(File { path: rights::FILE.to_owned(), text: rights::rules() });
     let sources: Vec<_> = texts(&["rs"]).into_iter().filter(|(path, _)| !behaviours::is_its_own(path)).collect();
     files.push(File { path: behaviours::PAGE.to_owned(), text: behaviours::page(&sources) });
     files

@@ -19,6 +19,7 @@
 //! | Which mistakes in a decision do which tests notice? | [`mutations`] |
 //! | Who plays a cluster that lies or is broken? | [`hostile`] |
 //! | Who plays KubeVirt? | [`kubevirt`], with the definitions of [`remote_crds`]; KubeVirt itself is [`virt`] |
+//! | Which kinds may a platform baseline find on a cluster? | [`platform_crds`] |
 
 pub mod audit;
 pub mod balancer;
@@ -36,6 +37,7 @@ pub mod kubevirt;
 pub mod mutations;
 pub mod pki;
 pub mod plane;
+pub mod platform_crds;
 pub mod ports;
 pub mod probe;
 pub mod process;

@@ -73,8 +73,17 @@ pub enum CrdsError {
 /// Guarantees: the same text on every call; it needs Go and the network only when the cache is empty; several processes
 /// may ask at once. Apply it server-side: with KubeVirt's schemas kubectl's last-applied annotation would be too large.
 pub fn manifests() -> Result<String, CrdsError> {
-    let generator = format!("{:x}", Sha256::digest(GENERATOR));
-    let cached = cache().join(format!("crds/kubevirt-v1.8.2-{}.yaml", &generator[..12]));
+    cached("kubevirt-v1.8.2", GENERATOR, generate)
+}
+
+/// What an earlier call generated; else what this one does, which is kept under the name for later ones.
+pub(crate) fn cached(
+    name: &str,
+    generator: &str,
+    generate: impl FnOnce() -> Result<String, CrdsError>,
+) -> Result<String, CrdsError> {
+    let generator = format!("{:x}", Sha256::digest(generator));
+    let cached = cache().join(format!("crds/{name}-{}.yaml", &generator[..12]));
     match fs::read_to_string(&cached) {
         Ok(text) => Ok(text),
         Err(e) if e.kind() == io::ErrorKind::NotFound => {
@@ -110,12 +119,18 @@ pub(crate) fn document(object: &Value) -> String {
     text
 }
 
-/// Takes one schema out of KubeVirt's Go source: a map from name to a raw string that holds YAML.
-fn schema((path, source): &(PathBuf, String), name: &str) -> Result<Value, CrdsError> {
+/// Takes one schema out of KubeVirt's Go source.
+fn schema(file: &(PathBuf, String), name: &str) -> Result<Value, CrdsError> {
+    yaml(&file.0, &raw(file, name)?)
+}
+
+/// An entry of a map in Go source, from a name to a raw string that holds YAML. Its backticks, which no raw string can hold, are
+/// left out.
+pub(crate) fn raw((path, source): &(PathBuf, String), name: &str) -> Result<String, CrdsError> {
     let start = format!("\n\t\"{name}\": `");
-    let text = source.split_once(&start).and_then(|(_, rest)| rest.split_once('`'));
-    let (text, _) = text.ok_or_else(|| CrdsError::Missing { path: path.clone(), what: format!("schema `{name}`") })?;
-    yaml(path, text)
+    let missing = || CrdsError::Missing { path: path.clone(), what: format!("schema `{name}`") };
+    let rest = source.split_once(&start).ok_or_else(missing)?.1.replace("` + \"`\" + `", "");
+    rest.split_once('`').map(|(text, _)| text.to_owned()).ok_or_else(missing)
 }
 
 fn yaml(path: &Path, text: &str) -> Result<Value, CrdsError> {
@@ -123,7 +138,7 @@ fn yaml(path: &Path, text: &str) -> Result<Value, CrdsError> {
 }
 
 /// Fetches a module into Go's own cache and answers with its folder. Exact versions only: the proxy serves no lists.
-fn download(module: &'static str) -> Result<PathBuf, CrdsError> {
+pub(crate) fn download(module: &'static str) -> Result<PathBuf, CrdsError> {
     eprintln!("fetching {module}");
     let out = Command::new("go")
         .args(["mod", "download", "-json", module])
@@ -143,7 +158,7 @@ fn download(module: &'static str) -> Result<PathBuf, CrdsError> {
     })
 }
 
-fn read(path: PathBuf) -> Result<(PathBuf, String), CrdsError> {
+pub(crate) fn read(path: PathBuf) -> Result<(PathBuf, String), CrdsError> {
     match fs::read_to_string(&path) {
         Ok(text) => Ok((path, text)),
         Err(source) => Err(CrdsError::Io { path, source }),

@@ -81,6 +81,8 @@ app.kubernetes.io/component: {{ index . 1 }}
   value: {{ .maxConcurrentReconciles | int64 | quote }}
 - name: LEADER_ELECTION
   value: {{ .leaderElection | quote }}
+- name: PLATFORM_DISRUPTED_CLUSTERS
+  value: {{ .platform.disruptedClusters | int64 | quote }}
 {{- if .vmaasHub.kubeconfigSecret }}
 - name: VMAAS_HUB_KUBECONFIG
   value: /etc/kubevirt-operator/vmaas-hub/kubeconfig

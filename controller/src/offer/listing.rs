@@ -11,25 +11,25 @@ use runtime::pause::spread;
 use runtime::watcher::{self, Event};
 
 /// How long what was refused or is rarely changed waits before it is asked again.
-pub(super) const LATER: Duration = Duration::from_secs(600);
+pub(crate) const LATER: Duration = Duration::from_secs(600);
 
 /// A pause that differs between clusters by up to a quarter, so that a fleet does not ask all at once.
-pub(super) async fn wait(pause: Duration, name: &ClusterName) {
+pub(crate) async fn wait(pause: Duration, name: &ClusterName) {
     tokio::time::sleep(spread(pause, &name.0)).await;
 }
 
 /// Whether asking again soon is of no use: we may not, or there is no such kind.
-pub(super) fn is_refused(why: &watcher::Error) -> bool {
+pub(crate) fn is_refused(why: &watcher::Error) -> bool {
     matches!(code(why), Some(403 | 404))
 }
 
 /// Compact records of a watched kind.
 #[derive(Debug)]
-pub(super) struct Records<K, V> {
+pub(crate) struct Records<K, V> {
     /// Those that count.
-    pub(super) all: BTreeMap<K, V>,
+    pub(crate) all: BTreeMap<K, V>,
     /// There was a complete list.
-    pub(super) listed: bool,
+    pub(crate) listed: bool,
     listing: Listing<Record<K, V>>,
     bytes: usize,
     weigh: fn(&Record<K, V>) -> usize,
@@ -40,7 +40,7 @@ type Record<K, V> = (K, Option<V>);
 
 impl<K, V> Records<K, V> {
     /// `weigh` says how many bytes a record has.
-    pub(super) fn weighing(weigh: fn(&Record<K, V>) -> usize) -> Self {
+    pub(crate) fn weighing(weigh: fn(&Record<K, V>) -> usize) -> Self {
         Self { all: BTreeMap::new(), listed: false, listing: Listing::weighing(weigh), bytes: 0, weigh }
     }
 }
@@ -48,7 +48,7 @@ impl<K, V> Records<K, V> {
 impl<K: Ord, V> Records<K, V> {
     /// Takes in an event, of which `read` makes a record, or `None` for one that does not count. Answers whether there is
     /// something new to look at; an error ends the watch.
-    pub(super) fn take<T: ResourceExt>(
+    pub(crate) fn take<T: ResourceExt>(
         &mut self,
         event: &Event<T>,
         read: impl FnOnce(&T) -> (K, Option<V>),

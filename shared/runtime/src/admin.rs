@@ -2,12 +2,13 @@
 //!
 //! They run until the process ends, also through a shutdown, so that a draining pod is still observed.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::RawPathParams;
+use axum::extract::{RawPathParams, RawQuery};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -19,8 +20,17 @@ use crate::ready::Ready;
 
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-/// The text of a page, made anew for each request, of the parameters of its path in their order; none: there is no such page.
-pub type Page = Arc<dyn Fn(&[String]) -> Option<String> + Send + Sync>;
+/// What is asked of a page.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Asked {
+    /// The parameters of its path, in their order.
+    pub names: Vec<String>,
+    /// What stands behind the `?`, as it is written there: by key, the value or nothing.
+    pub query: BTreeMap<String, String>,
+}
+
+/// The text of a page, made anew for each request; none: there is no such page.
+pub type Page = Arc<dyn Fn(&Asked) -> Option<String> + Send + Sync>;
 
 /// Serves `/metrics` from now on. Returns the address, or none if it is turned off; the error names the address.
 pub async fn metrics(bind: Bind, registry: Arc<Registry>) -> io::Result<Option<SocketAddr>> {
@@ -40,15 +50,23 @@ pub async fn health(bind: Bind, ready: Ready) -> io::Result<Option<SocketAddr>> 
 /// Serves what `pages` says of each path, such as `/a/{name}`, as plain text in which nothing is hidden.
 pub async fn pages(bind: Bind, pages: Vec<(&'static str, Page)>) -> io::Result<Option<SocketAddr>> {
     let route = |routes: Router, (path, page): (&'static str, Page)| {
-        routes.route(path, get(async move |parameters: RawPathParams| shown(page, &parameters).await))
+        let asked = async move |names: RawPathParams, query: RawQuery| shown(page, asked(&names, query)).await;
+        routes.route(path, get(asked))
     };
     serve(bind, pages.into_iter().fold(Router::new(), route)).await
 }
 
+fn asked(names: &RawPathParams, RawQuery(query): RawQuery) -> Asked {
+    let pairs = query.iter().flat_map(|query| query.split('&')).filter(|pair| !pair.is_empty());
+    let pair = |pair: &str| {
+        pair.split_once('=').map_or((pair.to_owned(), String::new()), |(key, value)| (key.to_owned(), value.to_owned()))
+    };
+    Asked { names: names.iter().map(|(_, value)| value.to_owned()).collect(), query: pairs.map(pair).collect() }
+}
+
 /// A page may take a while, and keeps nobody waiting but who asked for it.
-async fn shown(page: Page, parameters: &RawPathParams) -> Response {
-    let parameters: Vec<String> = parameters.iter().map(|(_, value)| value.to_owned()).collect();
-    match tokio::task::spawn_blocking(move || page(&parameters)).await {
+async fn shown(page: Page, asked: Asked) -> Response {
+    match tokio::task::spawn_blocking(move || page(&asked)).await {
         Ok(Some(text)) => ([(header::X_CONTENT_TYPE_OPTIONS, "nosniff")], unhide(&text)).into_response(),
         Ok(None) => (StatusCode::NOT_FOUND, "there is no such page\n").into_response(),
         Err(_) => (StatusCode::INTERNAL_SERVER_ERROR, "the page could not be made: see the log\n").into_response(),
@@ -133,12 +151,21 @@ mod tests {
 
     #[tokio::test]
     async fn t22_pages_take_parameters_and_hide_nothing() {
-        let hello: Page = Arc::new(|names| (names[1] != "nobody").then(|| format!("{}:\n{}\n", names[0], names[1])));
+        let hello: Page = Arc::new(|asked| {
+            let names = &asked.names;
+            (names[1] != "nobody")
+                .then(|| format!("{}:\n{}\n{}", names[0], names[1], asked.query.values().cloned().collect::<String>()))
+        });
         let broken: Page = Arc::new(|_| panic!("a page that fails"));
-        let address = pages(HERE, vec![("/hello/{a}/{b}", hello), ("/broken", broken)]).await.unwrap().unwrap();
+        let one: Page = Arc::new(|asked| Some(asked.names.concat()));
+        let all = vec![("/hello/{only}", one), ("/hello/{a}/{b}", hello), ("/broken", broken)];
+        let address = pages(HERE, all).await.unwrap().unwrap();
+        assert!(fetch(address, "/hello/me").await.ends_with("\r\n\r\nme"), "a path of fewer parts is another page");
         let answer = fetch(address, "/hello/a%2Fb/c%1B%5B2J%E2%80%AE").await;
         assert!(answer.starts_with("HTTP/1.1 200") && answer.contains("text/plain"), "{answer}");
         assert!(answer.ends_with("\r\n\r\na/b:\nc\\u{1b}[2J\\u{202e}\n"), "{answer}");
+        let answer = fetch(address, "/hello/a/b?z=2&a=1&b&&c=x=y").await;
+        assert!(answer.ends_with("\r\n\r\na:\nb\n1x=y2"), "by key: {answer}");
         let answer = fetch(address, "/hello/a/nobody").await;
         assert!(answer.starts_with("HTTP/1.1 404") && answer.ends_with("there is no such page\n"), "{answer}");
         assert!(fetch(address, "/broken").await.starts_with("HTTP/1.1 500"));

@@ -143,3 +143,23 @@ fn who_may_call_the_webhook_can_be_limited() {
         assert!(selected.iter().all(|(key, value)| labels[key] == *value), "{selected:?} selects no pod of ours");
     });
 }
+
+#[test]
+fn p1_x84_the_policies_of_the_platform_judge_what_is_new_and_only_one_of_them_refuses() {
+    let release = Rendered::with(&[]);
+    let policy = |name: &str| release.get("ValidatingAdmissionPolicy", name)["spec"].clone();
+    let (refuses, warns) = (policy("kubevirt-operator-platform"), policy("kubevirt-operator-platform-words"));
+    every_row([(&refuses, "Fail"), (&warns, "Ignore")], |(spec, failing)| {
+        assert_eq!(spec["failurePolicy"], failing);
+        let rule = only(&spec["matchConstraints"]["resourceRules"]);
+        assert_eq!(
+            (&rule["resources"], &rule["operations"]),
+            (&json!(["kubevirtconfigs"]), &json!(["CREATE", "UPDATE"]))
+        );
+    });
+    // The controller writes finalizers of a KubevirtConfig, also where an annotation is older than the policy.
+    assert!(text(&only(&refuses["matchConditions"])["expression"]).contains("oldObject == null || "));
+    let bound = |name: &str| release.get("ValidatingAdmissionPolicyBinding", name)["spec"]["validationActions"].clone();
+    assert_eq!(bound("kubevirt-operator-platform"), json!(["Deny"]));
+    assert_eq!(bound("kubevirt-operator-platform-words"), json!(["Warn"]));
+}

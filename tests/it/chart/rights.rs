@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value, json};
 
 use super::{NAMESPACE, Rendered, joined, list, only, text};
+use crate::table::every_row;
 
 /// One line for every right that a ServiceAccount has: who, where, on what, which verbs.
 fn rights(release: &Rendered) -> BTreeSet<String> {
@@ -126,6 +127,28 @@ fn x30_rights_on_a_remote_are_exactly_these() {
     ]));
     let kinds: BTreeSet<_> = release.0.iter().map(|object| text(&object["kind"])).collect();
     assert_eq!(kinds, ["ClusterRole", "ClusterRoleBinding", "ServiceAccount"].into(), "nothing runs on a remote");
+}
+
+/// The platform baseline takes what its catalogue names, and no more. Which nodes there are may be seen already.
+#[test]
+fn x94_the_platform_takes_the_rights_of_its_catalogue_on_a_remote() {
+    let without = rights(&Rendered::with(&["mode=remote"]));
+    let with = rights(&Rendered::with(&["mode=remote", "platform.enabled=true"]));
+    let more: BTreeSet<String> = with.difference(&without).cloned().collect();
+    let mut needed = model::platform::rights::rights(&model::platform::built_in::catalogue());
+    needed.retain(|right| right.resource != "nodes");
+    let line = |right: &model::platform::rights::Right| {
+        let names = if right.names.is_empty() { String::new() } else { format!("[{}]", right.names.join(",")) };
+        let what = format!("{}/{}{names}", right.group, right.resource);
+        format!("kubevirt-operator-controller | cluster | {what} | {}", right.verbs.join(","))
+    };
+    assert_eq!(more, needed.iter().map(line).collect());
+    assert_eq!(without.difference(&with).count(), 0);
+    let verbs = ["bind", "escalate", "impersonate", "*", "delete", "update"];
+    let may = |verb: &str| {
+        more.iter().any(|right| right.rsplit(" | ").next().is_some_and(|all| all.split(',').any(|it| it == verb)))
+    };
+    every_row(verbs, |verb| assert!(!may(verb), "{verb}: {more:?}"));
 }
 
 #[test]

@@ -48,6 +48,7 @@ fn c54_c55_c56_c57_settings_reach_the_processes_that_read_them() {
         ("LEADER_ELECTION", "true"),
         ("MACHINE_LABELS", "cluster.vitistack.io/"),
         ("MAX_CONCURRENT_RECONCILES", "5"),
+        ("PLATFORM_DISRUPTED_CLUSTERS", "1"),
         ("RECONCILE_INTERVAL", "30s"),
     ];
     let webhook = [
@@ -162,6 +163,8 @@ fn wrong_values_are_refused_by_name() {
         // Each valid alone, together a contradiction.
         (&["replicaCount=2", "leaderElection=false"],  "replicaCount: 2 is more than 1, and leaderElection is false"),
         (&["leaderElection=maybe"],                    "at '/leaderElection': got string, want boolean"),
+        (&["platform.enabled=true"],                   "platform.enabled: these rights are granted on the cluster that runs the VMs"),
+        (&["platform.disruptedClusters=-1"],           "at '/platform/disruptedClusters'"),
         (&["mode=remote", "webhook.url=https://h:1"],  "webhook.url: nothing is served on a remote"),
         (&["mode=remote", "defaultKubevirtConfig=e"],  "defaultKubevirtConfig: nothing is decided on a remote"),
         (&["webhook.clientCa.names={a}"],              "webhook.clientCa.names: it needs secretName or configMapName"),
@@ -182,7 +185,7 @@ fn wrong_values_are_refused_by_name() {
 
 #[test]
 fn helm_finds_nothing_to_complain_about() {
-    every_row(["mode=supervisor", "mode=remote"], |mode| {
+    every_row(["mode=supervisor", "mode=remote", "mode=remote,platform.enabled=true"], |mode| {
         helm(&["lint", "--strict"], &[mode]).unwrap_or_else(|error| panic!("{mode}: {error}"));
     });
 }

@@ -201,7 +201,8 @@ async fn perf_e3_x68_a_burst_over_three_webhooks_is_even_and_fills_no_cluster_be
     // What only the emptiest cluster holds: the others are passed over, and the first of them is said to have what the burst left.
     let left: Vec<u64> = ROOMS.into_iter().zip(&cpus).map(|(room, taken)| room - taken).collect();
     let most = left.iter().copied().max().unwrap_or_default();
-    let first = left.iter().position(|left| *left < most).expect("rooms that differ");
+    // One that the burst left empty has no such words.
+    let first = left.iter().zip(&cpus).position(|(left, taken)| *left < most && *taken > 0).expect("rooms that differ");
     let says = format!(
         "room-{first}: needs {most} CPUs, and has {} CPUs left of {} CPUs, as {} CPUs are for Machines that do not count there yet",
         left[first], ROOMS[first], cpus[first]

@@ -52,11 +52,18 @@ pub(super) async fn supervisor(plane: &Plane, release: &Render<'_>, say: fn(&str
 }
 
 /// Starts a remote with KubeVirt's definitions and the rights that the chart gives webhook and controller there.
-pub(super) async fn remote(fleet: &Fleet, plane: &Plane, definitions: &str, say: fn(&str)) -> Result<()> {
+pub(super) async fn remote(
+    fleet: &Fleet,
+    plane: &Plane,
+    definitions: &str,
+    set: &[String],
+    say: fn(&str),
+) -> Result<()> {
     plane.start_apiserver().await?;
     plane.ensure_namespace(NAMESPACE).await?;
     apply(plane, definitions).await?;
-    let render = Render { set: vec!["mode=remote".to_owned()], ..Render::in_namespace(NAMESPACE) };
+    let set = std::iter::once("mode=remote".to_owned()).chain(set.iter().cloned()).collect();
+    let render = Render { set, ..Render::in_namespace(NAMESPACE) };
     apply(plane, &install::template(&chart(), &render).await?).await?;
     plane.start_controllers().await?;
     if fleet.state.real_kubevirt {

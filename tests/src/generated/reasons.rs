@@ -70,7 +70,10 @@ fn introduction(place: ShownIn) -> &'static str {
             "Whether everything that the Machine asks for has its effect; the message names what has none, or none yet. Present \
              as soon as there is a VirtualMachine."
         }
-        ShownIn::KubevirtConfig => "Written by the controller: `kubectl get kubevirtconfigs -A -o wide`.",
+        ShownIn::KubevirtConfig => {
+            "Written by the controller: `kubectl get kubevirtconfigs -A -o wide`. Those that begin with `Asset`, and `PlatformOff`, \
+             are reasons of Events alone."
+        }
     }
 }
 

@@ -11,10 +11,12 @@ use axum::body::Body;
 use axum::http::Uri;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use controller::args::PlatformArgs;
 use controller::awaited::Awaited;
 use controller::lead::{Lead, Standing};
 use controller::metrics::Metrics;
 use controller::objects::resource_of;
+use controller::platform::Platform;
 use controller::session::{ClusterIndex, Watches};
 use futures::future::{join_all, try_join_all};
 use futures::stream;
@@ -43,7 +45,9 @@ pub(crate) async fn run(server: SocketAddr, fleet: Fleet, certificate: &str) -> 
     // Nobody listens to what the clusters offer.
     let (offers, _) = mpsc::unbounded_channel();
     let (lead, metrics) = (Lead::new(Standing::Alone), Metrics::register(&mut Default::default()));
-    let watches = Watches { supervisor: "supervisor".to_owned(), awaited, touched, offers, lead, metrics };
+    let off = PlatformArgs { platform_assets: None, platform_disrupted_clusters: 1 };
+    let platform = Arc::new(Platform::of(&off, "supervisor".to_owned()));
+    let watches = Watches { supervisor: "supervisor".to_owned(), awaited, touched, offers, lead, metrics, platform };
     let (changed, mut changes) = mpsc::channel(64);
     let began = Instant::now();
     tokio::spawn(runtime::clusters::run(source, Arc::new(watches), map.clone(), changed));
