@@ -9,7 +9,7 @@ use controller::platform::render;
 #[tokio::main]
 async fn main() -> Result<ExitCode, controller::Fatal> {
     let words: Vec<OsString> = std::env::args_os().collect();
-    if let Some(ended) = render::asked(&words) {
+    if let Some(ended) = render::asked(&words).await {
         return Ok(ended);
     }
     let (args, effective) = runtime::args::parse::<Args>();

@@ -1,6 +1,7 @@
 //! The platform baseline of each cluster: makes true what `model::platform` decides. One task for each cluster, beside the watches of
 //! Machines; it ends no connection. I/O: the remote clusters. Deleting this file and its folder leaves the rest as it is.
 
+mod ask;
 pub mod assets;
 mod crds;
 pub(crate) mod debug;

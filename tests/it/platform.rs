@@ -10,6 +10,7 @@ mod objects;
 mod older;
 mod operators;
 mod others;
+mod rendered;
 mod requests;
 mod site;
 mod turns;

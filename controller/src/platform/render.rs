@@ -1,5 +1,5 @@
-//! `kubevirt-operator-controller render`: what a cluster would get, from files, without asking it. I/O: reads the files that are
-//! named, and writes to the terminal. P8, P9.
+//! `kubevirt-operator-controller render`: what a cluster would get, from files or from the cluster itself. I/O: reads the
+//! files that are named, asks the cluster of `--kubeconfig`, and writes to the terminal. P8, P9.
 
 use std::ffi::OsString;
 use std::io::Write;
@@ -18,6 +18,7 @@ use model::platform::snapshot::Asked;
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::ask::ask;
 use super::assets::{self, bounded};
 
 /// The word that asks for it, in the place of the first flag.
@@ -32,11 +33,15 @@ const BYTES: u64 = 64 << 20;
 const WRONG: u8 = 1;
 const USAGE: u8 = 2;
 
-/// Shows the platform baseline that a cluster would get, without asking it: from its HyperConverged or KubeVirt, and as much of the rest
-/// as is given. Ends with 1 where an asset cannot be as it was asked for, and with 2 where a flag or a file is wrong
+/// Shows the platform baseline that a cluster would get: from files with its HyperConverged or KubeVirt, and as much of the rest as is
+/// given; or from the cluster itself, of which nothing is changed. Ends with 1 where an asset cannot be as it was asked for, and with 2 where a flag or a file is wrong
 #[derive(Debug, Parser)]
 #[command(name = "kubevirt-operator-controller render", version)]
 struct Args {
+    /// Kubeconfig of a cluster that is asked for all that files would say, by its current context
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["hco_file", "kubevirt_file", "nodes_file", "crds_file"])]
+    kubeconfig: Option<PathBuf>,
+
     /// File with the HyperConverged of the cluster
     #[arg(long, value_name = "FILE")]
     hco_file: Option<PathBuf>,
@@ -87,32 +92,32 @@ struct Answer {
 }
 
 /// The end of the process, if its arguments ask for this.
-pub fn asked(args: &[OsString]) -> Option<ExitCode> {
+pub async fn asked(args: &[OsString]) -> Option<ExitCode> {
     if args.get(1).is_none_or(|word| word != RENDER) {
         return None;
     }
-    let Answer { code, out, err } = answer(&args[1..], &|path| bounded(path, BYTES));
+    let Answer { code, out, err } = answer(&args[1..], &|path| bounded(path, BYTES)).await;
     // Whoever reads may be gone, which is no mistake of ours.
     let _ = std::io::stdout().write_all(out.as_bytes());
     let _ = std::io::stderr().write_all(err.as_bytes());
     Some(ExitCode::from(code))
 }
 
-type Read<'r> = &'r dyn Fn(&Path) -> Result<String, String>;
+type Read<'r> = &'r (dyn Fn(&Path) -> Result<String, String> + Sync);
 
-fn answer(args: &[OsString], read: Read<'_>) -> Answer {
+async fn answer(args: &[OsString], read: Read<'_>) -> Answer {
     let args = match Args::try_parse_from(args) {
         Ok(args) => args,
         Err(why) if why.use_stderr() => return Answer { code: USAGE, err: why.to_string(), ..Answer::default() },
         Err(help) => return Answer { out: help.to_string(), ..Answer::default() },
     };
-    shown(&args, read).unwrap_or_else(|wrong| {
+    shown(&args, read).await.unwrap_or_else(|wrong| {
         let err = wrong.iter().map(|why| ["error: ", why, "\n"].concat()).collect();
         Answer { code: USAGE, err, ..Answer::default() }
     })
 }
 
-fn shown(args: &Args, read: Read<'_>) -> Result<Answer, Vec<String>> {
+async fn shown(args: &Args, read: Read<'_>) -> Result<Answer, Vec<String>> {
     let catalogue = assets::read(args.platform_assets.as_deref())?;
     if let Some(why) = args.asset.as_ref().and_then(|name| catalogue.unknown(name)) {
         return Err(vec![format!("--asset: {why}")]);
@@ -121,10 +126,14 @@ fn shown(args: &Args, read: Read<'_>) -> Result<Answer, Vec<String>> {
         let out = rights::role(ROLE, &rights::rights(&catalogue));
         return Ok(Answer { out, ..Answer::default() });
     }
-    if args.hco_file.is_none() && args.kubevirt_file.is_none() {
-        return Err(vec!["--hco-file or --kubevirt-file is needed: what the cluster is configured by".to_owned()]);
+    let (mut given, cluster) = given(args, read).map_err(|why| vec![why])?;
+    if let Some(kubeconfig) = &args.kubeconfig {
+        let found = ask(kubeconfig, &catalogue).await.map_err(|why| vec![format!("--kubeconfig: {why}")])?;
+        given = Given { asked: given.asked, ..found };
+    } else if args.hco_file.is_none() && args.kubevirt_file.is_none() {
+        let why = "--hco-file, --kubevirt-file or --kubeconfig is needed: what the cluster is configured by";
+        return Err(vec![why.to_owned()]);
     }
-    let (given, cluster) = given(args, read).map_err(|why| vec![why])?;
     Ok(rendered(args, &catalogue, given, &cluster))
 }
 

@@ -36,13 +36,13 @@ fn said(words: &[&str]) -> Answer {
         other => Err(format!("cannot be read: {other}")),
     };
     let words: Vec<OsString> = std::iter::once(RENDER).chain(words.iter().copied()).map(OsString::from).collect();
-    answer(&words, &read)
+    futures::executor::block_on(answer(&words, &read))
 }
 
 #[test]
 fn d10_how_render_ends() {
     #[rustfmt::skip]
-    let rows: [(&str, &[&str], u8, &str); 23] = [
+    let rows: [(&str, &[&str], u8, &str); 25] = [
         ("HyperConverged",        &["--hco-file=hco"],                                        0, "# Asset: hco-golden-config\n"),
         ("KubeVirt",              &["--kubevirt-file=kubevirt"],                              0, "# Asset: kubevirt-golden-config\n"),
         ("P8: notes",             &["--hco-file=hco", "--output=status"],                     0, "note: no CRDs were given"),
@@ -57,7 +57,9 @@ fn d10_how_render_ends() {
         ("P2: a wrong patch",     &["--hco-file=hco", "--config-file=patching"],              1, "# Status: ERROR\n"),
         ("P1: a wrong exclusion", &["--hco-file=hco", "--config-file=badly", "--asset=mtv-operator"], 1, "must be Kind/name"),
         ("X89: two roots",        &["--hco-file=two"],                                        1, "keep one of them"),
-        ("nothing",               &[],                                                        2, "--hco-file or --kubevirt-file is needed"),
+        ("nothing",               &[],                                                        2, "--hco-file, --kubevirt-file or --kubeconfig is needed"),
+        ("files and a cluster",   &["--hco-file=hco", "--kubeconfig=east"],                   2, "cannot be used with"),
+        ("no such kubeconfig",    &["--kubeconfig=/gone/east"],                               2, "--kubeconfig: cannot read the kubeconfig /gone/east"),
         ("an unknown flag",       &["--hco-fiel=hco"],                                        2, "--hco-file"),
         ("an unknown form",       &["--hco-file=hco", "--output=xml"],                        2, "[possible values: yaml, json, status, rbac]"),
         ("an unknown asset",      &["--hco-file=hco", "--asset=metalb-operator"],             2, "did you mean \"metallb-operator\"?"),
@@ -94,6 +96,9 @@ fn x94_the_role_that_is_printed_is_that_of_the_catalogue() {
 
 #[test]
 fn only_the_first_word_asks_for_it() {
-    let asks = |words: &[&str]| asked(&words.iter().map(OsString::from).collect::<Vec<_>>()).is_some();
+    let asks = |words: &[&str]| {
+        let words: Vec<_> = words.iter().map(OsString::from).collect();
+        futures::executor::block_on(asked(&words)).is_some()
+    };
     assert!(!asks(&["controller"]) && !asks(&["controller", "--namespace", "render"]));
 }

@@ -11,7 +11,7 @@ use tests::platform_crds::CURRENT;
 
 use super::objects::{DESCHEDULER, FORKLIFT, HCO, HEALTH, KUBELET, KUBEVIRT, METALLB, Object, PLUGIN, SWAP, ours};
 use super::site::{Site, of};
-use super::{kept, shared, words};
+use super::{kept, rendered, requests, shared, words};
 use crate::machines::said;
 
 /// Of each kind of the catalogue, whichever object.
@@ -30,7 +30,7 @@ const GROUPS: [&str; 9] = [
 ];
 
 #[tokio::test]
-async fn x80_x81_x87_x91_d2_p6_p12_p16_p18_a_cluster_is_compared_then_kept_then_left() {
+async fn x80_x81_x87_x91_d2_d11_p6_p9_p12_p16_p18_a_cluster_is_compared_then_kept_then_left() {
     let site = Site::of(shared().await, "east").await;
     site.install(&CURRENT).await;
     site.prepare(&[HCO, DESCHEDULER, FORKLIFT, METALLB]).await;
@@ -46,14 +46,21 @@ async fn x80_x81_x87_x91_d2_p6_p12_p16_p18_a_cluster_is_compared_then_kept_then_
     enforce_makes_it_so(&site).await;
     assert_eq!(before[&key(KUBEVIRT)], versions(&site).await[&key(KUBEVIRT)], "X89: the KubeVirt beside it is HCO's");
 
+    rendered::a_page_from_files_is_that_of_the_running_controller(&site).await;
     kept::an_idle_cluster_costs_nothing(&site).await;
     kept::drift_takes_two_requests(&site).await;
     kept::fields_that_the_root_gives_away_are_its_admins(&site).await;
     kept::an_unmanaged_object_is_its_admins(&site).await;
     words::patches_of_node_settings(&site).await;
+    kept::every_kind_is_set_right(&site).await;
     kept::the_root_may_veto(&site).await;
     kept::what_is_left_is_listed(&site).await;
     site.nothing_was_forbidden();
+    assert_eq!(
+        site.unused().await.into_iter().collect::<Vec<_>>(),
+        requests::OF_A_PLAIN_KUBEVIRT,
+        "X94: no right is there for nothing"
+    );
 }
 
 async fn off_costs_nothing(site: &Site<'_>) {

@@ -5,7 +5,7 @@ use tests::platform_crds::Definition;
 
 use super::objects::{DESCHEDULER, FORKLIFT, KUBELET, KUBEVIRT, Object, PASSTHROUGH};
 use super::site::Site;
-use super::{older, shared};
+use super::{older, requests, shared};
 
 const OWN: Object = Object(KUBELET.0, KUBELET.1, "", "tuned-by-hand");
 const ALL: [Definition; 7] = [
@@ -41,6 +41,9 @@ async fn d8_p7_p8_p14_p17_x89_x90_a_plain_kubevirt_gets_what_its_nodes_have_a_us
     older::a_kind_may_be_too_old(&site).await;
     older::quotas_have_an_object_of_their_own(&site).await;
     site.nothing_was_forbidden();
+    let unused = site.unused().await;
+    let left: Vec<_> = requests::OF_A_PLAIN_KUBEVIRT.iter().filter(|right| unused.contains(**right)).collect();
+    assert!(left.is_empty(), "X94: no right is there for nothing: {left:?}");
     site.ask(&json!({"mode": "Off"})).await;
 }
 
@@ -71,6 +74,11 @@ async fn one_kubelet_config_of_all_parts_yields(site: &Site<'_>) {
         "cpuManagerPolicy": "static", "maxPods": 500, "nodeStatusMaxImages": -1, "reservedSystemCPUs": "0-1",
     });
     assert_eq!((&spec["kubeletConfig"], &spec["autoSizingReserved"]), (&wanted, &json!(true)), "P7, P14");
+    let label = "feature.node.kubernetes.io/memory-numa";
+    site.node("node-3", &json!({"metadata": {"labels": {label: "true"}}})).await;
+    site.state("kubelet-numa", "Applied").await;
+    let spec = site.get(KUBELET).await["spec"]["kubeletConfig"].clone();
+    assert_eq!((&spec["topologyManagerPolicy"], &spec["maxPods"]), (&json!("best-effort"), &json!(500)), "P14");
 }
 
 async fn only_devices_that_guests_may_have_count(site: &Site<'_>) {

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::objects::{DESCHEDULER, FORKLIFT, HCO, METALLB};
+use super::objects::{DESCHEDULER, FORKLIFT, HCO, HEALTH, KUBELET, METALLB, PLUGIN};
 use super::site::{Site, of};
 
 const IGNORE: &str = "platform.kubevirt.io/ignore-fields";
@@ -89,6 +89,34 @@ pub(super) async fn an_unmanaged_object_is_its_admins(site: &Site<'_>) {
     assert_eq!(site.get(DESCHEDULER).await["spec"]["deschedulingIntervalSeconds"], 7200, "X82");
     site.annotate("mode.asset.descheduler-loadaware", None).await;
     site.becomes(DESCHEDULER, "managed again", |it| it["spec"]["deschedulingIntervalSeconds"] == 60).await;
+}
+
+/// Whatever kind it is: an object that is changed is set right, and one that is deleted is made again.
+pub(super) async fn every_kind_is_set_right(site: &Site<'_>) {
+    // Of this one nothing is set, until somebody wants that.
+    let level = json!([{"op": "add", "path": "/spec/logLevel", "value": "debug"}]);
+    site.annotate("patch.asset.metallb-operator", Some(&level.to_string())).await;
+    site.becomes(METALLB, "as it is patched", |it| it["spec"]["logLevel"] == "debug").await;
+    let rows = [
+        (KUBELET, "/spec/kubeletConfig/maxPods", json!(500), json!({"spec": {"kubeletConfig": {"maxPods": 100}}})),
+        (HEALTH, "/spec/minHealthy", json!("51%"), json!({"spec": {"minHealthy": "10%"}})),
+        (
+            PLUGIN,
+            "/spec/monitoring/perses/enabled",
+            json!(true),
+            json!({"spec": {"monitoring": {"perses": {"enabled": false}}}}),
+        ),
+        (METALLB, "/spec/logLevel", json!("debug"), json!({"spec": {"logLevel": "error"}})),
+    ];
+    for (object, path, ours, theirs) in rows {
+        site.edit(object, &theirs).await;
+        site.becomes(object, "as it was", |it| it.pointer(path) == Some(&ours)).await;
+    }
+    let before = site.get(DESCHEDULER).await["metadata"]["uid"].clone();
+    site.delete(DESCHEDULER).await;
+    site.becomes(DESCHEDULER, "there again", |it| it["metadata"]["uid"].is_string() && it["metadata"]["uid"] != before)
+        .await;
+    site.annotate("patch.asset.metallb-operator", None).await;
 }
 
 pub(super) async fn the_root_may_veto(site: &Site<'_>) {

@@ -43,5 +43,11 @@ pub(super) async fn quotas_have_an_object_of_their_own(site: &Site<'_>) {
     site.state("aaq-operator", "ConditionNotMet").await;
     site.annotate("enable-aaq", Some("true")).await;
     site.state("aaq-operator", "Applied").await;
-    assert_ne!(site.get(AAQ).await, Value::Null);
+    // Of it nothing is set, until somebody wants that.
+    let policy = json!([{"op": "add", "path": "/spec/imagePullPolicy", "value": "Always"}]);
+    site.annotate("patch.asset.aaq-operator", Some(&policy.to_string())).await;
+    let is_set = |it: &Value| it["spec"]["imagePullPolicy"] == "Always";
+    site.becomes(AAQ, "as it is patched", is_set).await;
+    site.edit(AAQ, &json!({"spec": {"imagePullPolicy": "Never"}})).await;
+    site.becomes(AAQ, "as it was", is_set).await;
 }

@@ -1,13 +1,49 @@
 //! What the controller asks a cluster for, from its audit log.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use k8s_openapi::api::rbac::v1::ClusterRole;
+use kube::Api;
+use kube::api::ListParams;
 use tests::audit::Record;
 use tests::fleet;
 
 use super::site::Site;
 
+/// Rights that HyperConverged and the operators around it leave unused: a KubeVirt by itself and its quotas take them.
+pub(super) const OF_A_PLAIN_KUBEVIRT: [&str; 5] = [
+    "create aaqs.aaq.kubevirt.io",
+    "get aaqs.aaq.kubevirt.io",
+    "get kubevirts.kubevirt.io",
+    "patch aaqs.aaq.kubevirt.io",
+    "patch kubevirts.kubevirt.io",
+];
+
 impl Site<'_> {
+    /// What the role for baselines allows, and the controller has never asked for here: verb, plural, group.
+    pub(super) async fn unused(&self) -> BTreeSet<String> {
+        let ours = fleet::user(fleet::REMOTE_CONTROLLER_ACCOUNT);
+        let records = self.plane.audit().since(0).expect("an audit log");
+        let right = |verb: &str, resource: &str, group: &str| format!("{verb} {resource}.{group}");
+        let used: BTreeSet<String> =
+            records.iter().filter(|it| it.user == ours).map(|it| right(&it.verb, &it.resource, &it.group)).collect();
+        let roles: Api<ClusterRole> = Api::all(self.client.clone());
+        let chart = ListParams::default().labels("app.kubernetes.io/name=kubevirt-operator");
+        let all = roles.list(&chart).await.expect("roles").items;
+        let of_baseline =
+            all.into_iter().filter(|it| it.metadata.name.as_deref().is_some_and(|it| it.ends_with("-platform")));
+        let rules: Vec<_> = of_baseline.flat_map(|it| it.rules.unwrap_or_default()).collect();
+        assert!(!rules.is_empty(), "the role for baselines is not there");
+        let mut given = BTreeSet::new();
+        for rule in &rules {
+            let (groups, resources) = (rule.api_groups.iter().flatten(), rule.resources.iter().flatten());
+            for (group, resource) in groups.flat_map(|group| resources.clone().map(move |it| (group, it))) {
+                given.extend(rule.verbs.iter().map(|verb| right(verb, resource, group)));
+            }
+        }
+        given.difference(&used).cloned().collect()
+    }
+
     pub(super) fn mark(&self) -> u64 {
         self.plane.audit().mark()
     }

@@ -15,14 +15,18 @@ use tests::process::Stop;
 use tests::repository::root;
 use tests::wait::eventually;
 
-use super::objects::{FORKLIFT, MANAGED_BY, Object, POOL, SWAP, WATERMARKS, ours};
+use super::objects::{DESCHEDULER, FORKLIFT, HCO, MANAGED_BY, Object, POOL, SWAP, WATERMARKS, ours};
 use super::site::{Site, of};
-use super::up;
+use super::{up, war};
 
 const OLD: Object = Object(SWAP.0, SWAP.1, "", "40-old-swap");
 const KEPT: Object = Object(SWAP.0, SWAP.1, "", "41-made-by-hand");
-const DEFINITIONS: [Definition; 3] =
-    [Definition::ForkliftController, Definition::MachineConfig, Definition::MachineConfigPool];
+const DEFINITIONS: [Definition; 4] = [
+    Definition::ForkliftController,
+    Definition::KubeDescheduler,
+    Definition::MachineConfig,
+    Definition::MachineConfigPool,
+];
 
 /// The catalogue that is built in, with two objects that are to go, as `git mv` of an earlier release's file leaves them.
 fn catalogue(to: &Path) {
@@ -49,7 +53,7 @@ fn copy(from: &Path, to: &Path) {
 }
 
 #[tokio::test]
-async fn d6_b20_p6_x87_x92_x94_nodes_of_one_cluster_restart_at_a_time_and_what_is_obsolete_goes() {
+async fn d6_b20_p6_x87_x88_x92_x94_nodes_of_one_cluster_restart_at_a_time_and_what_is_obsolete_goes() {
     let folder = tempfile::tempdir().expect("a folder");
     catalogue(folder.path());
     let assets = folder.path().display().to_string();
@@ -60,10 +64,14 @@ async fn d6_b20_p6_x87_x92_x94_nodes_of_one_cluster_restart_at_a_time_and_what_i
     for site in [&first, &second] {
         apply(site.plane, &role).await.unwrap_or_else(|error| panic!("{error}"));
         site.install(&DEFINITIONS).await;
-        site.prepare(&[FORKLIFT]).await;
+        site.prepare(&[FORKLIFT, DESCHEDULER]).await;
         site.create(POOL, &json!({"spec": {}})).await;
         updating(site, false).await;
     }
+    // The second one has a HyperConverged of 2022.
+    second.install(&[Definition::OldHyperConverged]).await;
+    second.prepare(&[HCO]).await;
+    second.create(HCO, &json!({"spec": {}})).await;
     obsolete_objects_go(&first).await;
     a_restart_writes_nothing(&first).await;
     one_cluster_at_a_time(&first, &second).await;
@@ -105,7 +113,13 @@ async fn obsolete_objects_go(site: &Site<'_>) {
     assert_ne!(site.get(KEPT).await, Value::Null, "D6: no supervisor's label is on it");
 }
 
+/// X88: the mark on the object outlives the process that set it.
 async fn a_restart_writes_nothing(site: &Site<'_>) {
+    site.annotate("enable-loadaware", Some("true")).await;
+    site.state("descheduler-loadaware", "Applied").await;
+    let theirs = json!({"spec": {"mode": "Predictive"}});
+    let left = war::until_paused(site, DESCHEDULER, &theirs, |it| it["spec"]["mode"] == "Automatic").await;
+    site.state("descheduler-loadaware", "Paused").await;
     site.goes_on("feature_ui_plugin").await;
     let controller = Component::Controller;
     site.fleet.stop(&controller, Stop::Gracefully).await.unwrap_or_else(|error| panic!("{error}"));
@@ -114,6 +128,8 @@ async fn a_restart_writes_nothing(site: &Site<'_>) {
     site.goes_on("feature_validation").await;
     println!("a restart and one correction:\n{}", tests::audit::table(&count(&site.asked(mark))));
     assert_eq!(site.written(mark), ["patch forkliftcontrollers forklift-controller"], "B20");
+    site.state("descheduler-loadaware", "Paused").await;
+    assert_eq!(site.get(DESCHEDULER).await, left, "X88: a war does not go on because a process began anew");
 }
 
 /// X87. What was written a moment ago may not show in the pools yet, so it counts for two minutes.
@@ -121,6 +137,8 @@ async fn one_cluster_at_a_time(first: &Site<'_>, second: &Site<'_>) {
     updating(first, true).await;
     second.ask(&json!({"mode": "Enforce", "nodeDisruption": "Allow"})).await;
     second.states(&[("mtv-operator", "Applied"), ("swap-enable", "Withheld")]).await;
+    let root = second.state("hco-golden-config", "Applied").await;
+    assert!(root.contains("left out /spec/"), "P10: {root}");
     let says = second.state("swap-enable", "Withheld").await;
     assert!(says.contains("waits for the cluster first"), "X87: {says}");
     second.goes_on("feature_ui_plugin").await;

@@ -3,7 +3,7 @@
 use kube::api::{DynamicObject, PostParams};
 use serde_json::{Value, json};
 
-use super::objects::DESCHEDULER;
+use super::objects::{DESCHEDULER, Object};
 use super::site::{Site, of};
 
 const MARK: &str = "platform.kubevirt.io/reconcile-paused";
@@ -73,4 +73,22 @@ pub(super) async fn a_war_is_paused(site: &Site<'_>) {
     site.edit(DESCHEDULER, &json!({"metadata": {"annotations": {MARK: "false"}}})).await;
     site.becomes(DESCHEDULER, "corrected", |it| it["spec"]["deschedulingIntervalSeconds"] == 60).await;
     site.state("descheduler-loadaware", "Applied").await;
+}
+
+/// Somebody sets it back each time that it is corrected, until the controller gives up; how it is left.
+pub(super) async fn until_paused(
+    site: &Site<'_>,
+    object: Object,
+    change: &Value,
+    ours: impl Fn(&Value) -> bool,
+) -> Value {
+    for _ in 0..40 {
+        site.edit(object, change).await;
+        let marked = |it: &Value| it["metadata"]["annotations"][MARK] == "true";
+        let next = site.becomes(object, "corrected or paused", |it| ours(it) || marked(it)).await;
+        if marked(&next) {
+            return next;
+        }
+    }
+    panic!("X88: there is no end: {:#?}", site.written(0));
 }

@@ -112,7 +112,7 @@ pub fn snapshot(given: Given, catalogue: &Catalogue) -> (Snapshot, Vec<String>) 
 type Crds = Vec<(String, Option<Crd>)>;
 
 /// The names of the CRDs that matter.
-fn wanted(catalogue: &Catalogue) -> BTreeSet<String> {
+pub fn wanted(catalogue: &Catalogue) -> BTreeSet<String> {
     let of_conditions = catalogue.assets.iter().flat_map(|asset| &asset.row.conditions).filter_map(|it| match it {
         Condition::Object { crd, .. } => Some(crd.clone()),
         _ => None,
