@@ -72,7 +72,7 @@ pub(crate) async fn serve(bind: Bind, lead: Lead, at_work: AtWork) -> io::Result
 fn baselines(known: &Known) -> Baselines<'_> {
     let platform = &*known.ctx.platform;
     let look = |cluster: &Arc<Cluster<ClusterIndex>>| {
-        let (snapshot, memory) = cluster.index.platform.look(platform)?;
+        let (snapshot, memory) = cluster.index.platform.look(platform.supervisor())?;
         Some((cluster.name.clone(), snapshot, memory))
     };
     let clusters = known.ctx.clusters.load();

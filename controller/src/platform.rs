@@ -6,10 +6,12 @@ pub mod assets;
 mod crds;
 pub(crate) mod debug;
 mod facts;
+mod failing;
 mod follow;
 mod pass;
 mod read;
 pub mod render;
+mod slot;
 mod watch;
 mod worker;
 mod write;
@@ -22,22 +24,19 @@ use kube::{Client, ResourceExt};
 use model::api::KubevirtConfig;
 use model::names::ClusterName;
 use model::platform::catalogue::Catalogue;
-use model::platform::memory::{Memory, remembered};
-use model::platform::snapshot::{Asked, Disruption, Known, Mode, Snapshot};
-use model::platform::state::{Held, Key, Pass, State};
-use model::platform::status::Passed;
+use model::platform::memory::remembered;
+use model::platform::snapshot::{Asked, Disruption, Known, Mode};
+use model::platform::state::{Pass, State};
 use model::platform::turn::{Pools, shown_by, turn};
-use model::reason::Reason;
 use runtime::clusters::State as Connection;
 use tokio::sync::watch as channel;
 
 use self::crds::Crds;
-use self::facts::Facts;
 pub(crate) use self::follow::follow;
+pub use self::slot::Slot;
+pub(crate) use self::slot::count;
+use self::slot::{AWAY, Kept, Wish};
 use crate::args::PlatformArgs;
-
-/// Why nothing is seen of a cluster.
-const AWAY: &str = "it is not connected";
 
 /// What all clusters share.
 #[derive(Debug)]
@@ -63,6 +62,11 @@ impl Platform {
         }
         let most = args.platform_disrupted_clusters;
         Self { catalogue, supervisor, most, fleet: Mutex::default(), crds: Arc::default() }
+    }
+
+    /// UID of the supervisor.
+    pub(crate) fn supervisor(&self) -> &str {
+        &self.supervisor
     }
 
     /// What there is to be written.
@@ -149,107 +153,4 @@ pub(crate) struct Site {
     pub(crate) state: channel::Receiver<Connection>,
     /// What is kept of it.
     pub(crate) slot: Arc<Slot>,
-}
-
-/// What a KubevirtConfig wants of its cluster.
-#[derive(Clone, Debug, PartialEq)]
-struct Wish {
-    asked: Asked,
-    /// UID that is recorded of the cluster.
-    recorded: Option<String>,
-    /// The older KubevirtConfig of the same cluster, which is the one that counts.
-    elder: Option<ClusterName>,
-}
-
-/// The platform of one cluster: what is wanted, what was heard, and what was done.
-#[derive(Debug)]
-pub struct Slot {
-    wish: channel::Sender<Option<Wish>>,
-    kept: Mutex<Kept>,
-}
-
-#[derive(Debug, Default)]
-struct Kept {
-    facts: Facts,
-    memory: BTreeMap<Key, Memory>,
-    passed: Option<Passed>,
-    /// What was written to which object, and nobody was told of yet.
-    wrote: Vec<(String, Reason, String)>,
-}
-
-impl Default for Slot {
-    fn default() -> Self {
-        Self { wish: channel::Sender::new(None), kept: Mutex::default() }
-    }
-}
-
-impl Slot {
-    fn kept(&self) -> MutexGuard<'_, Kept> {
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Takes in what is wanted; `remembered` is what an earlier process knew.
-    fn wants(&self, wish: Wish, remembered: impl FnOnce() -> BTreeMap<Key, Memory>) {
-        let off = wish.asked.mode == Mode::Off;
-        if !off && self.wish.borrow().is_none() {
-            self.kept().memory = remembered();
-        }
-        self.wish.send_if_modified(|known| {
-            let news = known.as_ref() != Some(&wish);
-            *known = Some(wish);
-            news
-        });
-        // After that, so that a pass that still runs does not tell of itself any more.
-        if off {
-            let pass = Pass { held: Some(Held::Off), ..Pass::default() };
-            *self.kept() = Kept { passed: Some(Passed { mode: Mode::Off, pass }), ..Kept::default() };
-        }
-    }
-
-    /// Whether this is what is wanted now.
-    fn is_wanted(&self, wish: &Wish) -> bool {
-        self.wish.borrow().as_ref() == Some(wish)
-    }
-
-    /// Nothing is known of the cluster any more.
-    fn lost(&self) {
-        let mut kept = self.kept();
-        kept.facts.forget();
-        if let Some(passed) = kept.passed.as_mut().filter(|passed| passed.mode != Mode::Off) {
-            passed.pass = Pass { held: Some(Held::Unknown(AWAY.to_owned())), ..Pass::default() };
-        }
-    }
-
-    /// What the last pass came to; none before the first one.
-    pub(crate) fn passed(&self) -> Option<Passed> {
-        self.kept().passed.clone()
-    }
-
-    /// What was written since this was asked the last time, for Events.
-    pub(crate) fn wrote(&self) -> Vec<(String, Reason, String)> {
-        std::mem::take(&mut self.kept().wrote)
-    }
-
-    /// What a pass would be judged from now; none while there is no baseline, or nothing was heard of the cluster.
-    pub(crate) fn look(&self, platform: &Platform) -> Option<(Snapshot, BTreeMap<Key, Memory>)> {
-        let asked = self.wish.borrow().as_ref()?.asked.clone();
-        let kept = self.kept();
-        if asked.mode == Mode::Off || kept.facts.is_empty() {
-            return None;
-        }
-        Some((kept.facts.snapshot(asked, &platform.supervisor, Ok(())), kept.memory.clone()))
-    }
-}
-
-/// How many clusters there are with each asset in each state.
-pub(crate) fn count<'s>(slots: impl Iterator<Item = &'s Slot>) -> BTreeMap<(String, String), usize> {
-    let mut counts = BTreeMap::new();
-    for slot in slots {
-        let kept = slot.kept();
-        let outcomes = kept.passed.iter().flat_map(|passed| &passed.pass.outcomes);
-        for outcome in outcomes.filter(|outcome| !outcome.is_tombstone()) {
-            *counts.entry((outcome.asset.clone(), outcome.state.name().to_owned())).or_default() += 1;
-        }
-    }
-    counts
 }

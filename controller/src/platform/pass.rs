@@ -47,7 +47,7 @@ impl Worker<'_> {
     fn judge(&self) -> Pass {
         let now = Timestamp::now();
         let mut kept = self.site.slot.kept();
-        let Kept { facts, memory, .. } = &mut *kept;
+        let Kept { facts, memory, stands, .. } = &mut *kept;
         let mut snapshot = facts.snapshot(self.wish.asked.clone(), &self.platform.supervisor, self.identity.clone());
         for (key, live) in &self.read {
             let roots = match key.crd.as_str() {
@@ -66,7 +66,8 @@ impl Worker<'_> {
             snapshot.objects.insert(key.clone(), Err(why.clone()));
         }
         let updating = facts.updating();
-        let judge = |turn| {
+        let judge = |turn: Result<(), String>| {
+            *stands = Some((self.identity.clone(), turn.clone()));
             snapshot.turn = turn;
             judge(self.catalogue, &snapshot, memory, now)
         };

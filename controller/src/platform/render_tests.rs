@@ -59,7 +59,7 @@ fn d10_how_render_ends() {
         ("X89: two roots",        &["--hco-file=two"],                                        1, "keep one of them"),
         ("nothing",               &[],                                                        2, "--hco-file, --kubevirt-file or --kubeconfig is needed"),
         ("files and a cluster",   &["--hco-file=hco", "--kubeconfig=east"],                   2, "cannot be used with"),
-        ("no such kubeconfig",    &["--kubeconfig=/gone/east"],                               2, "--kubeconfig: cannot read the kubeconfig /gone/east"),
+        ("no such kubeconfig",    &["--kubeconfig=/gone/east"],                               2, "--kubeconfig: cannot use the kubeconfig /gone/east: "),
         ("an unknown flag",       &["--hco-fiel=hco"],                                        2, "--hco-file"),
         ("an unknown form",       &["--hco-file=hco", "--output=xml"],                        2, "[possible values: yaml, json, status, rbac]"),
         ("an unknown asset",      &["--hco-file=hco", "--asset=metalb-operator"],             2, "did you mean \"metallb-operator\"?"),

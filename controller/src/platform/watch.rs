@@ -16,7 +16,7 @@ use model::platform::snapshot::{Known, Live};
 use runtime::clusters::{DEADLINE, code, explain};
 use runtime::listing::watching;
 use runtime::pause::{APART, Tries};
-use runtime::watcher::{self, watcher};
+use runtime::watcher::{self, Event, watcher};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
@@ -24,31 +24,13 @@ use tokio::time::Instant;
 
 use super::crds::Crds;
 use super::facts::{News, Subject};
+use super::failing::{Failing, STALE};
 use super::read::{Conditions, Gives, Weigh, is_updating, metadata, node, root};
 use crate::offer::listing::{LATER, Records, is_refused, wait};
 use crate::remote_object::{Named, RemoteObject};
 
 /// What is not served is asked for again this soon: its CRD is there, or was a moment ago.
 const SOON: Duration = Duration::from_secs(5);
-
-/// A watch that failed for so long is not trusted any more; and two failures this far from each other are no row.
-const STALE: Duration = Duration::from_secs(60);
-const ROW: Duration = Duration::from_secs(30);
-
-/// Failures of a watch in a row.
-#[derive(Default)]
-struct Failing {
-    row: Option<(Instant, Instant)>,
-}
-
-impl Failing {
-    /// It failed now: for how long it has.
-    fn since(&mut self, now: Instant) -> Duration {
-        let first = self.row.filter(|(_, last)| now.duration_since(*last) < ROW).map_or(now, |(first, _)| first);
-        self.row = Some((first, now));
-        now.duration_since(first)
-    }
-}
 
 /// Where watches tell.
 pub(super) type Tell = mpsc::Sender<(Subject, News)>;
@@ -115,7 +97,7 @@ impl Follower {
         say: impl Fn(Known<Vec<T>>) -> News,
     ) where
         K: Resource + Clone + DeserializeOwned + Send + 'static,
-        T: Clone + Weigh,
+        T: Clone + PartialEq + Weigh,
     {
         let asked = format!("list and watch {}", api.resource_url());
         let mut told = None;
@@ -126,6 +108,12 @@ impl Follower {
             let mut failing = Failing::default();
             let refused = loop {
                 let news = match events.next().await {
+                    // Most of what is said of a node is that it lives.
+                    Some(Ok(Event::Apply(object)))
+                        if records.listed && records.all.get(&name_of(&object)) == Some(&read(&object)) =>
+                    {
+                        continue;
+                    }
                     Some(Ok(event)) => match records.take(&event, |object| (name_of(object), Some(read(object)))) {
                         Ok(true) => say(Ok(records.all.values().cloned().collect())),
                         Ok(false) => continue,
@@ -173,14 +161,21 @@ impl Follower {
             Err(why) => News::Object(Err(why)),
         });
         let reading = async {
-            while let Some((_, news)) = versions.recv().await {
+            let mut next = versions.recv().await;
+            while let Some((_, news)) = &next {
                 let known = match news {
                     News::Object(Ok(Live::Absent)) => Ok(None),
-                    News::Object(Err(why)) => Err(why),
+                    News::Object(Err(why)) => Err(why.clone()),
                     _ => self.read_crd(name).await,
                 };
+                // A right that is granted changes nothing of the CRD.
+                let again = known.is_err();
                 if self.tell.send((self.subject.clone(), News::Crd(known))).await.is_err() {
                     return;
+                }
+                tokio::select! {
+                    news = versions.recv() => next = news,
+                    () = wait(LATER, &self.cluster), if again => {}
                 }
             }
         };
@@ -225,17 +220,4 @@ fn refused(why: &(dyn std::error::Error + 'static), asked: &str) -> String {
 
 fn name_of(object: &impl ResourceExt) -> String {
     format!("{}/{}", object.namespace().unwrap_or_default(), object.name_any())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn p10_only_failures_in_a_row_make_what_a_watch_told_old() {
-        let (mut failing, start) = (Failing::default(), Instant::now());
-        let mut at = |second| failing.since(start + Duration::from_secs(second)).as_secs();
-        assert_eq!([at(0), at(12), at(24), at(60)], [0, 12, 24, 0], "the last one is another row");
-        assert_eq!([at(75), at(90), at(105), at(121)], [15, 30, 45, 61]);
-    }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use tests::audit::count;
-use tests::fleet::{Component, Fleet};
+use tests::fleet::{Component, Endpoint, Fleet};
 use tests::install::apply;
 use tests::platform_crds::Definition;
 use tests::process::Stop;
@@ -53,7 +53,7 @@ fn copy(from: &Path, to: &Path) {
 }
 
 #[tokio::test]
-async fn d6_b20_p6_x87_x88_x92_x94_nodes_of_one_cluster_restart_at_a_time_and_what_is_obsolete_goes() {
+async fn d6_b20_p6_p9_x87_x88_x92_x94_nodes_of_one_cluster_restart_at_a_time_and_what_is_obsolete_goes() {
     let folder = tempfile::tempdir().expect("a folder");
     catalogue(folder.path());
     let assets = folder.path().display().to_string();
@@ -141,6 +141,9 @@ async fn one_cluster_at_a_time(first: &Site<'_>, second: &Site<'_>) {
     assert!(root.contains("left out /spec/"), "P10: {root}");
     let says = second.state("swap-enable", "Withheld").await;
     assert!(says.contains("waits for the cluster first"), "X87: {says}");
+    let debug = second.fleet.address(Endpoint::ControllerDebug).unwrap_or_else(|error| panic!("{error}"));
+    let page = tests::probe::get(debug, "/debug/render/swap-enable?cluster=second").await.expect("a page");
+    assert!(page.contains("and not now: waits for the cluster first"), "P9: what the pass says: {page}");
     second.goes_on("feature_ui_plugin").await;
     assert_eq!(second.get(SWAP).await, Value::Null, "X87");
     updating(first, false).await;

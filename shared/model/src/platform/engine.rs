@@ -191,6 +191,11 @@ fn write(
         Turn::In(wait) => {
             (say(State::Throttled, format!("written often, so it waits: {says}")), Due { step: None, wait: Some(wait) })
         }
+        // What is not there can have no mark: it is made again when the pause is over.
+        Turn::Pause(_) | Turn::Paused if live.is_null() => {
+            let says = "it is deleted each time that it is made, so it rests for a while: find out who does it";
+            (say(State::Paused, says), Due { step: None, wait: memory.war.rests(now) })
+        }
         Turn::Pause(field) => {
             let says = format!(
                 "{field} is changed back each time: find out who does it, then set {PAUSED}: \"false\" on {}; {says}",

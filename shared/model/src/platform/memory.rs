@@ -10,9 +10,12 @@ use super::state::{Key, Said, State, say};
 use crate::api::PlatformStatus;
 use crate::baseline::war::War;
 
-/// How long a write that is not allowed is not tried again, and one that failed.
+/// How long a write that is not allowed is not tried again.
 const FORBIDDEN: Duration = Duration::from_secs(600);
+/// The same of one that failed, twice as long after each failure in a row, up to the longest. That is more than a cluster whose
+/// nodes may restart keeps others waiting, so that one which fails for ever does not keep them for ever.
 const FAILED: Duration = Duration::from_secs(30);
+const LONGEST: Duration = Duration::from_secs(600);
 
 /// Why a step did not happen.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,6 +38,8 @@ pub struct Memory {
     /// What the step that was due last was made of.
     pub(super) tried: String,
     failed: Option<(Answer, String, Timestamp)>,
+    /// How often it failed in a row.
+    row: u32,
 }
 
 impl Memory {
@@ -46,11 +51,12 @@ impl Memory {
     /// The step that was due last went well; these fields were changed.
     pub fn wrote(&mut self, fields: &[String], now: Timestamp) {
         self.war.corrected(fields, now);
-        self.failed = None;
+        (self.failed, self.row) = (None, 0);
     }
 
     /// The step that was due last did not happen.
     pub fn failed(&mut self, answer: Answer, now: Timestamp) {
+        self.row = if matches!(answer, Answer::Failed(_)) { self.row.saturating_add(1) } else { 0 };
         self.failed = Some((answer, self.tried.clone(), now));
     }
 
@@ -70,7 +76,10 @@ impl Memory {
             Answer::Refused(why) => {
                 (of == tried).then(|| (say(State::Refused, format!("the cluster refuses it: {why}")), None))
             }
-            Answer::Failed(why) => Some((say(State::Failed, format!("tried again soon: {why}")), Some(left(FAILED)?))),
+            Answer::Failed(why) => {
+                let pause = FAILED.saturating_mul(1 << self.row.saturating_sub(1).min(16)).min(LONGEST);
+                Some((say(State::Failed, format!("tried again later: {why}")), Some(left(pause)?)))
+            }
         }
     }
 

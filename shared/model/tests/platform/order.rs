@@ -96,7 +96,7 @@ fn p3_p6_what_waits_for_another_asset_waits_until_that_is_there() {
     );
     assert!(step_for(&pass, &key("ForkliftController", "forklift-controller")).is_some(), "the others do not wait");
     both.memory.entry(swap.clone()).or_default().failed(Answer::Failed("no answer".to_owned()), crate::at(0));
-    assert_eq!(both.asset("swap-enable"), (State::Failed, "tried again soon: no answer".to_owned()));
+    assert_eq!(both.asset("swap-enable"), (State::Failed, "tried again later: no answer".to_owned()));
     assert_eq!(both.asset("swap-optimization").1, "it is not there; waits for swap-enable, which is Failed");
     both.settle(60);
     assert_eq!(both.asset("swap-optimization"), (State::Applied, String::new()));
@@ -181,6 +181,13 @@ fn answers_of_the_cluster_are_remembered_as_long_as_they_count() {
     let mut failed = answered(Answer::Failed("429".to_owned()));
     assert_eq!(failed.pass(10).wait, Some(std::time::Duration::from_secs(20)));
     assert_eq!([due(&mut failed, 29), due(&mut failed, 30)], [false, true]);
+    let mut again = |at: i64| {
+        let memory = failed.memory.get_mut(&forklift).expect("it was judged");
+        memory.failed(Answer::Failed("429".to_owned()), crate::at(at));
+        failed.pass(at).wait.map(|wait| wait.as_secs())
+    };
+    let waits = [again(30), again(90), again(210), again(450), again(930), again(1530)];
+    assert_eq!(waits, [60, 120, 240, 480, 600, 600].map(Some), "X87: others have their turn meanwhile");
     let mut refused = answered(Answer::Refused("spec: bad".to_owned()));
     assert_eq!(refused.asset("mtv-operator"), (State::Refused, "the cluster refuses it: spec: bad".to_owned()));
     assert!(!due(&mut refused, 100_000), "the same is refused again");
