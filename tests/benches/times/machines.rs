@@ -1,6 +1,7 @@
 //! What Machines take of the controller: memory of ten thousand of them, and while it lists them, first and again (PERF-C5, FR18). The
-//! whole controller runs; only the API servers are imitated. [`burst`] and [`freshness`] have the rest.
+//! whole controller runs; only the API servers are imitated. [`burst`], [`freshness`] and [`baseline`] have the rest.
 
+pub(crate) mod baseline;
 pub(crate) mod burst;
 pub(crate) mod freshness;
 mod ground;

@@ -10,6 +10,7 @@
 //! | `cargo bench -p times -- create` | PERF-B1 |
 //! | `cargo bench -p times -- links` | PERF-C5, PERF-C6 |
 //! | `cargo bench -p times -- machines` | PERF-C5 |
+//! | `cargo bench -p times -- baseline` | PERF-C5 |
 //! | `cargo bench -p times -- burst` | PERF-C4, PERF-C6, PERF-D |
 //! | `cargo bench -p times -- freshness` | PERF-C3 |
 //!
@@ -36,8 +37,8 @@ type Fault = Box<dyn std::error::Error + Send + Sync>;
 /// The typical review (4.4 KB), as kube-apiserver would send it.
 const REVIEW: &str = include_str!("../../../webhook/benches/reviews/rev_typ.json");
 
-const MODES: [&str; 9] =
-    ["memory", "create", "links", "machines", "burst", "freshness", "instructions", "server", "handshakes"];
+const MODES: [&str; 10] =
+    ["memory", "create", "links", "machines", "baseline", "burst", "freshness", "instructions", "server", "handshakes"];
 
 fn main() -> Result<ExitCode, Fault> {
     tests::install_crypto();
@@ -75,6 +76,9 @@ fn main() -> Result<ExitCode, Fault> {
     }
     if wanted("machines") {
         passed &= runtime.block_on(machines::measure())?;
+    }
+    if wanted("baseline") {
+        passed &= runtime.block_on(machines::baseline::measure())?;
     }
     if wanted("burst") {
         passed &= runtime.block_on(machines::burst::measure())?;

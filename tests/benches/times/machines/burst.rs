@@ -88,7 +88,7 @@ pub(crate) async fn measure() -> Result<bool, Fault> {
 
 /// A burst in a fleet of its own. With `silent`, the first cluster says nothing from before it, and has as many Machines more.
 async fn of(machines: usize, clusters: usize, silent: bool) -> Result<Burst, Fault> {
-    let ground = Ground::new(Fleet { clusters, distance: DISTANCE, boot: BOOT }).await?;
+    let ground = Ground::new(Fleet { clusters, distance: DISTANCE, boot: BOOT, baseline: false }).await?;
     let controller = ground.controller()?;
     // One for each cluster, so that all connections are there.
     ground.say("arrive", clusters).await?;
@@ -166,7 +166,8 @@ async fn ahead() -> Result<bool, Fault> {
     let mut passed = true;
     for (clusters, least) in LEAST_AHEAD {
         let machines = POLLED * clusters;
-        let seconds = poller::burst(machines, Fleet { clusters, distance: DISTANCE, boot: BOOT }).await?;
+        let seconds =
+            poller::burst(machines, Fleet { clusters, distance: DISTANCE, boot: BOOT, baseline: false }).await?;
         let (theirs, ours) = (machines as f64 / seconds, of(MACHINES, clusters, false).await?.rate());
         println!("    {clusters:>3} clusters: {theirs:.2} Machines in a second, ours {ours:.0}");
         passed &= judge_least("    ours to theirs", ours / theirs, least);

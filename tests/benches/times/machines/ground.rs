@@ -11,6 +11,7 @@ use clap::Parser;
 use controller::args::Args;
 use kube::Client;
 use kube::config::{Config, KubeConfigOptions, Kubeconfig};
+use serde_json::Value;
 use tempfile::TempDir;
 use tokio::time::sleep;
 
@@ -75,6 +76,11 @@ impl Ground {
     /// Milliseconds that Machines took to show what happened to their instances.
     pub(super) async fn lags(&self) -> Result<Vec<f64>, Fault> {
         Ok(serde_json::from_str(&self.text("lags").await?)?)
+    }
+
+    /// The statuses of the clusters.
+    pub(super) async fn statuses(&self) -> Result<Vec<Value>, Fault> {
+        Ok(serde_json::from_str(&self.text("statuses").await?)?)
     }
 
     /// Waits until so many Machines are settled in all.
@@ -175,7 +181,16 @@ pub(crate) async fn work(args: &[String]) -> Result<(), Fault> {
     let [kubeconfig, metrics] = args else { return Err("too few arguments".into()) };
     let settings = ["--kubeconfig", kubeconfig, "--metrics-bind-address", metrics, "--health-probe-bind-address", "0"];
     // The passes of the safety net would hide when the others are over.
-    let alone = ["--debug-bind-address", "0", "--leader-election", "false", "--reconcile-interval", "1h"];
+    let alone = [
+        "--debug-bind-address",
+        "0",
+        "--leader-election",
+        "false",
+        "--reconcile-interval",
+        "1h",
+        "--platform-disrupted-clusters",
+        "1000",
+    ];
     let args = Args::try_parse_from(["controller"].into_iter().chain(settings).chain(alone))?;
     controller::run(args).await
 }

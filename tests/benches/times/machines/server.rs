@@ -19,7 +19,7 @@ use tokio::time::sleep;
 
 use super::objects::{PHASES, cluster};
 use super::store::Kind;
-use super::world::{Fleet, SUPERVISOR, World};
+use super::world::{Fleet, SUPERVISOR, World, named};
 use crate::Fault;
 use crate::links::clusters::{WATCH, accept, groups};
 
@@ -44,7 +44,7 @@ pub(crate) async fn serve(
     fleet: Fleet,
 ) -> Result<(), Fault> {
     let address = listener.local_addr()?.to_string();
-    let world = Arc::new(Mutex::new(World::new(fleet, |name| kubeconfig(&address, name, certificate))));
+    let world = Arc::new(Mutex::new(World::new(fleet, |name| kubeconfig(&address, name, certificate))?));
     let answer = move |request| answer(request, world.clone());
     accept(listener, tls, answer).await
 }
@@ -100,9 +100,13 @@ async fn answer(request: Request<Incoming>, world: Shared) -> Response<Body> {
             _ => absent(),
         };
     };
-    // Of what is asked for by a field there is nothing: namespaces that are being deleted, pods that are on a node.
-    let plural = if asked("fieldSelector").is_some() { "none" } else { plural };
-    let kind: Kind = (server.to_owned(), plural.to_owned());
+    let all: Kind = (server.to_owned(), plural.to_owned());
+    // Of what is asked for by another field there is nothing: namespaces that are being deleted, pods that are on a node.
+    let kind = match asked("fieldSelector").as_deref().map(|it| it.split_once("metadata.name%3D")) {
+        None => all,
+        Some(Some((_, name))) => named(&all, name),
+        Some(None) => named(&all, ""),
+    };
     let key = |name: &str| format!("{namespace}/{name}");
     if head.method == Method::GET {
         if name.is_none() && asked("watch").is_some() {
@@ -147,6 +151,8 @@ fn control(word: &str, count: usize, world: &Shared) -> Response<Body> {
         "multiply" => held.multiply(count),
         "forget" => held.store.forget(SUPERVISOR),
         "silence" => held.silent = true,
+        "enforce" => held.enforce(),
+        "statuses" => return said(StatusCode::OK, json!(held.statuses()).to_string()),
         "readdress" => {
             let world = world.clone();
             // Of so many Machines.

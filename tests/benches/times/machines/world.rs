@@ -9,10 +9,12 @@ use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::baseline;
 use super::objects::{
     NAMESPACE, PHASES, bind, cluster, instance, is_settled, machine, manage, name, run, start, uid, word, word_of,
 };
 use super::store::{Kind, Store};
+use crate::Fault;
 
 /// Of the API servers, the one that has the Machines.
 pub(super) const SUPERVISOR: &str = "supervisor";
@@ -25,6 +27,8 @@ pub(crate) struct Fleet {
     pub(super) distance: u64,
     /// Milliseconds of a VM in each of its phases.
     pub(super) boot: u64,
+    /// Clusters have what a platform baseline is about, and whatever is watched by its name is there by its name.
+    pub(super) baseline: bool,
 }
 
 /// What was seen of whoever works on the Machines.
@@ -55,13 +59,18 @@ pub(super) struct World {
     pub(super) lags: Vec<f64>,
 }
 
+/// As what an object is followed that is watched by its name.
+pub(super) fn named((server, plural): &Kind, name: &str) -> Kind {
+    kind(server, &format!("{plural} {name}"))
+}
+
 fn kind(server: &str, plural: &str) -> Kind {
     (server.to_owned(), plural.to_owned())
 }
 
 impl World {
     /// KubevirtConfigs, and no Machine. `kubeconfig` is that of a cluster.
-    pub(super) fn new(fleet: Fleet, kubeconfig: impl Fn(&str) -> String) -> Self {
+    pub(super) fn new(fleet: Fleet, kubeconfig: impl Fn(&str) -> String) -> Result<Self, Fault> {
         let mut store = Store::default();
         let metadata = |name: &str| json!({"name": name, "namespace": "default", "uid": name});
         let clusters: Vec<String> = (0..fleet.clusters).map(cluster).collect();
@@ -81,7 +90,36 @@ impl World {
         }
         let (seen, silent, arrived) = (Seen::default(), false, Instant::now());
         let (settled, awaited, lags) = (HashSet::new(), HashMap::new(), Vec::new());
-        Self { store, fleet, seen, silent, arrived, settled, awaited, lags }
+        let mut world = Self { store, fleet, seen, silent, arrived, settled, awaited, lags };
+        if fleet.baseline {
+            for (plural, object) in baseline::objects()? {
+                for server in &clusters {
+                    let metadata = &object["metadata"];
+                    let text = |field: &str| metadata[field].as_str().unwrap_or_default();
+                    let key = format!("{}/{}", text("namespace"), text("name"));
+                    world.put(&kind(server, plural), &key, object.clone());
+                }
+            }
+        }
+        Ok(world)
+    }
+
+    /// Every cluster is to have its platform baseline from now on.
+    pub(super) fn enforce(&mut self) {
+        let of = kind(SUPERVISOR, "kubevirtconfigs");
+        for at in 0..self.fleet.clusters {
+            let key = format!("default/{}", cluster(at));
+            let Some(mut config) = self.read(&of, &key) else { continue };
+            baseline::ask(&mut config);
+            self.put(&of, &key, config);
+        }
+    }
+
+    /// The statuses of the KubevirtConfigs.
+    pub(super) fn statuses(&self) -> Vec<Value> {
+        let of = kind(SUPERVISOR, "kubevirtconfigs");
+        let status = |at| Some(self.read(&of, &format!("default/{}", cluster(at)))?["status"].clone());
+        (0..self.fleet.clusters).filter_map(status).collect()
     }
 
     /// So many Machines more, each on the next cluster. Counts anew.
@@ -187,6 +225,9 @@ impl World {
 
     fn put(&mut self, of: &Kind, key: &str, mut object: Value) -> String {
         manage(&mut object);
+        if let Some(name) = object["metadata"]["name"].as_str().filter(|_| self.fleet.baseline) {
+            self.store.put(&named(of, name), key, object.clone());
+        }
         self.store.put(of, key, object)
     }
 }
