@@ -52,8 +52,8 @@ impl Etcd {
     /// Starts it, if it does not run, and waits until it is healthy.
     pub async fn start(&self) -> Result<()> {
         if !self.is_running() {
-            ports::require_free(self.client, self.name)?;
-            ports::require_free(self.peer, self.name)?;
+            ports::require_free(self.client, self.name).await?;
+            ports::require_free(self.peer, self.name).await?;
             self.processes.start(&self.program().await?)?;
         }
         let look = async || {

@@ -113,7 +113,7 @@ impl Plane {
     /// from the start; later ones only after the controllers' next look at discovery, up to 30 s later.
     pub async fn start_apiserver(&self) -> Result<()> {
         if !self.is_running() {
-            ports::require_free(self.address, &self.name)?;
+            ports::require_free(self.address, &self.name).await?;
             let path = binaries::locate(Tool::Apiserver).await?;
             let args = flags::apiserver(self);
             self.processes.start(&Program { name: self.name.clone(), path, args, env: Vec::new() })?;

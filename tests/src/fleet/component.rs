@@ -260,7 +260,7 @@ impl Fleet {
         for (variable, endpoint) in listen {
             let address = self.address(*endpoint)?;
             if !self.is_running(component) {
-                ports::require_free(address, &name)?;
+                ports::require_free(address, &name).await?;
             }
             env.insert((*variable).to_owned(), address.to_string());
         }
