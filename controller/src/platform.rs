@@ -8,6 +8,7 @@ pub(crate) mod debug;
 mod facts;
 mod failing;
 mod follow;
+mod hearing;
 mod pass;
 mod read;
 pub mod render;

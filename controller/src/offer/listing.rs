@@ -36,7 +36,7 @@ pub(crate) struct Records<K, V> {
 }
 
 /// What is kept of an object, if it counts.
-type Record<K, V> = (K, Option<V>);
+pub(crate) type Record<K, V> = (K, Option<V>);
 
 impl<K, V> Records<K, V> {
     /// `weigh` says how many bytes a record has.
@@ -54,6 +54,12 @@ impl<K: Ord, V> Records<K, V> {
         read: impl FnOnce(&T) -> (K, Option<V>),
     ) -> Result<bool, String> {
         let Some(step) = self.listing.take(event, read)? else { return Ok(false) };
+        self.put(step)?;
+        Ok(self.listed)
+    }
+
+    /// Takes in a step of a watch. An error ends the watch.
+    pub(crate) fn put(&mut self, step: Step<Record<K, V>>) -> Result<(), String> {
         match step {
             Step::Listed(all) => {
                 self.bytes = all.iter().filter(|record| record.1.is_some()).map(self.weigh).sum();
@@ -69,7 +75,7 @@ impl<K: Ord, V> Records<K, V> {
             }
             Step::Seen((key, None)) | Step::Deleted((key, _)) => self.forget(&key),
         }
-        Ok(self.listed)
+        Ok(())
     }
 
     fn forget(&mut self, key: &K) {

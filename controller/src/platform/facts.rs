@@ -13,6 +13,8 @@ use model::platform::snapshot::{Asked, Disruption, Known, Live, Node, Snapshot};
 use model::platform::state::Key;
 use serde_json::Value;
 
+use super::read::Packed;
+
 /// One thing that is watched.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Subject {
@@ -32,15 +34,27 @@ pub(super) enum Subject {
     Pools,
 }
 
+impl Subject {
+    /// The name of the CRD that it is.
+    pub(super) fn crd(&self) -> Option<&str> {
+        if let Subject::Crd(name) = self { Some(name) } else { None }
+    }
+
+    /// The object that it is.
+    pub(super) fn key(&self) -> Option<&Key> {
+        if let Subject::Object(key) = self { Some(key) } else { None }
+    }
+}
+
 /// What a watch tells: all that it knows, each time.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum News {
     Crd(Known<Option<Arc<Crd>>>),
-    Roots(Known<Vec<Value>>),
-    Object(Known<Live>),
+    Roots(Known<Vec<Packed>>),
+    Object(Known<Option<Packed>>),
     Names(Known<BTreeSet<String>>),
     There(Known<bool>),
-    Nodes(Known<BTreeSet<Node>>),
+    Nodes(Known<BTreeSet<Arc<Node>>>),
     Updating(Known<bool>),
 }
 
@@ -51,12 +65,9 @@ pub(super) struct Facts(BTreeMap<Subject, News>);
 impl Facts {
     /// Takes in what a watch told; whether it is another thing than before. That an object was only written again is not.
     pub(super) fn take(&mut self, subject: Subject, news: News) -> bool {
-        let before = self.0.insert(subject.clone(), news);
-        let now = self.0.get(&subject);
-        match (before, now) {
-            (Some(before), Some(now)) => unversioned(&before) != unversioned(now),
-            _ => true,
-        }
+        let old = self.0.get(&subject).is_some_and(|before| says_the_same(before, &news));
+        self.0.insert(subject, news);
+        !old
     }
 
     /// Only these are watched now: of others, nothing is known.
@@ -164,9 +175,13 @@ impl Facts {
     /// A root was written: until the watch tells, this is how it is.
     pub(super) fn replace_root(&mut self, key: &Key, bare: &Value, spec: &Value) {
         let Some(News::Roots(Ok(roots))) = self.0.get_mut(&Subject::Roots(key.crd.clone())) else { return };
-        for root in roots.iter_mut().filter(|root| root::key(root) == *key) {
-            root["metadata"] = bare["metadata"].clone();
-            root["spec"] = spec.clone();
+        for packed in roots {
+            let mut root = packed.open();
+            if root::key(&root) == *key {
+                root["metadata"] = bare["metadata"].clone();
+                root["spec"] = spec.clone();
+                *packed = Packed::of(&root);
+            }
         }
     }
 
@@ -174,7 +189,7 @@ impl Facts {
         match (self.0.get(&Subject::Crd(crd.to_owned())), self.0.get(&Subject::Roots(crd.to_owned()))) {
             (Some(News::Crd(Ok(None))), _) => Ok(Vec::new()),
             (Some(News::Crd(Err(why))), _) => Err(why.clone()),
-            (_, Some(News::Roots(known))) => known.clone(),
+            (_, Some(News::Roots(known))) => known.clone().map(|all| all.iter().map(Packed::open).collect()),
             _ => Err(format!("{crd} were not asked for yet")),
         }
     }
@@ -197,12 +212,17 @@ impl Facts {
         for (subject, news) in &self.0 {
             match (subject, news.clone()) {
                 (Subject::Crd(name), News::Crd(known)) => drop(snapshot.crds.insert(name.clone(), known)),
-                (Subject::Object(key), News::Object(known)) => drop(snapshot.objects.insert(key.clone(), known)),
+                (Subject::Object(key), News::Object(known)) => {
+                    let live = known.map(|object| object.map_or(Live::Absent, |it| Live::Metadata(it.open())));
+                    snapshot.objects.insert(key.clone(), live);
+                }
                 (Subject::Kind(crd), News::Names(known)) => drop(snapshot.listed.insert(crd.clone(), known)),
                 (Subject::Namespace(name), News::There(known)) => {
                     snapshot.namespaces.insert(name.clone(), known);
                 }
-                (Subject::Nodes, News::Nodes(known)) => snapshot.nodes = known.map(|all| all.into_iter().collect()),
+                (Subject::Nodes, News::Nodes(known)) => {
+                    snapshot.nodes = known.map(|all| all.into_iter().map(Arc::unwrap_or_clone).collect());
+                }
                 _ => {}
             }
         }
@@ -210,19 +230,19 @@ impl Facts {
     }
 }
 
-/// The same, whichever version of an object it is: a status that is written says nothing new.
-fn unversioned(news: &News) -> News {
-    let bare = |object: &Value| {
-        let mut object = object.clone();
+/// Whichever version an object is: a status that is written says nothing new.
+fn says_the_same(before: &News, now: &News) -> bool {
+    let bare = |object: &Packed| {
+        let mut object = object.open();
         if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) {
             metadata.remove("resourceVersion");
         }
         object
     };
-    match news {
-        News::Roots(Ok(all)) => News::Roots(Ok(all.iter().map(bare).collect())),
-        News::Object(Ok(Live::Metadata(object))) => News::Object(Ok(Live::Metadata(bare(object)))),
-        other => other.clone(),
+    match (before, now) {
+        (News::Roots(Ok(before)), News::Roots(Ok(now))) => before.iter().map(bare).eq(now.iter().map(bare)),
+        (News::Object(Ok(Some(before))), News::Object(Ok(Some(now)))) => bare(before) == bare(now),
+        (before, now) => before == now,
     }
 }
 

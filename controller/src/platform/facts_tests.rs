@@ -73,9 +73,9 @@ fn p11_p12_only_what_the_cluster_serves_and_somebody_asks_for_is_watched() {
 #[test]
 fn p12_an_object_that_was_only_written_again_is_no_news() {
     let root = |version: &str, mode: &str| {
-        News::Roots(Ok(vec![
-            json!({"metadata": {"name": "kubevirt", "resourceVersion": version}, "spec": {"mode": mode}}),
-        ]))
+        News::Roots(Ok(vec![Packed::of(
+            &json!({"metadata": {"name": "kubevirt", "resourceVersion": version}, "spec": {"mode": mode}}),
+        )]))
     };
     let subject = || Subject::Roots(KUBEVIRT.to_owned());
     let mut facts = Facts::default();
@@ -83,7 +83,7 @@ fn p12_an_object_that_was_only_written_again_is_no_news() {
     assert!(!facts.take(subject(), root("2", "a")), "a status was written");
     assert!(facts.take(subject(), root("3", "b")), "it was changed");
     let Some(News::Roots(Ok(kept))) = facts.0.get(&subject()) else { panic!("the root") };
-    assert_eq!(kept[0]["metadata"]["resourceVersion"], "3", "a write is bound to the newest");
+    assert_eq!(kept[0].open()["metadata"]["resourceVersion"], "3", "a write is bound to the newest");
     assert!(facts.take(subject(), News::Roots(Err("no".to_owned()))), "it is not known any more");
 }
 

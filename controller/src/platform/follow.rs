@@ -125,10 +125,16 @@ fn identity(wish: &Wish, id: &str) -> Result<(), String> {
 
 /// What is watched. Each watch ends when it is not wanted any more.
 struct Watches {
-    running: BTreeMap<Subject, (ApiResource, Ends)>,
+    running: BTreeMap<Subject, Running>,
     /// When another one was begun.
     since: Instant,
     heard: mpsc::Sender<(Subject, News)>,
+}
+
+struct Running {
+    kind: ApiResource,
+    with: Vec<Subject>,
+    _task: Ends,
 }
 
 /// A task that ends with this.
@@ -142,8 +148,9 @@ impl Drop for Ends {
 
 impl Watches {
     fn adjust(&mut self, wanted: &BTreeSet<Subject>, site: &Site, platform: &Platform, worker: &Worker<'_>) {
-        self.running.retain(|subject, _| wanted.contains(subject));
-        for subject in wanted {
+        let watched = together(wanted);
+        self.running.retain(|subject, _| watched.contains_key(subject));
+        for (subject, with) in watched {
             let kind = match subject {
                 Subject::Roots(crd) | Subject::Kind(crd) => worker.resource(crd),
                 Subject::Object(key) => worker.resource(&key.crd),
@@ -152,19 +159,36 @@ impl Watches {
             };
             let Some(kind) = kind else { continue };
             // A CRD may serve its objects in another version than before.
-            if self.running.get(subject).is_some_and(|(known, _)| *known == kind) {
+            if self.running.get(subject).is_some_and(|it| (&it.kind, &it.with) == (&kind, &with)) {
                 continue;
             }
             let follower = Follower {
                 client: site.client.clone(),
                 cluster: site.name.clone(),
                 subject: subject.clone(),
+                with: with.clone(),
                 kind: kind.clone(),
                 crds: platform.crds.clone(),
                 tell: self.heard.clone(),
             };
-            self.running.insert(subject.clone(), (kind, Ends(tokio::spawn(follower.follow()))));
+            let running = Running { kind, with, _task: Ends(tokio::spawn(follower.follow())) };
+            self.running.insert(subject.clone(), running);
             self.since = Instant::now();
         }
     }
+}
+
+/// The watches that tell of all of these: each by one subject, with all that it tells of. CRDs are seen together, and an object with
+/// its kind, where that is watched anyway.
+fn together(wanted: &BTreeSet<Subject>) -> BTreeMap<&Subject, Vec<Subject>> {
+    let mut watched: BTreeMap<&Subject, Vec<Subject>> = BTreeMap::new();
+    let crds = wanted.iter().find(|subject| subject.crd().is_some());
+    for subject in wanted {
+        let kind = subject.key().and_then(|key| wanted.get(&Subject::Kind(key.crd.clone())));
+        match subject.crd().and(crds).or(kind) {
+            Some(by) => watched.entry(by).or_default().push(subject.clone()),
+            None => drop(watched.entry(subject).or_default()),
+        }
+    }
+    watched
 }

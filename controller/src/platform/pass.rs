@@ -28,7 +28,6 @@ impl Worker<'_> {
         hears: &mut mpsc::Receiver<(Subject, News)>,
         tell: &(impl Fn() + Sync),
     ) -> Option<Duration> {
-        self.read.clear();
         self.unread.retain(|_, (_, until)| *until > Instant::now());
         for _ in 0..ROUNDS {
             while let Ok((subject, news)) = hears.try_recv() {
@@ -120,13 +119,15 @@ impl Worker<'_> {
 
     /// Tells what became of it.
     fn end(&mut self, mut pass: Pass, again: Again, tell: &impl Fn()) -> Option<Duration> {
+        self.read.clear();
         let waits = |it: &Outcome| it.state == State::Withheld && self.wish.asked.disruption == Disruption::Allow;
         let withheld = pass.outcomes.iter().any(waits);
         let unread = self.unread.values().map(|(_, until)| until.saturating_duration_since(Instant::now())).min();
         let turn = withheld.then_some(TURN);
         let again = if let Again::In(wait) = again { Some(wait) } else { None };
         let wait = [pass.wait.take(), unread, turn, again].into_iter().flatten().min();
-        pass.steps.clear();
+        pass.steps = Vec::new();
+        pass.outcomes.shrink_to_fit();
         let passed = Passed { mode: self.wish.asked.mode, pass };
         let mut kept = self.site.slot.kept();
         if !self.site.slot.is_wanted(&self.wish) {

@@ -1,6 +1,7 @@
 //! What is read of the objects of a cluster for its platform baseline. No I/O.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::ResourceExt;
@@ -39,19 +40,6 @@ pub(super) trait Weigh {
     fn bytes(&self) -> usize;
 }
 
-impl Weigh for Value {
-    fn bytes(&self) -> usize {
-        match self {
-            Value::Null | Value::Bool(_) | Value::Number(_) => size_of::<Value>(),
-            Value::String(text) => size_of::<Value>() + text.len(),
-            Value::Array(list) => size_of::<Value>() + list.iter().map(Weigh::bytes).sum::<usize>(),
-            Value::Object(fields) => {
-                fields.iter().map(|(name, value)| 2 * size_of::<Value>() + name.len() + value.bytes()).sum()
-            }
-        }
-    }
-}
-
 impl Weigh for Node {
     fn bytes(&self) -> usize {
         let texts = self.labels.iter().chain(&self.allocatable);
@@ -59,15 +47,47 @@ impl Weigh for Node {
     }
 }
 
+impl Weigh for Packed {
+    fn bytes(&self) -> usize {
+        self.0.len()
+    }
+}
+
+impl<T: Weigh> Weigh for Option<T> {
+    fn bytes(&self) -> usize {
+        self.as_ref().map_or(0, Weigh::bytes)
+    }
+}
+
+impl<T: Weigh> Weigh for Arc<T> {
+    fn bytes(&self) -> usize {
+        T::bytes(self)
+    }
+}
+
 impl Weigh for String {
     fn bytes(&self) -> usize {
-        size_of::<String>() + self.len()
+        self.len()
     }
 }
 
 impl Weigh for bool {
     fn bytes(&self) -> usize {
         1
+    }
+}
+
+/// An object as JSON: there are many, each looked at when something changes, and a tree of one takes ten times as much.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Packed(Arc<str>);
+
+impl Packed {
+    pub(super) fn of(object: &Value) -> Self {
+        Self(object.to_string().into())
+    }
+
+    pub(super) fn open(&self) -> Value {
+        serde_json::from_str(&self.0).unwrap_or_default()
     }
 }
 

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use super::facts::{News, Subject};
-use super::read::metadata_of;
+use super::read::{Packed, metadata_of};
 use super::worker::Worker;
 use super::{Kept, Site};
 use crate::objects::{patch_params, post_params};
@@ -94,7 +94,7 @@ impl Worker<'_> {
         if is_root(key) {
             kept.facts.replace_root(key, &bare, &object["spec"]);
         } else {
-            kept.facts.take(Subject::Object(key.clone()), News::Object(Ok(Live::Metadata(bare))));
+            kept.facts.take(Subject::Object(key.clone()), News::Object(Ok(Some(Packed::of(&bare)))));
         }
         self.read.insert(key.clone(), Live::Whole(object));
     }

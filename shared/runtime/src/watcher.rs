@@ -21,8 +21,6 @@ use tokio::time::timeout;
 const MARGIN: Duration = Duration::from_secs(5);
 /// What a watch says.
 const KINDS: [&str; 5] = ["ADDED", "MODIFIED", "DELETED", "BOOKMARK", "ERROR"];
-/// Bytes of a line that are kept for the next one.
-const KEPT: usize = 1 << 10;
 
 /// What is asked for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -170,7 +168,7 @@ impl Reader {
         let asked = WatchParams { label_selector, field_selector, timeout, ..WatchParams::default() };
         let watch = if metadata { Request::watch_metadata } else { Request::watch };
         let request = watch(&self.request, &asked, version).map_err(kube::Error::BuildRequest)?;
-        Ok(Lines { body: Box::pin(self.client.request_stream(request).await?), line: Vec::new() })
+        Ok(Lines(Box::pin(self.client.request_stream(request).await?)))
     }
 
     /// For the next line. An API server says something each minute.
@@ -216,29 +214,26 @@ fn heard<K: Resource>(event: WatchEvent<K>, version: String, lines: Lines) -> St
 }
 
 /// An answer that says one event with each line.
-struct Lines {
-    body: Pin<Box<dyn AsyncBufRead + Send>>,
-    line: Vec<u8>,
-}
+struct Lines(Pin<Box<dyn AsyncBufRead + Send>>);
 
 impl Lines {
     /// `None`: it ended, perhaps within a line.
     async fn next<K: DeserializeOwned>(&mut self) -> kube::Result<Option<WatchEvent<K>>> {
-        self.line.clear();
-        self.line.shrink_to(KEPT);
-        match self.body.read_until(b'\n', &mut self.line).await {
+        // It is not kept for the next one: most watches say something once in a long while.
+        let mut line = Vec::new();
+        match self.0.read_until(b'\n', &mut line).await {
             Ok(_) => {}
             // Whoever is between us and the API server had enough of it.
             Err(why) if matches!(why.kind(), ErrorKind::UnexpectedEof | ErrorKind::TimedOut) => return Ok(None),
             Err(why) => return Err(kube::Error::ReadEvents(why)),
         }
-        if self.line.is_empty() {
+        if line.is_empty() {
             return Ok(None);
         }
-        match read(&self.line) {
+        match read(&line) {
             Ok(event) => Ok(Some(event)),
             Err(why) if why.is_eof() => Ok(None),
-            Err(why) => Err(match serde_json::from_slice::<kube::core::Status>(&self.line) {
+            Err(why) => Err(match serde_json::from_slice::<kube::core::Status>(&line) {
                 Ok(status) => kube::Error::Api(status.boxed()),
                 Err(_) => kube::Error::SerdeError(why),
             }),

@@ -1,7 +1,8 @@
 //! Which rights a pass needs on a cluster, from the catalogue alone. Pure. X94.
 //!
 //! Objects are watched one by one, with `metadata.name` as field selector, so that rights go by name wherever a name is known.
-//! That of the root is not, nor can `create` go by name. There is no wildcard, and nothing is asked for that no pass does.
+//! That of the root is not, nor can `create` go by name; and all CRDs are watched at once, because a watch for each takes more memory
+//! than all else. There is no wildcard, and nothing is asked for that no pass does.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -88,8 +89,10 @@ pub fn rights(catalogue: &Catalogue) -> Vec<Right> {
         crds.insert(POOLS);
         needs.of_crd(POOLS, &SEE, None);
     }
+    let definitions = ("apiextensions.k8s.io", "customresourcedefinitions");
+    needs.of(definitions, &SEE, None);
     for crd in crds {
-        needs.of(("apiextensions.k8s.io", "customresourcedefinitions"), &["get", "list", "watch"], Some(crd));
+        needs.of(definitions, &["get"], Some(crd));
     }
     needs.rights()
 }

@@ -10,8 +10,8 @@ use super::world::Fleet;
 use crate::Fault;
 use crate::children::resident;
 
-/// Clusters that have every operator.
-const CLUSTERS: usize = 50;
+/// Clusters that have every operator: few and many, because the catalogue and the code take memory once.
+const CLUSTERS: [usize; 2] = [10, 60];
 /// KiB for each asset of a cluster.
 const MOST_EACH: f64 = 4.0;
 /// So many looks, each half a second, are awaited; and so many that show the same.
@@ -32,16 +32,22 @@ const WORDS: [(&str, &str); 6] = [
 /// Measures, prints, and says whether the limit holds.
 #[expect(clippy::cast_precision_loss, reason = "small counts")]
 pub(crate) async fn measure() -> Result<bool, Fault> {
-    println!("\nresident memory of the controller, KiB, with {CLUSTERS} clusters");
-    let ground = Ground::new(Fleet { clusters: CLUSTERS, baseline: true, ..Fleet::default() }).await?;
+    println!("\nresident memory of the controller, KiB");
+    let [few, many] = [grown(CLUSTERS[0]).await?, grown(CLUSTERS[1]).await?];
+    Ok(judge("KiB of each asset", (many.0 - few.0) / (many.1 - few.1) as f64, MOST_EACH))
+}
+
+/// How much more the controller takes once the baselines of so many clusters are kept, and how many assets these are.
+async fn grown(clusters: usize) -> Result<(f64, usize), Fault> {
+    let ground = Ground::new(Fleet { clusters, baseline: true, ..Fleet::default() }).await?;
     let controller = ground.controller()?;
     until(&ground, |states| states.iter().all(|it| it["clusterId"].is_string())).await?;
     let off = resident(controller.id())?;
     ground.say("enforce", 0).await?;
     let states = until(&ground, |states| states.iter().all(|it| applied(it) > 0)).await?;
     let (kept, assets) = (resident(controller.id())?, states.iter().map(applied).sum::<usize>());
-    println!("without a baseline {off:.0}, with all kept {kept:.0}: {assets} assets are applied");
-    Ok(judge("KiB of each asset", (kept - off) / assets as f64, MOST_EACH))
+    println!("{clusters} clusters: without a baseline {off:.0}, with {kept:.0} once {assets} assets are applied");
+    Ok((kept - off, assets))
 }
 
 /// How many assets of a cluster are as they should be; none, while any that was asked for is not.
