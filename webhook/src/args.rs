@@ -127,10 +127,7 @@ impl Args {
             vm_prefix: self.shared.vm_name_prefix.clone(),
             access_mode: self.pvc_access_mode.clone(),
             volume_mode: self.pvc_volume_mode.clone(),
-            strategy: match self.placement_strategy.as_str() {
-                "balanced" => Strategy::Balanced,
-                _ => Strategy::Strict,
-            },
+            strategy: Strategy::of(&self.placement_strategy).unwrap_or(Strategy::Strict),
             replicas: self.webhook_replicas,
             when_unreachable: self.placement_when_unreachable.as_deref().map(|word| match word {
                 "skip" => WhenUnreachable::Skip,
@@ -182,7 +179,10 @@ mod tests {
             "--namespace=ops",
         ];
         let policy = policy(&args).expect("settings");
-        assert_eq!((policy.strategy, policy.when_unreachable()), (Strategy::Balanced, WhenUnreachable::Refuse));
+        assert_eq!(
+            (policy.strategy, policy.when_unreachable(policy.strategy)),
+            (Strategy::Balanced, WhenUnreachable::Refuse)
+        );
         assert_eq!((policy.adoption, policy.adopt_before_default), (Adoption::Labelled, true));
         assert_eq!((policy.own_namespace.as_str(), policy.replicas), ("ops", 3));
         let refused = self::policy(&["--adoption=always"]).expect_err("no such word");

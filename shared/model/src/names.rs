@@ -31,6 +31,8 @@ pub const RELEASE_FROM: &str = "vitistack.io/release-from";
 /// Annotation: why the Machine is where it is, written together with a new assignment, as JSON
 /// ([`crate::message::Explanation`]).
 pub const PLACEMENT: &str = "vitistack.io/placement";
+/// Annotation: `strict` or `balanced`, how one of several clusters is chosen for this Machine, whatever the webhook is set to (X106).
+pub const PLACEMENT_STRATEGY: &str = "vitistack.io/placement-strategy";
 /// Annotation on a VM without an owner: the Machine that may adopt it, as `<namespace>/<name>` (X54).
 pub const ADOPT_BY: &str = "vitistack.io/adopt-by";
 /// Annotation of a Machine: UID of an earlier Machine of its namespace and name, whose VM and disks it takes over (X99).

@@ -121,7 +121,8 @@ pub(super) fn several(
     if holders.len() > 1 {
         return Err(refusals::in_several(&holders));
     }
-    let skip = world.policy.when_unreachable() == WhenUnreachable::Skip;
+    let strategy = subject.strategy(world);
+    let skip = world.policy.when_unreachable(strategy) == WhenUnreachable::Skip;
     if skip {
         warn_skipped(subject, &silent, found);
     } else if !silent.is_empty() && !subject.name().is_empty() {
@@ -138,7 +139,7 @@ pub(super) fn several(
     }
     dropped.extend(taken.iter().map(|(name, _)| (*name, Dropped::Taken)));
     dropped.extend(silent.iter().map(|(name, _)| (*name, Dropped::Silent)));
-    let balanced = world.policy.strategy == Strategy::Balanced;
+    let balanced = strategy == Strategy::Balanced;
     open.retain(|(name, config)| {
         let why = match () {
             () if config.leaving => Dropped::Leaving,

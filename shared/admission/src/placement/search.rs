@@ -9,7 +9,7 @@ use model::names::{self, ClusterName, MachineKey, VmKey, vm_names};
 use crate::findings::Findings;
 use crate::review::{Object, Request};
 use crate::rules::form::shown;
-use crate::world::{Config, Labels, Size, World};
+use crate::world::{Config, Labels, Size, Strategy, World};
 
 /// The Machine that is to be placed.
 pub(super) struct Subject<'r, 'a> {
@@ -58,6 +58,12 @@ impl<'r, 'a> Subject<'r, 'a> {
     pub(super) fn selector(&self) -> Option<&Selector> {
         let selector = self.object.spec.cluster_selector.as_deref();
         selector.filter(|selector| !(selector.match_labels.is_empty() && selector.match_expressions.is_empty()))
+    }
+
+    /// How one of several clusters is chosen for it: as it says itself, else as for all.
+    pub(super) fn strategy(&self, world: &World) -> Strategy {
+        let word = self.object.annotation(|all| &all.placement_strategy);
+        word.and_then(Strategy::of).unwrap_or(world.policy.strategy)
     }
 
     /// What it asks for a VM as, on the cluster of this KubevirtConfig. It is alone where no other namespace has its VMs there.

@@ -21,6 +21,8 @@ pub struct Annotations<'a> {
     pub placement: Option<Text<'a>>,
     /// [`names::RESOLVED`].
     pub resolved: Option<Text<'a>>,
+    /// [`names::PLACEMENT_STRATEGY`].
+    pub placement_strategy: Option<Text<'a>>,
     /// [`names::REFRESH_CLASS`].
     pub refresh_class: Option<Text<'a>>,
     /// [`names::DELETION_POLICY`].
@@ -58,6 +60,7 @@ impl<'de: 'a, 'a> Visitor<'de> for Keys<'a> {
                 names::KUBEVIRT_CONFIG => (&mut out.kubevirt_config, names::KUBEVIRT_CONFIG),
                 names::PLACEMENT => (&mut out.placement, names::PLACEMENT),
                 names::RESOLVED => (&mut out.resolved, names::RESOLVED),
+                names::PLACEMENT_STRATEGY => (&mut out.placement_strategy, names::PLACEMENT_STRATEGY),
                 names::REFRESH_CLASS => (&mut out.refresh_class, names::REFRESH_CLASS),
                 names::DELETION_POLICY => (&mut out.deletion_policy, names::DELETION_POLICY),
                 names::TAKE_OVER => (&mut out.take_over, names::TAKE_OVER),

@@ -3,19 +3,21 @@
 use model::machine::DELETION_POLICIES;
 use model::names::{
     DELETION_POLICY, IGNORE_FIELDS, ISO_SIZE, KUBEVIRT_CONFIG, MODE, PATCH, PATCH_PREFIXES, PLACEMENT,
-    RECONCILE_PAUSED, REFRESH_CLASS, RELEASE_FROM, REPLACE_LOST_DISK, RESOLVED, RESTART, TAKE_OVER,
+    PLACEMENT_STRATEGY, RECONCILE_PAUSED, REFRESH_CLASS, RELEASE_FROM, REPLACE_LOST_DISK, RESOLVED, RESTART, TAKE_OVER,
 };
 use model::reason::{Reason, nearest};
 
 use super::form::{one_of, shown};
 use crate::findings::Findings;
-use crate::review::Object;
+use crate::review::{Annotations, Object, Text};
+use crate::world::Strategy;
 
 /// Those that a Machine may carry beside the ones about patches.
-const KNOWN: [&str; 10] = [
+const KNOWN: [&str; 11] = [
     KUBEVIRT_CONFIG,
     RESOLVED,
     PLACEMENT,
+    PLACEMENT_STRATEGY,
     REFRESH_CLASS,
     DELETION_POLICY,
     REPLACE_LOST_DISK,
@@ -37,21 +39,33 @@ fn path(key: &str) -> String {
 /// An unknown word would be taken for a wish to delete, so it is refused, also while the Machine goes (X57). One that is
 /// stored already is warned of, or nothing of that Machine could be edited.
 pub fn deletion_policy(object: &Object<'_>, old: Option<&Object<'_>>, found: &mut Findings) {
-    let policy = |object: &Object<'_>| {
-        object.metadata.annotations.as_ref().and_then(|all| all.deletion_policy.as_deref()).map(str::to_owned)
+    word((DELETION_POLICY, &DELETION_POLICIES), (object, old), |all| &all.deletion_policy, found);
+}
+
+/// Refuses a word that is not one of those that an annotation may have, and warns of one that is stored already.
+fn word<'a>(
+    (key, allowed): (&str, &[&str]),
+    (object, old): (&Object<'a>, Option<&Object<'a>>),
+    read: for<'r> fn(&'r Annotations<'a>) -> &'r Option<Text<'a>>,
+    found: &mut Findings,
+) {
+    let said = |object: &Object<'a>| {
+        object.metadata.annotations.as_ref().and_then(|all| read(all).as_deref().map(str::to_owned))
     };
-    let Some(said) = policy(object) else { return };
-    let held = old.is_some_and(|old| policy(old).as_ref() == Some(&said));
+    let held = old.and_then(said);
+    let Some(said) = said(object) else { return };
     let mut wrong = Vec::new();
-    one_of(|| path(DELETION_POLICY), &said, &DELETION_POLICIES, &mut wrong);
+    one_of(|| path(key), &said, allowed, &mut wrong);
     for violation in wrong {
-        found.refuse_unless(held, violation);
+        found.refuse_unless(held.as_ref() == Some(&said), violation);
     }
 }
 
 /// Names every annotation that has no effect. One that nearly is the deletion policy, under whichever of our prefixes, is
 /// refused, since the disks depend on it; one that is stored already is warned of.
 pub fn check(object: &Object<'_>, old: Option<&Object<'_>>, found: &mut Findings) {
+    let strategies = Strategy::ALL.map(Strategy::name);
+    word((PLACEMENT_STRATEGY, &strategies), (object, old), |all| &all.placement_strategy, found);
     let Some(annotations) = &object.metadata.annotations else { return };
     for key in &annotations.empty {
         found.warn(format!("{}: is empty, so it has no effect", path(key)));

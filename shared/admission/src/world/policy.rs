@@ -52,9 +52,9 @@ impl Default for Policy {
 }
 
 impl Policy {
-    /// What a silent cluster means for a search (X48).
-    pub fn when_unreachable(&self) -> WhenUnreachable {
-        self.when_unreachable.unwrap_or(match self.strategy {
+    /// What a silent cluster means for a search, where one of several is chosen like this (X48).
+    pub fn when_unreachable(&self, strategy: Strategy) -> WhenUnreachable {
+        self.when_unreachable.unwrap_or(match strategy {
             Strategy::Strict => WhenUnreachable::Refuse,
             Strategy::Balanced => WhenUnreachable::Skip,
         })
@@ -68,6 +68,24 @@ pub enum Strategy {
     Strict,
     /// The less loaded of two drawn at random.
     Balanced,
+}
+
+impl Strategy {
+    /// Every strategy.
+    pub const ALL: [Strategy; 2] = [Strategy::Strict, Strategy::Balanced];
+
+    /// The word that settings and annotations have.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Strategy::Strict => "strict",
+            Strategy::Balanced => "balanced",
+        }
+    }
+
+    /// The strategy of a word.
+    pub fn of(word: &str) -> Option<Self> {
+        Strategy::ALL.into_iter().find(|strategy| strategy.name() == word)
+    }
 }
 
 /// What a cluster that does not answer means when it has to be searched.

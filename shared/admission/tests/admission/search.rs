@@ -55,6 +55,37 @@ fn outcome(object: &Value, world: &World) -> Result<(String, &'static str), (Rea
     }
 }
 
+#[test]
+fn x106_a_machine_may_say_itself_how_one_of_several_clusters_is_chosen() {
+    let balanced = || policy(fleet(), |policy| policy.strategy = Strategy::Balanced);
+    let says = |word: &str| annotated(plain(), names::PLACEMENT_STRATEGY, word);
+    let one = |world| is_silent(is_silent(world, "north"), "east");
+    let ambiguous = Err((Reason::AmbiguousPlacement, ANNOTATION));
+    let unknown = Err((Reason::FieldNotSupported, "metadata.annotations[vitistack.io/placement-strategy]"));
+    #[rustfmt::skip]
+    let cases = [
+        ("it says nothing",                    plain(),          fleet(),         ambiguous),
+        ("balanced under strict",              says("balanced"), fleet(),         Ok("balanced")),
+        ("balanced under balanced",            says("balanced"), balanced(),      Ok("balanced")),
+        ("strict under balanced",              says("strict"),   balanced(),      ambiguous),
+        ("X48: which skips the silent",        says("balanced"), one(fleet()),    Ok("only-cluster")),
+        ("X48: and which does not",            says("strict"),   one(balanced()), Err((Reason::ClusterSilent, ANNOTATION))),
+        ("a word that nobody knows",           says("random"),   balanced(),      unknown),
+        ("none at all",                        says(""),         balanced(),      unknown),
+        ("A2: the default comes first",        says("balanced"), policy(fleet(), |it| it.default_cluster = Some(ClusterName("west".to_owned()))), Ok("default")),
+    ];
+    every_row(cases, |(name, object, world, want)| {
+        let found = outcome(&object, &world).map(|(_, rule)| rule);
+        assert_eq!(found, want.map_err(|(reason, path): (Reason, &str)| (reason, path.to_owned())), "{name}");
+    });
+    let old = annotated(stored("CREATE", &plain(), None, &world(&["east"])), names::PLACEMENT_STRATEGY, "random");
+    let mut now = old.clone();
+    now["metadata"]["labels"] = json!({"team": "a"});
+    let Verdict::Admit(admission) = judge("UPDATE", &now, Some(&old), &world(&["east"])) else { panic!("it is held") };
+    let warned = admission.warnings.iter().any(|it| it.contains("supported values: strict, balanced"));
+    assert!(warned, "one that is stored already: {:?}", admission.warnings);
+}
+
 const ANNOTATION: &str = "metadata.annotations[vitistack.io/kubevirt-config]";
 
 #[test]
