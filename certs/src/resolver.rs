@@ -20,6 +20,11 @@ impl Resolver {
     pub fn swap(&self, certified: Arc<CertifiedKey>) {
         self.0.store(Some(certified));
     }
+
+    /// The one that the next connection gets.
+    pub fn serving(&self) -> Option<Arc<CertifiedKey>> {
+        self.0.load_full()
+    }
 }
 
 impl ResolvesServerCert for Resolver {

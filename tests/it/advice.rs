@@ -249,7 +249,8 @@ fn kvo29_documents_and_alerts_name_only_metrics_that_exist_and_limits_are_those_
     assert!(named > known.len());
     #[rustfmt::skip]
     let limits = [
-        ("docs/metrics.md",         "connections to the admission port, of 1024",  "webhook/src/server/places.rs",             "const CONNECTIONS: usize = 1024;"),
+        ("docs/metrics.md",         "connections to the admission port, of 1024",  "shared/runtime/src/serve.rs",               "const CONNECTIONS: usize = 1024;"),
+        ("docs/metrics.md",         "connections to the gateway's port, of 1024",  "shared/runtime/src/serve.rs",               "const CONNECTIONS: usize = 1024;"),
         ("docs/patches.md",         "At most 64 operations, 16 KiB",               "shared/model/src/patch/operations.rs",     "const OPERATIONS: usize = 64;"),
         ("docs/clusters.md",        "at most ten seconds late",                    "controller/src/configs.rs",                "const COUNTED: Duration = Duration::from_secs(10);"),
         ("docs/clusters.md",        "The file is read again every minute",         "controller/src/hub.rs",                    "const EVERY: Duration = Duration::from_secs(60);"),

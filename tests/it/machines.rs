@@ -6,7 +6,7 @@ mod adoption;
 mod attacked;
 mod bad_input;
 mod cloudinit;
-mod debug;
+pub(crate) mod debug;
 mod disaster;
 mod disks;
 mod examples;

@@ -6,6 +6,7 @@ mod certs;
 mod chart;
 mod configs;
 mod fleet;
+mod gateway;
 mod hostile;
 mod hygiene;
 mod machines;

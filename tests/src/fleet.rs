@@ -5,6 +5,7 @@
 mod beside;
 mod component;
 mod furnish;
+mod gateway;
 mod loss;
 mod state;
 
@@ -16,6 +17,7 @@ use futures::try_join;
 
 pub use beside::Webhooks;
 pub use component::{Component, Endpoint};
+pub use gateway::GATEWAY;
 use state::State;
 
 use crate::binaries::{self, Tool};

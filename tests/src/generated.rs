@@ -36,6 +36,7 @@ pub fn files() -> Vec<File> {
     files.push(File { path: "docs/api.md".to_owned(), text: reference::page(&crds) });
     files.push(File { path: "docs/reasons.md".to_owned(), text: reasons::page() });
     files.push(File { path: "docs/assets.md".to_owned(), text: assets::page() });
+    files.push(File { path: "docs/openapi.json".to_owned(), text: gateway::routes::document() });
     files.push(File { path: rights::FILE.to_owned(), text: rights::rules() });
     let sources: Vec<_> = texts(&["rs"]).into_iter().filter(|(path, _)| !behaviours::is_its_own(path)).collect();
     files.push(File { path: behaviours::PAGE.to_owned(), text: behaviours::page(&sources) });

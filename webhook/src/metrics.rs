@@ -3,9 +3,9 @@
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
-use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
+use runtime::serve::counts::Counts;
 
 /// Which route, and how it ended.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -20,12 +20,6 @@ pub struct Placed {
     source: &'static str,
 }
 
-/// Why we ended a connection.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-pub struct Ended {
-    why: &'static str,
-}
-
 /// The metrics of this process.
 #[derive(Clone)]
 pub struct Metrics {
@@ -33,9 +27,8 @@ pub struct Metrics {
     durations: Histogram,
     placements: Family<Placed, Counter>,
     selections: Histogram,
-    /// Places that are taken.
-    pub connections: Gauge,
-    ended: Family<Ended, Counter>,
+    /// Those of the admission port.
+    pub connections: Counts,
 }
 
 impl Metrics {
@@ -57,23 +50,8 @@ impl Metrics {
             "Time from the review of a Machine without a cluster to its cluster, live questions included",
             selections.clone(),
         );
-        let (connections, ended) = (Gauge::default(), Family::default());
-        registry.register(
-            "kubevirt_operator_admission_connections",
-            "Connections to the admission port; it is full at 1024",
-            connections.clone(),
-        );
-        registry.register(
-            "kubevirt_operator_admission_connections_ended",
-            "Connections that were turned away, too slow, had to make room because the admission port was full, or were a caller's who may not call",
-            ended.clone(),
-        );
-        Self { reviews, durations, placements, selections, connections, ended }
-    }
-
-    /// We ended a connection.
-    pub fn ended(&self, why: &'static str) {
-        self.ended.get_or_create(&Ended { why }).inc();
+        let connections = Counts::register(registry, "kubevirt_operator_admission", "admission port");
+        Self { reviews, durations, placements, selections, connections }
     }
 
     /// A body could not be read; the status says why.

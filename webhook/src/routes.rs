@@ -13,11 +13,12 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use runtime::ready::Ready;
+use runtime::serve::body::read;
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::answer::{Answer, Route, decided, undecodable};
 use crate::ask::{Asking, BUDGET};
-use crate::body::{self, Memory, Peer};
+use crate::body::{LIMIT, Memory, Peer};
 use crate::metrics::Metrics;
 use crate::world::Current;
 
@@ -57,7 +58,7 @@ async fn review(route: Route, State(shared): State<Arc<Shared>>, request: Reques
     let (head, body) = request.into_parts();
     // Whoever calls the routes without a listener is one address.
     let peer = head.extensions.get().copied().unwrap_or(Peer(IpAddr::V6(Ipv6Addr::UNSPECIFIED)));
-    let held = match body::read(&head.headers, body, peer, &shared.memory).await {
+    let held = match read(&head.headers, body, peer, &shared.memory, LIMIT).await {
         Ok(held) => held,
         Err(status) => return unread(route, status, &shared.metrics),
     };

@@ -1,48 +1,20 @@
-//! The TLS listener: one task a connection, every wait bounded, drained at the end. I/O: the network.
+//! The admission port: how the listener that the processes share behaves here. I/O: the network.
 
-mod patience;
-mod places;
-mod watched;
-
-use std::collections::BTreeMap;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use certs::callers::refusal;
-use hyper::Request;
-use hyper::body::Incoming;
-use hyper::server::conn::http1;
-use hyper::service::{Service, service_fn};
-use hyper_util::rt::TokioIo;
-use hyper_util::server::graceful::{GracefulShutdown, Watcher};
-use hyper_util::service::TowerToHyperService;
+use runtime::serve::{CONNECTIONS, Manner};
 use runtime::shutdown::Shutdown;
 use rustls::ServerConfig;
-use socket2::SockRef;
-use tokio::io::AsyncWriteExt;
-use tokio::net::{TcpListener, TcpStream};
-use tokio::time::{Instant, timeout};
-use tokio_rustls::TlsAcceptor;
+use tokio::net::TcpListener;
 
-use self::patience::Patience;
-use self::places::{CONNECTIONS, Places};
-use self::watched::Watched;
-use crate::body::Peer;
 use crate::metrics::Metrics;
 
-/// How long open requests may still take once the process is asked to stop.
-const DRAIN: Duration = Duration::from_secs(10);
-/// The longest head, and how much of a body is read ahead; hyper's own limit is six times that for each connection.
-const READ_AHEAD: usize = 64 * 1024;
-/// How much of its answers the kernel keeps for a connection that does not read them; by itself it keeps megabytes (ATK2).
-const UNREAD: usize = 64 * 1024;
-/// Of each reason why callers are refused, no more than one a time this long is logged: nobody shall fill the log.
-const REFUSALS: Duration = Duration::from_secs(10);
-/// How long whoever is refused may take to hear it.
-const LINGER: Duration = Duration::from_secs(1);
+/// From the head of a review to its answer: an API server waits no longer.
+const ANSWER: Duration = Duration::from_secs(10);
 
 /// Serves until the process is asked to stop, then lets open requests end.
 pub async fn serve(
@@ -52,125 +24,17 @@ pub async fn serve(
     shutdown: Shutdown,
     metrics: Metrics,
 ) -> io::Result<()> {
-    serve_some(listener, tls, routes, shutdown, Places::new(CONNECTIONS, metrics)).await
+    runtime::serve::serve(listener, tls, routes, shutdown, manner(metrics, CONNECTIONS)).await
 }
 
-async fn serve_some(
-    listener: TcpListener,
-    tls: Arc<ServerConfig>,
-    routes: Router,
-    shutdown: Shutdown,
-    places: Places,
-) -> io::Result<()> {
-    SockRef::from(&listener).set_send_buffer_size(UNREAD)?;
-    let acceptor = TlsAcceptor::from(tls);
-    let (open, told) = (GracefulShutdown::new(), Told::default());
-    loop {
-        let arrives = async {
-            let (stream, peer) = listener.accept().await?;
-            Ok((stream, peer, places.give(peer.ip()).await))
-        };
-        let arrived: io::Result<_> = tokio::select! {
-            () = shutdown.asked() => break,
-            arrived = arrives => arrived,
-        };
-        let (stream, peer, place) = match arrived {
-            Ok(arrived) => arrived,
-            // Out of file descriptors, or a connection that was reset before it was accepted: the next may do.
-            Err(why) => {
-                tracing::warn!(error = %why, "cannot accept a connection");
-                tokio::time::sleep(Duration::from_millis(100)).await;
-                continue;
-            }
-        };
-        let Some(place) = place else {
-            tracing::debug!(%peer, "this address has too many connections");
-            continue;
-        };
-        let (acceptor, routes, watcher, told) = (acceptor.clone(), routes.clone(), open.watcher(), told.clone());
-        tokio::spawn(async move {
-            tokio::select! {
-                ended = converse(&acceptor, stream, peer.ip(), routes, watcher, &place.patience) => if let Err(error) = ended {
-                    match refusal(&error) {
-                        None => tracing::debug!(%error, "a connection ended early"),
-                        Some((why, reason)) => {
-                            place.given_up(why);
-                            told.refused(peer, why, &reason);
-                        }
-                    }
-                },
-                why = place.ends() => {
-                    place.given_up(why);
-                    tracing::debug!(why, "a connection was given up");
-                }
-            }
-        });
-    }
-    drop(listener);
-    if timeout(DRAIN, open.shutdown()).await.is_err() {
-        tracing::warn!("some requests were still open after {} s", DRAIN.as_secs());
-    }
-    Ok(())
+fn manner(metrics: Metrics, connections: usize) -> Manner {
+    let refused = "a caller of the webhook was refused";
+    Manner { counts: metrics.connections, connections, answer: ANSWER, refusal, refused }
 }
 
-/// Which refusals were logged, and when last.
-#[derive(Clone, Default)]
-struct Told(Arc<Mutex<BTreeMap<&'static str, Instant>>>);
-
-impl Told {
-    fn refused(&self, peer: SocketAddr, why: &'static str, reason: &str) {
-        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if last.get(why).is_none_or(|last| last.elapsed() >= REFUSALS) {
-            last.insert(why, Instant::now());
-            tracing::warn!(%peer, why, reason, "a caller of the webhook was refused");
-        }
-    }
-}
-
-/// Answers the requests of one connection until either side ends it.
-async fn converse(
-    acceptor: &TlsAcceptor,
-    stream: TcpStream,
-    peer: IpAddr,
-    routes: Router,
-    watcher: Watcher,
-    patience: &Patience,
-) -> io::Result<()> {
-    stream.set_nodelay(true)?;
-    let stream = match acceptor.accept(stream).into_fallible().await {
-        Ok(stream) => Watched { stream, patience: patience.clone() },
-        Err((why, stream)) => {
-            if refusal(&why).is_some() {
-                let _ = timeout(LINGER, linger(stream)).await;
-            }
-            return Err(why);
-        }
-    };
-    patience.greeted();
-    let inner = TowerToHyperService::new(routes);
-    let waits = patience.clone();
-    let service = service_fn(move |mut request: Request<Incoming>| {
-        request.extensions_mut().insert(Peer(peer));
-        let (answer, waits) = (inner.call(request), waits.clone());
-        async move {
-            waits.answering();
-            let answer = answer.await;
-            waits.answered();
-            answer
-        }
-    });
-    let connection = http1::Builder::new()
-        .header_read_timeout(None)
-        .max_buf_size(READ_AHEAD)
-        .serve_connection(TokioIo::new(stream), service);
-    watcher.watch(connection).await.map_err(io::Error::other)
-}
-
-/// Whoever still writes when his connection ends hears of a broken pipe, and not why he is refused.
-async fn linger(mut stream: TcpStream) -> io::Result<u64> {
-    stream.shutdown().await?;
-    tokio::io::copy(&mut stream, &mut tokio::io::sink()).await
-}
+#[cfg(test)]
+#[path = "../../shared/runtime/src/serve/harness.rs"]
+mod harness;
 
 #[cfg(test)]
 #[path = "server/tests.rs"]
@@ -179,7 +43,3 @@ mod tests;
 #[cfg(test)]
 #[path = "server/flood_tests.rs"]
 mod flood_tests;
-
-#[cfg(test)]
-#[path = "server/patience_tests.rs"]
-mod patience_tests;

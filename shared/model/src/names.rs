@@ -17,7 +17,11 @@ pub const VERSION: &str = "v1alpha1";
 pub const OPERATOR: &str = "kubevirt-operator";
 /// Field manager of what the flags `--vmaas-hub-*` say: an administrator's word beside it stays (X105).
 pub const HUB_MANAGER: &str = "kubevirt-operator-vmaas-hub";
+/// Field manager of what the gateway writes for its callers.
+pub const GATEWAY_MANAGER: &str = "kubevirt-operator-gateway";
 
+/// Annotation: hash of the request that made the object, which may come again under its `Idempotency-Key` (X108).
+pub const REQUEST: &str = "vitistack.io/request";
 /// Annotation: the KubevirtConfig that a Machine is assigned to.
 pub const KUBEVIRT_CONFIG: &str = "vitistack.io/kubevirt-config";
 /// Annotation: the size that admission resolved, as JSON ([`crate::message::Sizing`]).

@@ -20,7 +20,8 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::client::ClientBuilder;
+use kube::config::{AuthInfo, KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
 use model::clusters::kubeconfig::{Auth, Remote};
 use rustls::RootCertStore;
@@ -81,16 +82,29 @@ pub fn install_crypto_provider() {
 
 /// A client of the supervisor: of the kubeconfig's current context, else of the cluster this pod runs in.
 pub async fn supervisor(kubeconfig: Option<&Path>) -> Result<Client, ClientError> {
+    let config = of_supervisor(kubeconfig).await?;
+    bounded::client(tuned(config, Deadlines::default()), Bounds::of_supervisor()).map_err(ClientError::Setup)
+}
+
+/// A client of the same API server that is nobody: whoever asks with it says himself who he is, in each request. Without our layer:
+/// the patience of a server with one caller, and the pages of another, are no business of a third. Who reads an answer bounds it.
+pub async fn without_identity(kubeconfig: Option<&Path>, deadlines: Deadlines) -> Result<Client, ClientError> {
+    let mut config = of_supervisor(kubeconfig).await?;
+    config.auth_info = AuthInfo::default();
+    let builder = ClientBuilder::try_from(tuned(config, deadlines)).map_err(ClientError::Setup)?;
+    Ok(builder.build())
+}
+
+async fn of_supervisor(kubeconfig: Option<&Path>) -> Result<Config, ClientError> {
     install_crypto_provider();
-    let config = match kubeconfig {
+    Ok(match kubeconfig {
         None => Config::incluster().map_err(ClientError::NotInCluster)?,
         Some(path) => {
             let wrong = |cause| ClientError::File { path: path.to_owned(), cause };
             let document = Kubeconfig::read_from(path).map_err(wrong)?;
             Config::from_custom_kubeconfig(document, &KubeConfigOptions::default()).await.map_err(wrong)?
         }
-    };
-    bounded::client(tuned(config, Deadlines::default()), Bounds::of_supervisor()).map_err(ClientError::Setup)
+    })
 }
 
 /// A client of a remote cluster, from nothing but what [`Remote`] holds: no file, no proxy, no program, no system CA.

@@ -10,6 +10,7 @@ pub mod follow;
 pub mod listing;
 pub mod pause;
 pub mod ready;
+pub mod serve;
 pub mod shutdown;
 #[cfg(test)]
 #[path = "../../../tests/table.rs"]

@@ -9,18 +9,20 @@ use clap::CommandFactory;
 use tests::repository::{read, root};
 
 /// The workspace's crates with the crates of ours that each may depend on. `tests` may depend on all.
-pub(super) const CRATES: [(&str, &[&str]); 6] = [
+pub(super) const CRATES: [(&str, &[&str]); 7] = [
     ("shared/model", &[]),
     ("shared/admission", &["model"]),
     ("shared/runtime", &["model"]),
     ("certs", &[]),
+    ("gateway", &["certs", "model", "runtime"]),
     ("webhook", &["admission", "certs", "model", "runtime"]),
     ("controller", &["model", "runtime"]),
 ];
 
 #[test]
 fn g1_the_top_level_is_the_one_of_the_design() {
-    let cases = ["Cargo.toml", "webhook", "controller", "shared", "charts", "certs", "tests", "docs", "README.md"];
+    let cases =
+        ["Cargo.toml", "webhook", "controller", "gateway", "shared", "charts", "certs", "tests", "docs", "README.md"];
     every_row(cases, |name| assert!(root().join(name).exists(), "{name} is missing"));
     let manifests = manifests();
     let cases = [

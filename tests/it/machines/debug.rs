@@ -131,7 +131,7 @@ async fn c28_c29_c30_c31_c41_c45_e20_kvo29_what_is_scraped_is_what_is_documented
 }
 
 /// Names and types in a scraped text, the names as a query has them.
-fn scraped(text: &str) -> BTreeMap<String, String> {
+pub(crate) fn scraped(text: &str) -> BTreeMap<String, String> {
     let described = text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split_once(' '));
     let queried = |(name, kind): (&str, &str)| {
         let total = if kind == "counter" { "_total" } else { "" };
@@ -141,7 +141,7 @@ fn scraped(text: &str) -> BTreeMap<String, String> {
 }
 
 /// Names and types in the tables of a section.
-fn documented(page: &str, section: &str) -> BTreeMap<String, String> {
+pub(crate) fn documented(page: &str, section: &str) -> BTreeMap<String, String> {
     let rest = page.split(&format!("## {section}\n")).nth(1).unwrap_or_default();
     let rows = rest.split("\n## ").next().unwrap_or_default().lines().filter_map(|line| line.strip_prefix("| `"));
     let row = |row: &str| {

@@ -35,12 +35,13 @@ struct Family {
 }
 
 #[rustfmt::skip]
-const FAMILIES: [Family; 17] = [
+const FAMILIES: [Family; 18] = [
     Family { prefix: "A",     last: 26,  about: "Which cluster a Machine is placed on." },
     Family { prefix: "B",     last: 33,  about: "Supervisor and clusters: connections, kubeconfigs, settings." },
     Family { prefix: "C",     last: 57,  about: "A Machine and what becomes of it: sizes, fields, status, metrics, chart." },
     Family { prefix: "D",     last: 20,  about: "What administrators patch, exclude and look into." },
     Family { prefix: "E",     last: 20,  about: "Clusters as hubs: capabilities, and how Machines are routed to them." },
+    Family { prefix: "F",     last: 14,  about: "Faults of the fulfilment service that the gateway takes the place of, which must not come back." },
     Family { prefix: "G",     last: 6,   about: "The shape of the whole." },
     Family { prefix: "X",     last: 116, about: "Decisions where two readings were possible." },
     Family { prefix: "KVO",   last: 36,  about: "Faults of the published Go operator, and of others like it, that must not come back." },

@@ -3,10 +3,15 @@
 use std::net::Ipv4Addr;
 
 use axum::body::Body;
+use axum::extract::Request;
+use hyper::service::Service;
+use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
 
-use super::tests::{Connection, LIMIT, Server, review, reviews, with_memory};
+use super::harness::{Connection, LIMIT, Server};
+use super::tests::{review, reviews, served, with_memory};
 use super::*;
 use crate::body::{BUDGET, Memory};
 
@@ -113,7 +118,7 @@ async fn flood(server: &Server, places: u8) -> (Vec<TcpStream>, Vec<Connection>)
 
 #[tokio::test]
 async fn atk3_a_full_house_lets_a_newcomer_in_and_keeps_who_asked_before() {
-    let server = Server::with_places(reviews(Memory::new(BUDGET)).await, 201).await;
+    let server = served(reviews(Memory::new(BUDGET)).await, 201).await;
     let mut kept = server.connect_from([127, 0, 0, 1]).await;
     assert_eq!(ask(&mut kept).await, "200");
     let flood = flood(&server, 200).await;

@@ -1,25 +1,15 @@
 //! The listener as a stranger on the network meets it: raw sockets, real TLS. Every wait has a limit, none is a pause.
 
-use std::net::SocketAddr;
+use std::time::Instant;
 
 use admission::{Config, Policy};
 use axum::routing::get;
-use certs::issue::{Ca, Lives};
-use certs::resolver::{Resolver, server_config};
 use model::names::ClusterName;
 use prometheus_client::registry::Registry;
 use runtime::ready::Ready;
-use runtime::shutdown::Trigger;
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::{ClientConfig, RootCertStore};
 use serde_json::{Value, json};
-use time::OffsetDateTime;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpSocket;
-use tokio::time::{Instant, timeout};
-use tokio_rustls::TlsConnector;
 
+use super::harness::{LIMIT, Server};
 use super::*;
 use crate::ask::Asking;
 use crate::body::Memory;
@@ -27,84 +17,15 @@ use crate::routes::{Shared, caught, routes};
 use crate::world::Current;
 use crate::{body, canned};
 
-/// No answer takes longer than this, whatever was sent.
-pub(super) const LIMIT: Duration = Duration::from_secs(8);
-
-pub(super) type Connection = tokio_rustls::client::TlsStream<TcpStream>;
-
-pub(super) struct Server {
-    pub(super) address: SocketAddr,
-    tls: TlsConnector,
-    _running: Trigger,
-}
-
-impl Server {
-    async fn start(routes: Router) -> Self {
-        Self::with_places(routes, CONNECTIONS).await
-    }
-
-    pub(super) async fn with_places(routes: Router, places: usize) -> Self {
-        let now = OffsetDateTime::now_utc();
-        let (ca, lives) = (Ca::new(Lives::default(), now).expect("a CA"), Lives::default());
-        let resolver = Arc::new(Resolver::default());
-        resolver.swap(ca.sign(&["localhost".to_owned()], lives, now).expect("a leaf").certified);
-        let tls = Arc::new(server_config(resolver, None).expect("a TLS configuration"));
-        let mut roots = RootCertStore::empty();
-        roots.add(CertificateDer::from_pem_slice(ca.cert.pem.as_bytes()).expect("PEM")).expect("a root");
-        runtime::client::install_crypto_provider();
-        let config = ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-        let address = listener.local_addr().expect("an address");
+/// These routes, with so many places.
+pub(super) async fn served(routes: Router, places: usize) -> Server {
+    let metrics = Metrics::register(&mut Registry::default());
+    Server::of(|listener, tls| {
         let (trigger, shutdown) = Shutdown::manual();
-        let places = Places::new(places, Metrics::register(&mut Registry::default()));
-        tokio::spawn(serve_some(listener, tls, routes, shutdown, places));
-        Self { address, tls: TlsConnector::from(Arc::new(config)), _running: trigger }
-    }
-
-    pub(super) async fn connect(&self) -> Connection {
-        self.connect_from([127, 0, 0, 1]).await
-    }
-
-    pub(super) async fn connect_from(&self, address: [u8; 4]) -> Connection {
-        self.tls(self.tcp_from(address).await).await
-    }
-
-    /// Linux lets everybody use any address in 127.0.0.0/8. Little is taken that is not read.
-    pub(super) async fn tcp_from(&self, address: [u8; 4]) -> TcpStream {
-        let socket = TcpSocket::new_v4().expect("a socket");
-        socket.set_recv_buffer_size(16 << 10).expect("a size");
-        socket.bind((address, 0).into()).expect("an address of this machine");
-        socket.connect(self.address).await.expect("a connection")
-    }
-
-    async fn tls(&self, stream: TcpStream) -> Connection {
-        self.tls.connect(ServerName::try_from("localhost").expect("a name"), stream).await.expect("a handshake")
-    }
-
-    /// What comes back, until the server ends the connection.
-    pub(super) async fn exchange(&self, sent: &[u8]) -> String {
-        let mut stream = self.connect().await;
-        // A server that has heard enough may end the connection while we still write.
-        let _ = stream.write_all(sent).await;
-        rest(stream).await
-    }
-
-    /// Status and body of the answer to a POST.
-    pub(super) async fn post(&self, path: &str, body: &[u8]) -> (u16, String) {
-        let head =
-            format!("POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", body.len());
-        let answer = self.exchange(&[head.as_bytes(), body].concat()).await;
-        let (head, body) = answer.split_once("\r\n\r\n").unwrap_or_else(|| panic!("no answer: {answer:?}"));
-        (head[9..12].parse().expect("a status"), body.to_owned())
-    }
-}
-
-/// What still comes; an error of the connection ends it as well.
-pub(super) async fn rest(mut stream: Connection) -> String {
-    let mut answer = Vec::new();
-    let ended = timeout(LIMIT, stream.read_to_end(&mut answer)).await;
-    assert!(ended.is_ok(), "not ended within {LIMIT:?}: {:?}", String::from_utf8_lossy(&answer));
-    String::from_utf8_lossy(&answer).into_owned()
+        tokio::spawn(runtime::serve::serve(listener, tls, routes, shutdown, manner(metrics, places)));
+        trigger
+    })
+    .await
 }
 
 pub(super) async fn webhook() -> Server {
@@ -112,7 +33,7 @@ pub(super) async fn webhook() -> Server {
 }
 
 pub(super) async fn with_memory(memory: Memory) -> Server {
-    Server::start(reviews(memory).await).await
+    served(reviews(memory).await, CONNECTIONS).await
 }
 
 /// The routes of the product.
@@ -191,7 +112,7 @@ async fn t16_every_body_is_answered() {
     }
     let answer = server.exchange(&chunked).await;
     assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 413 "), "no promise at all: {answer}");
-    let long = format!("POST /mutate/machines HTTP/1.1\r\nX: {}\r\n\r\n", "x".repeat(2 * READ_AHEAD));
+    let long = format!("POST /mutate/machines HTTP/1.1\r\nX: {}\r\n\r\n", "x".repeat(128 << 10));
     let answer = server.exchange(long.as_bytes()).await;
     assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 431 "), "a head without end: {answer}");
 }
@@ -224,7 +145,8 @@ async fn t17_a_panic_ends_its_request_and_nothing_else() {
         panic!("invariant: a test that has to panic")
     }
     let server =
-        Server::start(caught(Router::new().route("/broken", get(broken)).route("/whole", get(async || "whole")))).await;
+        served(caught(Router::new().route("/broken", get(broken)).route("/whole", get(async || "whole"))), CONNECTIONS)
+            .await;
     let both = "GET /broken HTTP/1.1\r\nHost: x\r\n\r\nGET /whole HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
     let answers = server.exchange(both.as_bytes()).await;
     assert!(answers.starts_with("HTTP/1.1 500 "), "{answers}");

@@ -75,7 +75,8 @@ impl<'de: 'a, 'a> Visitor<'de> for Keys<'a> {
                 }
                 other => {
                     let ours = names::PATCH_PREFIXES.iter().any(|prefix| other.starts_with(prefix));
-                    if ours && !names::WORDS_FOR_THE_CONTROLLER.contains(&other) {
+                    // The gateway's own mark says nothing about the Machine.
+                    if ours && other != names::REQUEST && !names::WORDS_FOR_THE_CONTROLLER.contains(&other) {
                         out.unknown.push(key);
                     }
                     map.next_value::<IgnoredAny>()?;

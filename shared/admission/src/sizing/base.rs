@@ -2,17 +2,18 @@
 
 use std::collections::BTreeMap;
 
+use model::api::class::{self, ROOT_DISK};
 use model::message::{SizeSource, Sizing};
 use model::reason::{Reason, Violation, did_you_mean};
 
 use super::before::Before;
 use crate::findings::Findings;
-use crate::review::size::templates;
-use crate::review::{Object, Spec, Text};
+use crate::review::size::{ROOT, templates};
+use crate::review::{Disk, Object, Spec, Text};
 use crate::world::{Class, World};
 
 /// Names of the built-in templates, smallest first.
-pub const BUILT_IN: [&str; 3] = ["small", "medium", "large"];
+pub const BUILT_IN: [&str; 3] = [class::BUILT_IN[0].name, class::BUILT_IN[1].name, class::BUILT_IN[2].name];
 
 /// The parts of a size before the overrides.
 pub(super) struct Base {
@@ -41,7 +42,7 @@ impl Base {
             class: None,
             cores: 1,
             memory: None,
-            root: Some("20Gi"),
+            root: Some(ROOT_DISK),
             kept: false,
         }
     }
@@ -49,12 +50,7 @@ impl Base {
 
 /// The built-in of that name (C11 to C13).
 fn built_in(name: &str) -> Option<Base> {
-    let (cores, memory, root) = match name {
-        "small" => (1, "2Gi", "20Gi"),
-        "medium" => (2, "4Gi", "40Gi"),
-        "large" => (4, "8Gi", "80Gi"),
-        _ => return None,
-    };
+    let class::BuiltIn { cores, memory, disk, .. } = class::BUILT_IN.into_iter().find(|it| it.name == name)?;
     let memory = Some(memory.to_owned());
     Some(Base {
         template: Some(name.to_owned()),
@@ -62,20 +58,24 @@ fn built_in(name: &str) -> Option<Base> {
         class: None,
         cores,
         memory,
-        root: Some(root),
+        root: Some(disk),
         kept: false,
     })
 }
 
 /// A Machine that says nothing about its root disk gets this one beside the numbers of a class.
+/// So does one that lists `root` without a size.
 fn from_class(name: &str, class: Class, spec: &Spec<'_>, kept: bool) -> Base {
+    let disks = spec.disks.as_deref().unwrap_or_default();
+    let sized = |disk: &Disk<'_>| disk.size.is_some() || disk.size_gb.is_some_and(|size| size != 0);
+    let asks = disks.is_empty() || disks.iter().any(|disk| disk.name.as_deref() == Some(ROOT) && !sized(disk));
     Base {
         template: Some(name.to_owned()),
         source: SizeSource::MachineClass,
         cores: class.cores,
         memory: Some(class.memory.clone()),
         class: Some(class),
-        root: spec.disks.as_deref().unwrap_or_default().is_empty().then_some("20Gi"),
+        root: asks.then_some(ROOT_DISK),
         kept,
     }
 }

@@ -181,6 +181,8 @@ fn c2_c3_c11_c12_c13_c14_c15_a16_x21_x24_sizes() {
             (1, 1, 1, "2Gi"), vec![("root", "20Gi", Some("default")), ("data", "100Gi", Some("fast-ssd"))]),
         ("C15: root by name",     json!({"template": "small", "disks": [{"name": "root", "size": "30Gi"}]}), (1, 1, 1, "2Gi"), root("30Gi")),
         ("X21: a class by name",  json!({"template": "gold"}),      (6, 1, 1, "24Gi"), root("20Gi")),
+        ("X21: whose root is listed", json!({"template": "gold", "disks": [{"name": "root"}, {"name": "data", "size": "1Gi"}]}),
+            (6, 1, 1, "24Gi"), vec![("root", "20Gi", Some("default")), ("data", "1Gi", None)]),
         ("X25: bytes",            json!({"template": "small", "memory": 17_179_869_184_i64}), (1, 1, 1, "16Gi"), root("20Gi")),
         ("X66: published cpu",    json!({"template": "small", "cpu": {"cores": 8, "sockets": 2, "threadsPerCore": 1}}), (8, 1, 2, "2Gi"), root("20Gi")),
         ("X79: zero is unset",    json!({"template": "small", "memory": 0, "cpu": {"cores": 0}}), (1, 1, 1, "2Gi"), root("20Gi")),

@@ -7,6 +7,28 @@ use serde::{Deserialize, Serialize};
 
 use super::schema;
 
+/// A size that needs no MachineClass.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BuiltIn {
+    /// What Machines call it.
+    pub name: &'static str,
+    /// Cores per socket.
+    pub cores: i64,
+    /// Guest memory, a quantity.
+    pub memory: &'static str,
+    /// Size of the root disk, a quantity.
+    pub disk: &'static str,
+}
+
+/// The sizes that need no MachineClass, smallest first (C11 to C13).
+pub const BUILT_IN: [BuiltIn; 3] = [
+    BuiltIn { name: "small", cores: 1, memory: "2Gi", disk: "20Gi" },
+    BuiltIn { name: "medium", cores: 2, memory: "4Gi", disk: "40Gi" },
+    BuiltIn { name: "large", cores: 4, memory: "8Gi", disk: "80Gi" },
+];
+/// Size of the root disk of a Machine that says nothing about it, beside the numbers of a class.
+pub const ROOT_DISK: &str = "20Gi";
+
 /// The size and to whom it is offered.
 #[derive(CustomResource, Clone, Debug, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]

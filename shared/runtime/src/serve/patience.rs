@@ -18,8 +18,6 @@ const FIRST: Duration = Duration::from_secs(3);
 const IDLE: Duration = Duration::from_secs(100);
 /// From the first byte of a later head to its last.
 const HEAD: Duration = Duration::from_secs(2);
-/// From the head to the answer, which has limits of its own: a backstop.
-const ANSWER: Duration = Duration::from_secs(10);
 /// From the answer to its last byte on the way (ATK2).
 const WRITE: Duration = Duration::from_secs(5);
 
@@ -50,11 +48,15 @@ pub(super) enum Worth {
 
 /// Where one connection is, and since when. Clones are the same.
 #[derive(Clone)]
-pub(super) struct Patience(watch::Sender<(Phase, Instant)>);
+pub(super) struct Patience {
+    now: watch::Sender<(Phase, Instant)>,
+    /// From the head to the answer, which has limits of its own: a backstop.
+    answer: Duration,
+}
 
 impl Patience {
-    pub(super) fn new() -> Self {
-        Self(watch::Sender::new((Phase::Handshake, Instant::now())))
+    pub(super) fn new(answer: Duration) -> Self {
+        Self { now: watch::Sender::new((Phase::Handshake, Instant::now())), answer }
     }
 
     /// The handshake is done, and nothing was asked yet.
@@ -88,7 +90,7 @@ impl Patience {
 
     /// What is lost with it, and since when it is as it is; nothing when it is leaving.
     pub(super) fn worth(&self) -> Option<(Worth, Instant)> {
-        let (phase, since) = *self.0.borrow();
+        let (phase, since) = *self.now.borrow();
         Some((phase.worth()?, since))
     }
 
@@ -102,7 +104,7 @@ impl Patience {
     }
 
     fn turn(&self, next: impl FnOnce(Phase) -> Option<Phase>) {
-        self.0.send_if_modified(|now| match next(now.0) {
+        self.now.send_if_modified(|now| match next(now.0) {
             Some(next) => {
                 *now = (next, Instant::now());
                 true
@@ -113,7 +115,7 @@ impl Patience {
 
     /// Returns when the other side took too long, or its place is needed, and says which. `scarce` says whether places are.
     pub(super) async fn ends(&self, scarce: impl Fn() -> bool) -> &'static str {
-        let mut seen = self.0.subscribe();
+        let mut seen = self.now.subscribe();
         loop {
             let (phase, since) = *seen.borrow_and_update();
             let limit = match phase {
@@ -122,7 +124,7 @@ impl Patience {
                 Phase::First => FIRST,
                 Phase::Idle => IDLE,
                 Phase::Head => HEAD,
-                Phase::Answer => ANSWER,
+                Phase::Answer => self.answer,
                 Phase::Write => WRITE,
                 Phase::Leaving => return "made-room",
             };
@@ -151,6 +153,8 @@ impl Phase {
 mod tests {
     use super::*;
 
+    const ANSWER: Duration = Duration::from_secs(10);
+
     /// How long a connection at which nothing happens any more is waited for.
     async fn waited(patience: &Patience) -> Duration {
         let began = Instant::now();
@@ -160,7 +164,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn t17_a_begun_head_is_waited_for_shorter_than_an_idle_connection() {
-        let patience = Patience::new();
+        let patience = Patience::new(ANSWER);
         patience.answering();
         patience.answered();
         patience.written();
@@ -177,7 +181,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn t17_a_connection_that_asked_nothing_yet_is_not_waited_for_as_if_it_were_idle() {
-        let patience = Patience::new();
+        let patience = Patience::new(ANSWER);
         assert!(waited(&patience).await < HANDSHAKE * 2);
         patience.greeted();
         assert!(waited(&patience).await < SILENT * 2);
@@ -187,7 +191,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn g5_t17_a_connection_made_ahead_is_kept_until_places_are_scarce() {
-        let patience = Patience::new();
+        let patience = Patience::new(ANSWER);
         patience.greeted();
         let began = Instant::now();
         patience.ends(|| false).await;
@@ -200,7 +204,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn atk2_an_answer_that_nobody_reads_is_not_waited_for_as_if_the_connection_were_idle() {
-        let patience = Patience::new();
+        let patience = Patience::new(ANSWER);
         patience.answering();
         patience.written();
         assert!(waited(&patience).await >= ANSWER, "nothing is written yet");
@@ -212,7 +216,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn t17_only_a_connection_that_is_worth_no_more_leaves() {
-        let patience = Patience::new();
+        let patience = Patience::new(ANSWER);
         let worth = || patience.worth().map(|(worth, _)| worth);
         assert_eq!(worth(), Some(Worth::Nothing));
         patience.answering();

@@ -9,11 +9,9 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
+use super::counts::Counts;
 use super::patience::{Patience, Worth};
-use crate::metrics::Metrics;
 
-/// More connections than any number of API servers keeps; the rest waits in the listen queue.
-pub(super) const CONNECTIONS: usize = 1024;
 /// Those of one address; what is more is closed at once.
 const SHARE: usize = 256;
 /// Those of one address that never go for the sake of another address: about what one API server keeps.
@@ -27,9 +25,10 @@ const LEAVES: Duration = Duration::from_millis(100);
 #[derive(Clone)]
 pub(super) struct Places {
     all: usize,
+    answer: Duration,
     free: Arc<Semaphore>,
     taken: Arc<Mutex<Taken>>,
-    metrics: Metrics,
+    counts: Counts,
 }
 
 #[derive(Default)]
@@ -48,8 +47,9 @@ pub(super) struct Place {
 }
 
 impl Places {
-    pub(super) fn new(connections: usize, metrics: Metrics) -> Self {
-        Self { all: connections, free: Arc::new(Semaphore::new(connections)), taken: Arc::default(), metrics }
+    /// So many places; whoever has one is given so long for an answer.
+    pub(super) fn new(connections: usize, answer: Duration, counts: Counts) -> Self {
+        Self { all: connections, answer, free: Arc::new(Semaphore::new(connections)), taken: Arc::default(), counts }
     }
 
     /// Gives a place to this address, unless it has its share. While there is none, somebody has to make room; an address
@@ -59,18 +59,18 @@ impl Places {
             let held = self.lock().all.values().filter(|(of, _)| *of == address).count();
             let full = self.free.available_permits() == 0;
             if held >= SHARE || full && !self.make_room(held) && held >= FEW {
-                self.metrics.ended("turned-away");
+                self.counts.ended("turned-away");
                 return None;
             }
             if let Ok(any) = timeout(LEAVES, self.free.clone().acquire_owned()).await {
                 break any.expect("invariant: the semaphore is never closed");
             }
         };
-        let (mut taken, patience) = (self.lock(), Patience::new());
+        let (mut taken, patience) = (self.lock(), Patience::new(self.answer));
         taken.next += 1;
         let id = taken.next;
         taken.all.insert(id, (address, patience.clone()));
-        self.metrics.connections.inc();
+        self.counts.opened();
         Some(Place { patience, places: self.clone(), id, _any: any })
     }
 
@@ -112,14 +112,14 @@ impl Place {
 
     /// Whoever had it was given up.
     pub(super) fn given_up(&self, why: &'static str) {
-        self.places.metrics.ended(why);
+        self.places.counts.ended(why);
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
         self.places.lock().all.remove(&self.id);
-        self.places.metrics.connections.dec();
+        self.places.counts.closed();
     }
 }
 

@@ -6,6 +6,8 @@ use futures::stream;
 
 use super::*;
 
+const LIMIT: usize = 7 << 20;
+const BUDGET: usize = 64 << 20;
 const PEER: Peer = Peer(IpAddr::V4(std::net::Ipv4Addr::LOCALHOST));
 
 fn parts(parts: Vec<Bytes>) -> Body {
@@ -17,7 +19,8 @@ async fn t16_a_body_is_charged_while_it_is_held_and_refused_beyond_the_bounds() 
     let whole = 4 * (LIMIT + 10);
     let memory = Memory::new(whole);
     let head = HeaderMap::new();
-    let held = read(&head, parts(vec!["one".into(), "two".into(), Bytes::new()]), PEER, &memory).await.expect("read");
+    let held =
+        read(&head, parts(vec!["one".into(), "two".into(), Bytes::new()]), PEER, &memory, LIMIT).await.expect("read");
     assert_eq!((&held.bytes[..], memory.free()), (&b"onetwo"[..], whole - 6));
     let huge = || Bytes::from(vec![b' '; LIMIT]);
     let cases = [
@@ -30,24 +33,24 @@ async fn t16_a_body_is_charged_while_it_is_held_and_refused_beyond_the_bounds() 
         ),
     ];
     for (case, body, wanted) in cases {
-        assert_eq!(read(&head, body, PEER, &memory).await.err(), wanted, "{case}");
+        assert_eq!(read(&head, body, PEER, &memory, LIMIT).await.err(), wanted, "{case}");
         assert_eq!(memory.free(), whole - 6, "{case}: its memory is free again");
     }
-    let full = read(&head, parts(vec![huge()]), PEER, &memory).await.expect("read");
+    let full = read(&head, parts(vec![huge()]), PEER, &memory, LIMIT).await.expect("read");
     assert_eq!(
-        read(&head, parts(vec!["12345".into()]), PEER, &memory).await.err(),
+        read(&head, parts(vec!["12345".into()]), PEER, &memory, LIMIT).await.err(),
         Some(StatusCode::TOO_MANY_REQUESTS)
     );
     drop((full, held));
     assert_eq!(memory.free(), whole);
     let promise = HeaderMap::from_iter([(header::CONTENT_LENGTH, "7340033".parse().expect("a value"))]);
-    assert_eq!(read(&promise, parts(vec![]), PEER, &memory).await.err(), Some(StatusCode::PAYLOAD_TOO_LARGE));
+    assert_eq!(read(&promise, parts(vec![]), PEER, &memory, LIMIT).await.err(), Some(StatusCode::PAYLOAD_TOO_LARGE));
 }
 
 #[tokio::test(start_paused = true)]
 async fn t17_a_slow_body_is_given_up() {
     let silent = Body::from_stream(stream::pending::<Result<Bytes, io::Error>>());
-    let slow = read(&HeaderMap::new(), silent, PEER, &Memory::new(BUDGET)).await;
+    let slow = read(&HeaderMap::new(), silent, PEER, &Memory::new(BUDGET), LIMIT).await;
     assert_eq!(slow.err(), Some(StatusCode::REQUEST_TIMEOUT));
 }
 

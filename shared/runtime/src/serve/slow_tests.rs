@@ -1,16 +1,41 @@
 //! Those who take their time or keep their places, as raw sockets with real TLS (T17). No wait is a pause.
 
-use axum::routing::get;
+use axum::extract::{Request, State};
+use axum::http::StatusCode;
+use axum::routing::{get, post};
+use prometheus_client::registry::Registry;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::{Instant, timeout};
 
-use super::tests::{Connection, LIMIT, Server, rest, review, webhook};
+use super::body::{Memory, read};
+use super::harness::{Connection, LIMIT, Server, rest};
 use super::*;
+
+/// These routes, with so many places.
+async fn served(routes: Router, connections: usize) -> Server {
+    let counts = Counts::register(&mut Registry::default(), "port", "port");
+    let answer = Duration::from_secs(10);
+    let manner = Manner { counts, connections, answer, refusal: |_| None, refused: "a caller was refused" };
+    Server::of(|listener, tls| {
+        let (trigger, shutdown) = Shutdown::manual();
+        tokio::spawn(serve(listener, tls, routes, shutdown, manner));
+        trigger
+    })
+    .await
+}
+
+/// Reads a body, and says how long it is.
+async fn read_all(State(memory): State<Memory>, request: Request) -> Result<String, StatusCode> {
+    let (head, body) = request.into_parts();
+    let peer = head.extensions.get().copied().expect("the listener says who calls");
+    read(&head.headers, body, peer, &memory, 1024).await.map(|held| held.bytes.len().to_string())
+}
 
 #[tokio::test]
 async fn t17_whoever_is_slow_is_given_up() {
-    let server = webhook().await;
-    let narrow = Server::with_places(Router::new(), 1).await;
+    let routes = Router::new().route("/bodies", post(read_all)).with_state(Memory::new(1 << 20));
+    let server = served(routes, CONNECTIONS).await;
+    let narrow = served(Router::new(), 1).await;
     let began = Instant::now();
     let mut ahead = server.connect().await;
     let silent = async {
@@ -22,19 +47,16 @@ async fn t17_whoever_is_slow_is_given_up() {
         assert_eq!(rest(narrow.connect().await).await, "", "a head that never begins");
     };
     let slow_head = async {
-        let answer = server.exchange(b"POST /mutate/machines HTTP/1.1\r\nHost:").await;
+        let answer = server.exchange(b"POST /bodies HTTP/1.1\r\nHost:").await;
         assert_eq!(answer, "", "a head that never ends");
     };
     let slow_body = async {
-        let answer =
-            server.exchange(b"POST /mutate/machines HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{").await;
+        let answer = server.exchange(b"POST /bodies HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{").await;
         assert!(answer.starts_with("HTTP/1.1 408 "), "a body that never ends: {answer}");
     };
-    let body = review(r#"{"spec":{"template":"small"}}"#);
-    let head = format!("POST /mutate/machines HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\r\n", body.len());
-    let asked = [head.as_bytes(), &body].concat();
+    let asked = b"POST /bodies HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}";
     let answered = async |stream: &mut Connection| {
-        stream.write_all(&asked).await.expect("sent");
+        stream.write_all(asked).await.expect("sent");
         let mut first = [0; 12];
         stream.read_exact(&mut first).await.expect("an answer");
         assert_eq!(&first, b"HTTP/1.1 200");
@@ -42,7 +64,7 @@ async fn t17_whoever_is_slow_is_given_up() {
     let second = async {
         let mut stream = server.connect().await;
         answered(&mut stream).await;
-        stream.write_all(b"POST /mutate").await.expect("sent");
+        stream.write_all(b"POST /bod").await.expect("sent");
         rest(stream).await;
     };
     tokio::join!(silent, silent_after_tls, slow_head, slow_body, second);
@@ -53,7 +75,7 @@ async fn t17_whoever_is_slow_is_given_up() {
 
 #[tokio::test]
 async fn t17_addresses_that_keep_every_place_shut_nobody_out() {
-    let server = Server::with_places(Router::new().route("/", get(async || "served")), 64).await;
+    let server = served(Router::new().route("/", get(async || "served")), 64).await;
     let mut idle = Vec::new();
     for last in 0..64 {
         let mut stream = server.connect_from([127, 0, 1, last]).await;

@@ -4,11 +4,12 @@ use prometheus_client::registry::Registry;
 
 use super::*;
 
+const CONNECTIONS: usize = 1024;
 const GREEDY: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(10, 0, 0, 1));
 const OTHER: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(10, 0, 0, 2));
 
 fn places(connections: usize) -> Places {
-    Places::new(connections, Metrics::register(&mut Registry::default()))
+    Places::new(connections, Duration::from_secs(10), Counts::register(&mut Registry::default(), "port", "port"))
 }
 
 async fn take(places: &Places, address: IpAddr) -> Place {
