@@ -1,5 +1,7 @@
 //! What is done with an object whatever its kind is. I/O: requests, through `upstream`.
 
+use axum::extract::Path;
+use axum::extract::rejection::PathRejection;
 use axum::http::StatusCode;
 use axum::response::Response;
 use k8s_openapi::jiff::Timestamp;
@@ -16,6 +18,14 @@ use crate::problem::{Mistake, Problem};
 use crate::request::{Asked, Precondition};
 use crate::translate::fields::text;
 use crate::upstream::{Answer, Failed};
+
+/// How often an edit is made again because somebody else's came between.
+pub const TRIES: usize = 4;
+
+/// What a route answers.
+pub type Answered = Result<Response, Problem>;
+/// The part of a path that names an object.
+pub type Id = Result<Path<String>, PathRejection>;
 
 /// Whether an object is what this very request asked for before (X108).
 pub fn again(present: &Value, hash: Option<&str>, failed: &Failed) -> Result<(), Problem> {
@@ -60,7 +70,7 @@ pub async fn removed<T: Serialize>(
     kind: &Kind,
     name: &str,
     show: impl Fn(&Value) -> T,
-) -> Result<Response, Problem> {
+) -> Answered {
     let (before, uses) = present(gateway, asked, kind, name).await?;
     let uid = text(&before.body, &["metadata", "uid"]).to_owned();
     let version = matches!(asked.precondition, Precondition::Version(_)).then_some(uses.as_str());

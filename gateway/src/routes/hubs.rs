@@ -1,6 +1,5 @@
 //! Hubs: KubevirtConfigs, each with its Secret. I/O: requests, through `upstream`.
 
-use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response;
@@ -13,7 +12,7 @@ use crate::answer::{created, json, object, replayed};
 use crate::api::hub::{Change, Hub, Registration as Described};
 use crate::api::page::Page;
 use crate::context::Gateway;
-use crate::objects::{joined, present, removed};
+use crate::objects::{Answered, Id, TRIES, joined, present, removed};
 use crate::problem::{Mistake, Problem};
 use crate::registration::{Kinds, Registration, Secret};
 use crate::request::{Asked, head_of, whole_of};
@@ -27,11 +26,6 @@ use crate::{kinds, paging};
 pub const ALL: &str = "/api/private/v1/hubs";
 /// One of them.
 pub const ONE: &str = "/api/private/v1/hubs/{id}";
-/// How often an edit is made again because somebody else's came between.
-const TRIES: usize = 4;
-
-type Answered = Result<Response, Problem>;
-type Id = Result<Path<String>, PathRejection>;
 
 /// The routes.
 pub fn routes() -> OpenApiRouter<Gateway> {
@@ -40,10 +34,6 @@ pub fn routes() -> OpenApiRouter<Gateway> {
 
 fn name(id: Id) -> Result<String, Problem> {
     id.ok().map(|Path(id)| id).filter(|id| may_exist(id)).ok_or_else(|| Problem::absent("hub of that id"))
-}
-
-fn place(field: &str) -> Option<String> {
-    pointer(field)
 }
 
 /// A hub, and a warning where what it is for is said twice and differently (X101).
@@ -130,7 +120,7 @@ async fn create(State(gateway): State<Gateway>, request: Request) -> Answered {
             let shown = replayed(created(&show(&present.body), &present, &location, asked.dry_run));
             return Ok(warned(shown, &present));
         }
-        Err(failed) => return Err(failed.problem(false, &place)),
+        Err(failed) => return Err(failed.problem(false, &pointer)),
     };
     let secret_tried = upstream.ask_about_secret(&asked.call, kinds::create(&all.secrets, &secret(None), true)).await;
     secret_tried.map_err(|failed| failed.problem(false, &|_| None))?;
@@ -152,7 +142,7 @@ async fn all_mistakes(gateway: &Gateway, asked: &Asked, ask: &Ask, all: &Kinds, 
         set(&mut config, &["metadata", "name"], Some("unnamed".into()));
     }
     let tried = gateway.upstream.ask(&asked.call, kinds::create(&all.configs, &config, true)).await;
-    joined(wrong, tried.err().map(|failed| failed.problem(false, &place)))
+    joined(wrong, tried.err().map(|failed| failed.problem(false, &pointer)))
 }
 
 /// Shows a hub.
@@ -213,7 +203,7 @@ async fn change(State(gateway): State<Gateway>, id: Id, request: Request) -> Ans
                 return Ok(warned(object(StatusCode::OK, &show(&answer.body), &answer), &answer));
             }
             Err(failed) if failed.reason() == "Conflict" && !precondition && tries < TRIES => {}
-            Err(failed) => return Err(failed.problem(precondition, &place)),
+            Err(failed) => return Err(failed.problem(precondition, &pointer)),
         }
     }
 }

@@ -1,9 +1,7 @@
 //! Virtual machines: Machines in the namespace of their tenant. I/O: requests, through `upstream`.
 
-use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Request, State};
 use axum::http::StatusCode;
-use axum::response::Response;
 use kube::core::Request as Kind;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -12,7 +10,7 @@ use crate::answer::{created, json, object, replayed};
 use crate::api::machine::{Change, Request as Described, VirtualMachine};
 use crate::api::page::Page;
 use crate::context::{Gateway, random};
-use crate::objects::{again, joined, present, removed};
+use crate::objects::{Answered, Id, TRIES, again, joined, present, removed};
 use crate::problem::{Mistake, Problem};
 use crate::request::{Asked, ending, head_of, whole_of};
 use crate::translate::fields::set;
@@ -23,11 +21,6 @@ use crate::{kinds, paging};
 pub const ALL: &str = "/api/fulfillment/v1/virtual_machines";
 /// One of them.
 pub const ONE: &str = "/api/fulfillment/v1/virtual_machines/{id}";
-/// How often an edit is made again because somebody else's came between.
-const TRIES: usize = 4;
-
-type Answered = Result<Response, Problem>;
-type Id = Result<Path<String>, PathRejection>;
 
 /// The routes.
 pub fn routes() -> OpenApiRouter<Gateway> {
