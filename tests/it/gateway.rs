@@ -3,6 +3,7 @@
 mod away;
 mod hubs;
 mod machines;
+mod secrets;
 mod strange;
 
 use http::{HeaderMap, Method, Request};

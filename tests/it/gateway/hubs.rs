@@ -10,6 +10,9 @@ use serde_json::{Value, json};
 use tests::fleet::{CONFIGS_NAMESPACE, Fleet, GATEWAY};
 use tests::wait::eventually;
 
+use super::secrets::{
+    a_half_done_hub_is_completed_by_a_repeat_and_not_by_a_dry_run, no_kubeconfig_goes_into_the_secret_of_another_hub,
+};
 use super::{Caller, HUBS, VMS, admin, kubeconfig, site, stored, tenant};
 
 /// The body of the documentation.
@@ -192,6 +195,9 @@ async fn a_hub_admin_needs_not_read_secrets(fleet: &Fleet, admin: &Caller) {
     let other = json!({"id": "spare", "kubeconfig": BASE64.encode(&document)});
     let other = admin.call(http::Method::POST, HUBS, &key, other.to_string()).await;
     assert_eq!(other.status, 422, "X108: {other:?}");
+
+    a_half_done_hub_is_completed_by_a_repeat_and_not_by_a_dry_run(fleet, admin, &body).await;
+    no_kubeconfig_goes_into_the_secret_of_another_hub(fleet, admin, &document).await;
 
     let path = format!("{HUBS}/spare");
     let old = admin.get(&path).await.said("etag").to_owned();

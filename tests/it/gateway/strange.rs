@@ -19,7 +19,7 @@ fn asked(fleet: &Fleet, mark: u64, users: &[&str]) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn x102_f13_who_has_no_token_or_no_right_learns_that_and_nothing_else() {
+async fn x100_x102_f13_who_has_no_token_or_no_right_learns_that_and_nothing_else() {
     let fleet = site().await;
     let (nobody, alice) = (Caller::of(fleet, None).await, tenant(fleet, 0).await);
     let mark = fleet.supervisor().audit().mark();
@@ -39,6 +39,9 @@ async fn x102_f13_who_has_no_token_or_no_right_learns_that_and_nothing_else() {
     );
     let refused = alice.get(&format!("{VMS}?tenant=default")).await;
     assert_eq!(refused.status, 403, "F13: {refused:?}");
+    let own = "/apis/vitistack.io/v1alpha1/namespaces/default/machines?&limit=100";
+    let as_alice = asked(fleet, mark, &["system:serviceaccount:team-a:alice"]);
+    assert!(as_alice.iter().any(|uri| uri == own), "X100: it is asked in her name: {as_alice:?}");
     let document = nobody.get("/openapi.json").await;
     assert_eq!((document.status, &document.body["paths"][VMS]["get"]["tags"][0]), (200, &json!("virtual_machines")));
 }
